@@ -1,0 +1,156 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseEnv } from 'node:util';
+import { z } from 'zod';
+import { RatchetError } from './core/errors.ts';
+
+/** The folder of the package itself: Python scripts, the tiny base, sample chats. */
+export const packageRoot = findPackageRoot();
+
+const port = z.coerce.number().int().min(0).max(65_535);
+
+const environment = z.object({
+  RATCHET_HOME: z.string().optional(),
+  RATCHET_DATA_DIR: z.string().optional(),
+  RATCHET_DATASETS_DIR: z.string().optional(),
+  RATCHET_BASES_DIR: z.string().optional(),
+  RATCHET_CACHE_DIR: z.string().optional(),
+  RATCHET_SELECTION_FILE: z.string().optional(),
+  RATCHET_CATALOGUE_FILE: z.string().optional(),
+  RATCHET_HOST: z.string().default('127.0.0.1'),
+  RATCHET_PORT: port.default(7777),
+  RATCHET_API_KEY: z.string().min(16, 'use at least 16 characters').optional(),
+  RATCHET_MODEL_PREFIX: z
+    .string()
+    .regex(/^[a-z0-9._-]*$/)
+    .default('ratchet-'),
+  RATCHET_PYTHON: z.string().optional(),
+  RATCHET_LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'silent']).default('info'),
+  DATABASE_URL: z
+    .string()
+    .regex(/^postgres(ql)?:\/\//, 'use postgres://user@host/database')
+    .optional(),
+  TEMPORAL_ADDRESS: z.string().default('127.0.0.1:7233'),
+  TEMPORAL_NAMESPACE: z.string().default('ratchet'),
+  TEMPORAL_UI_PORT: port.default(8233),
+  OLLAMA_BASE_URL: z.string().optional(),
+  OLLAMA_API_BASE: z.string().optional(),
+  OPENAI_API_KEY: z.string().optional(),
+  OPENAI_BASE_URL: z.string().optional(),
+  OPENAI_API_BASE: z.string().optional(),
+});
+
+/** Everything that can be set, read once. Paths are absolute. */
+export interface Config {
+  home: string;
+  dataDir: string;
+  datasetsDir: string;
+  basesDir: string;
+  cacheDir: string;
+  selectionFile: string;
+  catalogueFile: string;
+  host: string;
+  port: number;
+  apiKey: string | null;
+  modelPrefix: string;
+  python: string | null;
+  logLevel: string;
+  databaseUrl: string | null;
+  temporal: { address: string; namespace: string; uiPort: number };
+  ollamaUrl: string;
+  openai: { baseUrl: string; apiKey: string | null };
+}
+
+/** Reads the environment (and `.env` of the home folder, which it ranks below); InvalidInput names every bad setting at once. */
+export function loadConfig(overrides: Record<string, string | undefined> = {}): Config {
+  const given = { ...process.env, ...definedOnly(overrides) };
+  const home = resolve(given.RATCHET_HOME ?? process.cwd());
+  const parsed = environment.safeParse({ ...readDotEnv(join(home, '.env')), ...definedOnly(given) });
+  if (!parsed.success) {
+    const faults = parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`);
+    throw new RatchetError('InvalidInput', `Correct these settings, then start again: ${faults.join('; ')}.`);
+  }
+  return resolveConfig(parsed.data, home);
+}
+
+function resolveConfig(env: z.infer<typeof environment>, home: string): Config {
+  const dataDir = resolve(home, env.RATCHET_DATA_DIR ?? '.ratchet');
+  const config: Config = {
+    home,
+    dataDir,
+    datasetsDir: resolve(home, env.RATCHET_DATASETS_DIR ?? 'datasets'),
+    basesDir: resolve(home, env.RATCHET_BASES_DIR ?? join(dataDir, 'bases')),
+    cacheDir: resolve(home, env.RATCHET_CACHE_DIR ?? defaultCacheDir()),
+    selectionFile: resolve(home, env.RATCHET_SELECTION_FILE ?? 'model_select.json'),
+    catalogueFile: resolve(home, env.RATCHET_CATALOGUE_FILE ?? 'models_config.json'),
+    host: env.RATCHET_HOST,
+    port: env.RATCHET_PORT,
+    apiKey: env.RATCHET_API_KEY ?? null,
+    modelPrefix: env.RATCHET_MODEL_PREFIX,
+    python: env.RATCHET_PYTHON ?? null,
+    logLevel: env.RATCHET_LOG_LEVEL,
+    databaseUrl: env.DATABASE_URL ?? null,
+    temporal: { address: env.TEMPORAL_ADDRESS, namespace: env.TEMPORAL_NAMESPACE, uiPort: env.TEMPORAL_UI_PORT },
+    ollamaUrl: httpUrl(env.OLLAMA_BASE_URL ?? env.OLLAMA_API_BASE ?? 'http://127.0.0.1:11434'),
+    openai: {
+      baseUrl: httpUrl(env.OPENAI_BASE_URL ?? env.OPENAI_API_BASE ?? 'https://api.openai.com/v1'),
+      apiKey: env.OPENAI_API_KEY ?? null,
+    },
+  };
+  if (!isLoopback(config.host) && config.apiKey === null) {
+    throw new RatchetError(
+      'InvalidInput',
+      `RATCHET_HOST is ${config.host}: set RATCHET_API_KEY as well, so that only key holders get in.`,
+    );
+  }
+  return config;
+}
+
+/** Whether a host name means this machine only. */
+export function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || host === '[::1]' || /^127\.\d+\.\d+\.\d+$/.test(host);
+}
+
+/** The environment that a child process gets: ours without secrets, plus what is named. */
+export function childEnvironment(extra: Record<string, string> = {}): Record<string, string> {
+  const kept = Object.entries(process.env).filter(
+    ([name, value]) => value !== undefined && !/(_KEY|_TOKEN|SECRET|PASSWORD|DATABASE_URL)$/.test(name),
+  );
+  return { ...(Object.fromEntries(kept) as Record<string, string>), ...extra };
+}
+
+/** PATH as it is, for finding programs. */
+export function searchPath(): string {
+  return process.env.PATH ?? '';
+}
+
+function defaultCacheDir(): string {
+  return join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'ratchet');
+}
+
+function httpUrl(value: string): string {
+  const withScheme = /^https?:\/\//.test(value) ? value : `http://${value}`;
+  return withScheme.replace(/\/+$/, '').replace('//0.0.0.0', '//127.0.0.1');
+}
+
+function definedOnly(values: Record<string, string | undefined>): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(values).filter((entry): entry is [string, string] => entry[1] !== undefined && entry[1] !== ''),
+  );
+}
+
+function readDotEnv(file: string): Record<string, string> {
+  if (!existsSync(file)) return {};
+  return definedOnly(parseEnv(readFileSync(file, 'utf8')));
+}
+
+function findPackageRoot(): string {
+  const here = fileURLToPath(new URL('.', import.meta.url));
+  const root = [resolve(here, '..'), resolve(here, '..', '..')].find((folder) =>
+    existsSync(join(folder, 'package.json')),
+  );
+  if (!root) throw new RatchetError('Bug', `package.json was not found above ${here}: install the package again.`);
+  return root;
+}

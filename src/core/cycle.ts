@@ -1,0 +1,89 @@
+import type { ErrorCode } from './errors.ts';
+
+export const steps = ['collect', 'build', 'train', 'validate', 'import', 'evaluate', 'gate', 'promote'] as const;
+export type StepName = (typeof steps)[number];
+
+/** `awaiting_approval`: the gate passed, a person promotes. `interrupted`: its workflow is gone, retry starts it again. */
+export type CycleState =
+  | 'queued'
+  | 'running'
+  | 'needs_attention'
+  | 'awaiting_approval'
+  | 'interrupted'
+  | 'completed'
+  | 'aborted'
+  | 'expired';
+
+export const closedStates: readonly CycleState[] = ['completed', 'aborted', 'expired'];
+
+export type StepState = 'running' | 'done' | 'failed' | 'cancelled';
+
+/** `not_enough_evidence` is a result, never an error. */
+export type GateDecision = 'pass' | 'fail' | 'not_enough_evidence';
+
+/** What each step hands on. Ids and digests only: these travel through the workflow's history. */
+export interface StepOutputs {
+  collect: { collection: string; examples: number };
+  build: { dataset: string; name: string; train: number; val: number; test: number };
+  train: { adapterDigest: string; run: string; steps: number; loss: number };
+  validate: { baseLoss: number; candidateLoss: number; targetTokens: number };
+  import: { modelVersion: string; served: string };
+  evaluate: { evaluation: string; n: number };
+  gate: { decision: GateDecision; evidence: string; reason: string };
+  promote: { promoted: boolean; promotion: string | null; reason: string };
+}
+
+export type Outputs = { [S in StepName]?: StepOutputs[S] };
+
+/** Input of the workflow `trainingCycle`. `outputs` holds the steps that are already done when a cycle is started again. */
+export interface CycleInput {
+  cycleId: string;
+  base: string;
+  /** Digest of the resolved recipe's blob. */
+  recipe: string;
+  outputs: Outputs;
+}
+
+/** Input of every step's activity. `key` is the same through retries and worker deaths, new after a reset. */
+export interface StepInput {
+  cycleId: string;
+  base: string;
+  recipe: string;
+  key: string;
+  outputs: Outputs;
+}
+
+/** Why a cycle needs attention, and what it waits for. */
+export interface Attention {
+  step: StepName;
+  code: ErrorCode;
+  message: string;
+  advice: string;
+}
+
+/** Answer of the workflow's query `status`. */
+export interface CycleStatus {
+  state: CycleState;
+  step: StepName | null;
+  attention: Attention | null;
+  recipe: string;
+  outputs: Outputs;
+}
+
+export interface CycleResult {
+  state: 'completed' | 'aborted' | 'expired';
+  decision: GateDecision | null;
+  promoted: boolean;
+  reason: string;
+}
+
+/** One line of a cycle's event log, and one SSE event of `/api/cycles/:id/events`. */
+export interface CycleEvent {
+  at: string;
+  cycle: string;
+  step: StepName | null;
+  kind: 'state' | 'step' | 'progress' | 'warning' | 'log';
+  data: Record<string, unknown>;
+}
+
+export const taskQueues = { main: 'ratchet', gpu: 'ratchet-gpu' } as const;

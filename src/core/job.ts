@@ -1,0 +1,124 @@
+import { z } from 'zod';
+
+const path = z.string().min(1);
+const counts = z.int().min(1);
+
+const trainJob = z.strictObject({
+  data: z.strictObject({ train: path, val: path.nullable() }),
+  lora: z.strictObject({
+    rank: counts.max(1024),
+    alpha: z.number().positive(),
+    dropout: z.number().min(0).lt(1),
+    targets: z.array(z.enum(['q', 'k', 'v', 'o', 'gate', 'up', 'down'])).min(1),
+  }),
+  optim: z.strictObject({
+    learning_rate: z.number().positive(),
+    weight_decay: z.number().min(0),
+    beta1: z.number().min(0).lt(1),
+    beta2: z.number().min(0).lt(1),
+    warmup_ratio: z.number().min(0).max(1),
+    schedule: z.enum(['cosine', 'linear', 'constant']),
+    grad_clip: z.number().positive(),
+    epochs: counts,
+    max_steps: counts.nullable(),
+    batch_size: counts,
+    micro_batch_size: counts,
+    max_seq_length: counts,
+  }),
+  checkpoint: z.strictObject({ every_steps: counts, keep: counts }),
+  eval_every_steps: counts.nullable(),
+  restart: z.boolean(),
+});
+
+const validateJob = z.strictObject({
+  data: path,
+  adapter: path.nullable(),
+  max_seq_length: counts,
+  micro_batch_size: counts,
+});
+
+const exportJob = z.strictObject({ adapter: path, dtype: z.enum(['float16', 'bfloat16', 'float32']) });
+
+const common = {
+  schema: z.literal(1),
+  /** Names the step call; the same through retries, so that a second attempt finds what the first left. */
+  key: z.string().min(1),
+  /** Folder of the base in Hugging Face layout (config.json, tokenizer files, *.safetensors). */
+  base: path,
+  /** Folder of this job: checkpoints, results and the adapter; kept through retries. */
+  work: path,
+  /** Folder of bases converted for LitGPT, by digest. */
+  cache: path,
+  device: z.enum(['auto', 'cpu', 'cuda']),
+  precision: z.enum(['auto', '32-true', 'bf16-true']),
+  threads: counts.nullable(),
+  seed: z.int().min(0),
+  /** File that is locked while the device is in use; null for none. */
+  lock: path.nullable(),
+};
+
+/** One job for the Python side. Its JSON Schema is `scripts/litgpt/job.schema.json`, which Python validates against. */
+export const jobSchema = z.discriminatedUnion('kind', [
+  z.strictObject({ ...common, kind: z.literal('prepare'), prepare: z.strictObject({}) }),
+  z.strictObject({ ...common, kind: z.literal('train'), train: trainJob }),
+  z.strictObject({ ...common, kind: z.literal('validate'), validate: validateJob }),
+  z.strictObject({ ...common, kind: z.literal('export'), export: exportJob }),
+]);
+
+export type Job = z.infer<typeof jobSchema>;
+export type TrainJob = Extract<Job, { kind: 'train' }>;
+export type TrainSettings = z.infer<typeof trainJob>;
+
+/** Figures of one optimizer step. Loss is in nats per learned token. */
+export interface StepEvent {
+  event: 'step';
+  step: number;
+  steps: number;
+  epoch: number;
+  loss: number;
+  learning_rate: number;
+  grad_norm: number;
+  tokens: number;
+  target_tokens: number;
+  tokens_per_second: number;
+  eta_seconds: number;
+}
+
+export interface TrainResult {
+  adapter: string;
+  adapter_digest: string;
+  steps: number;
+  loss: number;
+  val_loss: number | null;
+  tokens: number;
+  target_tokens: number;
+  seconds: number;
+}
+
+export interface ValidateResult {
+  base_loss: number;
+  candidate_loss: number | null;
+  target_tokens: number;
+  rows: number;
+}
+
+export interface ExportResult {
+  path: string;
+  /** SHA-256 of each file, by name. */
+  files: Record<string, string>;
+  bytes: number;
+}
+
+/** One line of a job's standard output. */
+export type JobEvent =
+  | { event: 'started'; kind: string; pid: number; device: string }
+  | { event: 'waiting'; for: string }
+  | { event: 'data'; rows: number; tokens: number; target_tokens: number; truncated: number; skipped: number }
+  | { event: 'resumed'; step: number }
+  | { event: 'warning'; message: string }
+  | StepEvent
+  | { event: 'validation'; step: number; loss: number; target_tokens: number }
+  | { event: 'checkpoint'; step: number; path: string }
+  | { event: 'stopped'; step: number }
+  | ({ event: 'result' } & (TrainResult | ValidateResult | ExportResult))
+  | { event: 'error'; code: string; message: string };

@@ -1,0 +1,159 @@
+import { z } from 'zod';
+
+/** A name that is safe as a file name, an Ollama model name and a URL part. */
+export const nameSchema = z
+  .string()
+  .regex(
+    /^[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9])?$/,
+    'use 1 to 64 of a-z, 0-9, ".", "_" and "-", starting and ending with a letter or digit',
+  )
+  .refine((name) => !name.includes('..'), 'leave out ".."');
+
+const date = z.iso.datetime({ offset: true });
+
+/** One thing that an answer is checked for; each gives 0 or 1 to the metric of its name. */
+export const checkSchema = z.discriminatedUnion('kind', [
+  z.strictObject({
+    kind: z.literal('contains'),
+    metric: nameSchema,
+    value: z.string().min(1),
+    ignore_case: z.boolean().default(true),
+  }),
+  z.strictObject({
+    kind: z.literal('regex'),
+    metric: nameSchema,
+    pattern: z.string().min(1).max(2000),
+    flags: z
+      .string()
+      .regex(/^[ims]*$/)
+      .default(''),
+  }),
+]);
+export type Check = z.infer<typeof checkSchema>;
+
+/** One prompt of an evaluation suite, asked as it is. */
+export const suiteItemSchema = z.strictObject({
+  id: z.string().min(1).max(200),
+  messages: z.array(z.looseObject({ role: z.string(), content: z.string() })).min(1),
+  checks: z.array(checkSchema).min(1),
+});
+export type SuiteItem = z.infer<typeof suiteItemSchema>;
+
+const collect = z.strictObject({
+  /** Answers with this rating or better are learned as they are; null takes corrections only. */
+  min_rating: z.union([z.literal(1), z.null()]).default(1),
+  /** Answers whose score is at least this are learned too. */
+  min_score: z.number().min(0).max(1).default(0.5),
+  corrections: z.boolean().default(true),
+  /** Providers whose chats may be collected; null for every one that its own `train` setting allows. */
+  providers: z.array(nameSchema).nullable().default(null),
+  models: z.array(z.string()).nullable().default(null),
+  tags: z.array(z.string()).nullable().default(null),
+  since: date.nullable().default(null),
+  until: date.nullable().default(null),
+});
+
+const build = z.strictObject({
+  /** Shares of conversation nodes, not of rows. */
+  val: z.number().min(0).max(0.5).default(0.1),
+  test: z.number().min(0).max(0.5).default(0.1),
+  salt: z.string().max(200).default('ratchet'),
+  min_examples: z.int().min(1).default(20),
+  max_examples: z.int().min(1).nullable().default(null),
+});
+
+const train = z.strictObject({
+  rank: z.int().min(1).max(256).default(16),
+  alpha: z.number().positive().default(32),
+  dropout: z.number().min(0).lt(1).default(0),
+  targets: z
+    .array(z.enum(['q', 'k', 'v', 'o', 'gate', 'up', 'down']))
+    .min(1)
+    .default(['q', 'k', 'v', 'o', 'gate', 'up', 'down']),
+  learning_rate: z.number().positive().max(1).default(2e-4),
+  weight_decay: z.number().min(0).default(0),
+  warmup_ratio: z.number().min(0).max(1).default(0.05),
+  schedule: z.enum(['cosine', 'linear', 'constant']).default('cosine'),
+  grad_clip: z.number().positive().default(1),
+  epochs: z.int().min(1).max(100).default(3),
+  max_steps: z.int().min(1).nullable().default(null),
+  batch_size: z.int().min(1).max(1024).default(16),
+  micro_batch_size: z.int().min(1).max(1024).default(4),
+  max_seq_length: z.int().min(16).max(131_072).default(2048),
+  checkpoint_steps: z.int().min(1).default(20),
+  eval_steps: z.int().min(1).nullable().default(null),
+  seed: z
+    .int()
+    .min(0)
+    .max(2 ** 31 - 1)
+    .default(1),
+  device: z.enum(['auto', 'cpu', 'cuda']).default('auto'),
+  precision: z.enum(['auto', '32-true', 'bf16-true']).default('auto'),
+  /** Seconds without an event after which the trainer counts as hung. */
+  stall_seconds: z.int().min(5).default(600),
+  /** Leave checkpoints aside and begin at step 0. */
+  restart: z.boolean().default(false),
+});
+
+const evaluate = z.strictObject({
+  /** Prompts with checks; null asks the prompts of the test split and scores likeness to the learned answers. */
+  suite: z.array(suiteItemSchema).min(1).max(5000).nullable().default(null),
+  max_prompts: z.int().min(1).max(5000).default(300),
+  max_tokens: z.int().min(1).max(8192).default(512),
+  seed: z.int().min(0).default(1),
+  /** Answers asked for at once. */
+  concurrency: z.int().min(1).max(64).default(2),
+});
+
+const gate = z.strictObject({
+  /** Metric on which the candidate must be better; null takes the only one, or `likeness`. */
+  metric: nameSchema.nullable().default(null),
+  /** Largest fall allowed in every other metric, in [0, 1]. */
+  max_drop: z.number().min(0).max(1).default(0.02),
+  /** Two-sided level of the paired test. */
+  alpha: z.number().gt(0).lt(1).default(0.05),
+  /** Fewer answered prompts than this are not enough evidence. */
+  min_prompts: z.int().min(1).default(20),
+});
+
+/** What to collect, how to build and train, how to judge. Every part has defaults, so `{"name","base"}` is a recipe. */
+export const recipeSchema = z.strictObject({
+  name: nameSchema,
+  base: nameSchema,
+  collect: collect.prefault({}),
+  build: build.prefault({}),
+  train: train.prefault({}),
+  evaluate: evaluate.prefault({}),
+  gate: gate.prefault({}),
+  /** `manual`: a passed gate waits for a person. */
+  promote: z.enum(['auto', 'manual']).default('auto'),
+});
+
+/** A resolved recipe: every default filled in. It is stored as a blob; its digest stands in the lineage. */
+export type Recipe = z.infer<typeof recipeSchema>;
+export type RecipeInput = z.input<typeof recipeSchema>;
+
+/** What `retryStep` and `POST /api/cycles/:id/retry` may change; merged into the recipe, section by section. */
+export type RecipePatch = { [S in 'collect' | 'build' | 'train' | 'evaluate' | 'gate']?: Partial<Recipe[S]> } & {
+  promote?: Recipe['promote'];
+};
+
+/** The recipe with a patch merged in, parsed again. Throws a ZodError that names every bad value. */
+export function applyPatch(recipe: Recipe, patch: unknown): Recipe {
+  const merged: Record<string, unknown> = { ...recipe };
+  for (const [section, value] of Object.entries(patchShape.parse(patch))) {
+    const old = merged[section];
+    merged[section] = typeof value === 'object' && typeof old === 'object' ? { ...old, ...value } : value;
+  }
+  return recipeSchema.parse(merged);
+}
+
+const section = z.record(z.string(), z.unknown()).optional();
+const patchShape = z.strictObject({
+  collect: section,
+  build: section,
+  train: section,
+  evaluate: section,
+  gate: section,
+  promote: z.enum(['auto', 'manual']).optional(),
+});
