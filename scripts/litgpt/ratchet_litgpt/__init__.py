@@ -1,0 +1,1 @@
+"""The Python side of Ratchet: prepare, train, validate and export with LitGPT's modules."""
