@@ -121,6 +121,29 @@ export function childEnvironment(extra: Record<string, string> = {}): Record<str
   return { ...(Object.fromEntries(kept) as Record<string, string>), ...extra };
 }
 
+/** The environment of Ratchet's own child processes: ours whole, with this configuration pinned down. */
+export function ownEnvironment(config: Config): Record<string, string> {
+  return {
+    ...definedOnly(process.env),
+    RATCHET_HOME: config.home,
+    RATCHET_DATA_DIR: config.dataDir,
+    RATCHET_DATASETS_DIR: config.datasetsDir,
+    RATCHET_BASES_DIR: config.basesDir,
+    RATCHET_CACHE_DIR: config.cacheDir,
+    RATCHET_SELECTION_FILE: config.selectionFile,
+    RATCHET_CATALOGUE_FILE: config.catalogueFile,
+    RATCHET_HOST: config.host,
+    RATCHET_PORT: String(config.port),
+    RATCHET_MODEL_PREFIX: config.modelPrefix,
+    RATCHET_LOG_LEVEL: config.logLevel,
+    ...definedOnly({ RATCHET_PYTHON: config.python ?? undefined, DATABASE_URL: config.databaseUrl ?? undefined }),
+    TEMPORAL_ADDRESS: config.temporal.address,
+    TEMPORAL_NAMESPACE: config.temporal.namespace,
+    TEMPORAL_UI_PORT: String(config.temporal.uiPort),
+    OLLAMA_BASE_URL: config.ollamaUrl,
+  };
+}
+
 /** PATH as it is, for finding programs. */
 export function searchPath(): string {
   return process.env.PATH ?? '';

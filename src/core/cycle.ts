@@ -29,7 +29,7 @@ export interface StepOutputs {
   validate: { baseLoss: number; candidateLoss: number; targetTokens: number };
   import: { modelVersion: string; served: string };
   evaluate: { evaluation: string; n: number };
-  gate: { decision: GateDecision; evidence: string; reason: string };
+  gate: { decision: GateDecision; evidence: string; reason: string; approval: 'auto' | 'person' };
   promote: { promoted: boolean; promotion: string | null; reason: string };
 }
 
@@ -51,6 +51,8 @@ export interface StepInput {
   recipe: string;
   key: string;
   outputs: Outputs;
+  /** Who approved the promotion; absent where no person was asked. */
+  approvedBy?: string;
 }
 
 /** Why a cycle needs attention, and what it waits for. */
@@ -85,5 +87,24 @@ export interface CycleEvent {
   kind: 'state' | 'step' | 'progress' | 'warning' | 'log';
   data: Record<string, unknown>;
 }
+
+/** Names of what a running cycle can be asked and told, in the API, the command and the Temporal UI alike. */
+export const surface = { status: 'status', retryStep: 'retryStep', abort: 'abort', approve: 'approve' } as const;
+
+/** Argument of `retryStep`. All of it is optional: an empty one repeats the step as it was. */
+export interface RetryRequest {
+  patch?: Record<string, unknown>;
+  /** Begin again at this earlier step instead of the one that failed. */
+  from?: StepName;
+}
+
+/** Argument of `abort` and `approve`. */
+export interface PersonRequest {
+  by?: string;
+  reason?: string;
+}
+
+/** Search attributes of a cycle's workflow, all keywords. */
+export const searchAttributeNames = { state: 'RatchetState', step: 'RatchetStep', base: 'RatchetBase' } as const;
 
 export const taskQueues = { main: 'ratchet', gpu: 'ratchet-gpu' } as const;

@@ -1,0 +1,196 @@
+import {
+  type Client,
+  WorkflowExecutionAlreadyStartedError,
+  WorkflowNotFoundError,
+  WorkflowUpdateFailedError,
+} from '@temporalio/client';
+import { ApplicationFailure } from '@temporalio/common';
+import {
+  type CycleInput,
+  type CycleResult,
+  type PersonRequest,
+  type RetryRequest,
+  type StepName,
+  closedStates,
+  surface,
+  taskQueues,
+} from '../core/cycle.ts';
+import { type ErrorCode, RatchetError, traits } from '../core/errors.ts';
+import type { Recipe } from '../core/recipe.ts';
+import { appendEvent } from '../store/event-log.ts';
+import { uuidv7 } from '../store/ids.ts';
+import type { CycleRecord, Store } from '../store/types.ts';
+import { checkTemporal, withinDeadline } from './connection.ts';
+
+export interface CycleServiceDeps {
+  store: Store;
+  client: Client;
+  address: string;
+  dataDir: string;
+  /** Throws BaseMissing. */
+  resolveBase: (name: string) => Promise<unknown>;
+}
+
+export type CycleService = ReturnType<typeof createCycleService>;
+
+/** Starts, finds and steers cycles. The store is the record; Temporal runs them. */
+export function createCycleService(deps: CycleServiceDeps) {
+  return {
+    start: (recipe: Recipe, options?: { queue?: boolean }) => start(deps, recipe, options?.queue ?? true),
+    retry: (id: string, request: RetryRequest) => retry(deps, id, request),
+    abort: (id: string, request: PersonRequest) => abort(deps, id, request),
+    approve: (id: string, request: PersonRequest) => update<{ state: string }>(deps, id, surface.approve, request),
+    reconcile: () => reconcile(deps),
+    position: (cycle: CycleRecord) => position(deps.store, cycle),
+  };
+}
+
+export function workflowId(cycleId: string): string {
+  return `cycle-${cycleId}`;
+}
+
+async function start(
+  deps: CycleServiceDeps,
+  recipe: Recipe,
+  queue: boolean,
+): Promise<{ cycle: CycleRecord; position: number }> {
+  await deps.resolveBase(recipe.base);
+  await checkTemporal(deps.client, deps.address);
+  const ahead = await deps.store.cycles.line(recipe.base);
+  if (!queue && ahead.length > 0) {
+    throw new RatchetError(
+      'Conflict',
+      `Cycle ${ahead[0]?.cycleId} is training ${recipe.base}: wait for it, or leave out queue=false to stand in line.`,
+    );
+  }
+  const digest = await deps.store.blobs.putJson(recipe);
+  const cycle = await deps.store.cycles.create({ id: uuidv7(), base: recipe.base, name: recipe.name, recipe: digest });
+  await deps.store.cycles.enqueue(recipe.base, cycle.id);
+  await launch(deps, { cycleId: cycle.id, base: recipe.base, recipe: digest, outputs: {} });
+  return { cycle, position: await position(deps.store, cycle) };
+}
+
+/** Starts the workflow; when that fails the cycle is kept as `interrupted`, so that a retry starts it. */
+async function launch(deps: CycleServiceDeps, input: CycleInput): Promise<void> {
+  try {
+    await withinDeadline(deps.client, deps.address, () =>
+      deps.client.workflow.start<(input: CycleInput) => Promise<CycleResult>>('trainingCycle', {
+        workflowId: workflowId(input.cycleId),
+        taskQueue: taskQueues.main,
+        args: [input],
+        staticSummary: `Train ${input.base}`,
+      }),
+    );
+  } catch (error) {
+    if (error instanceof WorkflowExecutionAlreadyStartedError) return;
+    await interrupt(deps, input.cycleId, input.base);
+    throw error;
+  }
+}
+
+async function retry(deps: CycleServiceDeps, id: string, request: RetryRequest): Promise<{ step: StepName | null }> {
+  const cycle = await known(deps.store, id);
+  if (cycle.state !== 'interrupted' && cycle.state !== 'aborted') {
+    return update<{ step: StepName }>(deps, id, surface.retryStep, request);
+  }
+  await checkTemporal(deps.client, deps.address);
+  const outputs = await deps.store.cycles.finishedOutputs(id);
+  await deps.store.cycles.update(id, { state: 'queued', attention: null, result: null, finishedAt: null });
+  await deps.store.cycles.enqueue(cycle.base, id);
+  await launch(deps, { cycleId: id, base: cycle.base, recipe: cycle.recipe, outputs });
+  return { step: cycle.step };
+}
+
+async function abort(deps: CycleServiceDeps, id: string, request: PersonRequest): Promise<{ state: string }> {
+  const cycle = await known(deps.store, id);
+  if (cycle.state === 'interrupted') {
+    await deps.store.cycles.update(id, { state: 'aborted', finishedAt: Date.now() });
+    return { state: 'aborted' };
+  }
+  if (closedStates.includes(cycle.state)) throw new RatchetError('Conflict', `Cycle ${id} is ${cycle.state} already.`);
+  return update<{ state: string }>(deps, id, surface.abort, request);
+}
+
+async function update<T>(deps: CycleServiceDeps, id: string, name: string, request: object): Promise<T> {
+  const cycle = await known(deps.store, id);
+  const handle = deps.client.workflow.getHandle(workflowId(id));
+  try {
+    return await withinDeadline(
+      deps.client,
+      deps.address,
+      () => handle.executeUpdate<T, [object]>(name, { args: [request] }),
+      60_000,
+    );
+  } catch (error) {
+    if (error instanceof WorkflowNotFoundError) {
+      throw new RatchetError(
+        'Conflict',
+        `Cycle ${id} is ${cycle.state} and does not run: reset it in the Temporal UI, or start a new one.`,
+      );
+    }
+    throw error instanceof WorkflowUpdateFailedError ? refused(error) : error;
+  }
+}
+
+function refused(error: WorkflowUpdateFailedError): RatchetError {
+  for (let at: unknown = error.cause; at instanceof Error; at = at.cause) {
+    if (at instanceof ApplicationFailure && at.type && at.type in traits)
+      return new RatchetError(at.type as ErrorCode, at.message);
+  }
+  return new RatchetError('Conflict', error.cause instanceof Error ? error.cause.message : error.message);
+}
+
+/** Place in line for the base: 0 when it holds the turn. */
+async function position(store: Store, cycle: CycleRecord): Promise<number> {
+  const line = await store.cycles.line(cycle.base);
+  const waiting = line.findIndex((entry) => entry.cycleId === cycle.id);
+  return Math.max(0, waiting);
+}
+
+async function known(store: Store, id: string): Promise<CycleRecord> {
+  const cycle = await store.cycles.get(id);
+  if (!cycle) throw new RatchetError('NotFound', `There is no cycle ${id}: list them with "ratchet cycle list".`);
+  return cycle;
+}
+
+/** Open cycles whose workflow is gone or ended behind our back become `interrupted`. Returns their ids. */
+async function reconcile(deps: CycleServiceDeps): Promise<string[]> {
+  const open = ['queued', 'running', 'needs_attention', 'awaiting_approval'] as const;
+  const { items } = await deps.store.cycles.list({ states: open }, { limit: 1000 });
+  const settled = items.filter((cycle) => Date.now() - cycle.createdAt > 2000);
+  if (settled.length === 0) return [];
+  await checkTemporal(deps.client, deps.address);
+  const lost: string[] = [];
+  for (const cycle of settled) {
+    if (await isRunning(deps, cycle.id)) continue;
+    const now = await deps.store.cycles.get(cycle.id);
+    if (!now || now.state !== cycle.state) continue;
+    await interrupt(deps, cycle.id, cycle.base);
+    lost.push(cycle.id);
+  }
+  return lost;
+}
+
+async function isRunning(deps: CycleServiceDeps, id: string): Promise<boolean> {
+  try {
+    const found = await withinDeadline(deps.client, deps.address, () =>
+      deps.client.workflow.getHandle(workflowId(id)).describe(),
+    );
+    return found.status.name === 'RUNNING';
+  } catch (error) {
+    if (error instanceof WorkflowNotFoundError) return false;
+    throw error;
+  }
+}
+
+async function interrupt(deps: CycleServiceDeps, id: string, base: string): Promise<void> {
+  await deps.store.cycles.update(id, { state: 'interrupted' });
+  await deps.store.cycles.releaseTurn(base, id);
+  await appendEvent(deps.dataDir, id, {
+    at: new Date().toISOString(),
+    cycle: id,
+    step: null,
+    kind: 'state',
+    data: { state: 'interrupted' },
+  });
+}

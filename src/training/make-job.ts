@@ -1,0 +1,76 @@
+import { join } from 'node:path';
+import { type Job, jobSchema } from '../core/job.ts';
+import type { Recipe } from '../core/recipe.ts';
+
+/** Where one step call works: `<data>/cycles/<cycle>/<key>/`, the same through its retries. */
+export function runFolder(dataDir: string, cycleId: string, key: string): string {
+  return join(dataDir, 'cycles', cycleId, key);
+}
+
+export interface JobPlace {
+  dataDir: string;
+  /** Folder of the base in Hugging Face layout. */
+  base: string;
+  work: string;
+  key: string;
+}
+
+/** The job that fine-tunes: the recipe's `train` section over the files of a dataset version. */
+export function trainJob(place: JobPlace, recipe: Recipe, data: { train: string; val: string | null }): Job {
+  const { train } = recipe;
+  return jobSchema.parse({
+    ...common(place, recipe),
+    kind: 'train',
+    train: {
+      data,
+      lora: { rank: train.rank, alpha: train.alpha, dropout: train.dropout, targets: train.targets },
+      optim: {
+        learning_rate: train.learning_rate,
+        weight_decay: train.weight_decay,
+        beta1: 0.9,
+        beta2: 0.95,
+        warmup_ratio: train.warmup_ratio,
+        schedule: train.schedule,
+        grad_clip: train.grad_clip,
+        epochs: train.epochs,
+        max_steps: train.max_steps,
+        batch_size: train.batch_size,
+        micro_batch_size: Math.min(train.micro_batch_size, train.batch_size),
+        max_seq_length: train.max_seq_length,
+      },
+      checkpoint: { every_steps: train.checkpoint_steps, keep: 2 },
+      eval_every_steps: train.eval_steps,
+      restart: train.restart,
+    },
+  });
+}
+
+/** The job that measures the held-out loss of base and candidate. */
+export function validateJob(place: JobPlace, recipe: Recipe, data: string, adapter: string): Job {
+  const { max_seq_length, micro_batch_size } = recipe.train;
+  return jobSchema.parse({
+    ...common(place, recipe),
+    kind: 'validate',
+    validate: { data, adapter, max_seq_length, micro_batch_size },
+  });
+}
+
+/** The job that merges an adapter into the base, for import. */
+export function exportJob(place: JobPlace, recipe: Recipe, adapter: string): Job {
+  return jobSchema.parse({ ...common(place, recipe), kind: 'export', export: { adapter, dtype: 'float16' } });
+}
+
+function common(place: JobPlace, recipe: Recipe) {
+  return {
+    schema: 1,
+    key: place.key,
+    base: place.base,
+    work: place.work,
+    cache: join(place.dataDir, 'bases-litgpt'),
+    device: recipe.train.device,
+    precision: recipe.train.precision,
+    threads: null,
+    seed: recipe.train.seed,
+    lock: join(place.dataDir, 'gpu.lock'),
+  };
+}

@@ -1,0 +1,218 @@
+import {
+  ActivityFailure,
+  ApplicationFailure,
+  CancellationScope,
+  CancelledFailure,
+  TimeoutFailure,
+  condition,
+  isCancellation,
+  setCurrentDetails,
+  sleep,
+  upsertSearchAttributes,
+  uuid4,
+  workflowInfo,
+} from '@temporalio/workflow';
+import { SearchAttributeType, defineSearchAttributeKey } from '@temporalio/common';
+import {
+  type Attention,
+  type CycleInput,
+  type CycleResult,
+  type CycleState,
+  type Outputs,
+  type StepName,
+  searchAttributeNames,
+  steps,
+} from '../core/cycle.ts';
+import { type ErrorCode, traits } from '../core/errors.ts';
+import { activitiesFor, bookkeeping, line } from './proxies.ts';
+
+const stateKey = defineSearchAttributeKey(searchAttributeNames.state, SearchAttributeType.KEYWORD);
+const stepKey = defineSearchAttributeKey(searchAttributeNames.step, SearchAttributeType.KEYWORD);
+
+/** What a person told a cycle to do. */
+export type Decision =
+  | { kind: 'retry'; from: StepName }
+  | { kind: 'abort'; by: string; reason: string }
+  | { kind: 'approve'; by: string };
+
+/** The state of one running cycle; the workflow's handlers read and change it. */
+export interface CycleRun {
+  readonly input: CycleInput;
+  recipe: string;
+  state: CycleState;
+  step: StepName | null;
+  outputs: Outputs;
+  attention: Attention | null;
+  decision: Decision | null;
+  /** History length at which the current step began: what arrived in that very task was meant for the step before. */
+  stepBeganAt: number;
+  scope: CancellationScope | null;
+}
+
+export function createRun(input: CycleInput): CycleRun {
+  return {
+    input,
+    recipe: input.recipe,
+    state: 'queued',
+    step: null,
+    outputs: { ...input.outputs },
+    attention: null,
+    decision: null,
+    stepBeganAt: -1,
+    scope: null,
+  };
+}
+
+/** Notes the state in the record, the search attributes and the details that the Temporal UI shows. */
+export async function enterState(
+  run: CycleRun,
+  state: CycleState,
+  change: { attention?: Attention; result?: CycleResult; release?: boolean } = {},
+): Promise<void> {
+  run.state = state;
+  run.attention = change.attention ?? null;
+  upsertSearchAttributes([
+    { key: stateKey, value: state },
+    { key: stepKey, value: run.step ?? 'none' },
+  ]);
+  setCurrentDetails(describe(run, change.result));
+  await bookkeeping.noteState({
+    cycleId: run.input.cycleId,
+    base: run.input.base,
+    state,
+    step: run.step,
+    attention: run.attention,
+    result: change.result ?? null,
+    release: change.release ?? false,
+  });
+}
+
+/** Stands in line for the base. Resolves to false when a person aborted meanwhile. */
+export async function takeTurn(run: CycleRun): Promise<boolean> {
+  const { cycleId, base } = run.input;
+  return cancellable(run, () => line.takeTurn({ cycleId, base }));
+}
+
+/**
+ * Runs one step and keeps its output. Resolves to null when it is done, to an Attention when it failed for good, and to
+ * `aborted` when a person ended it.
+ */
+export async function runStep(
+  run: CycleRun,
+  step: StepName,
+  approvedBy?: string,
+): Promise<Attention | 'aborted' | null> {
+  run.step = step;
+  run.stepBeganAt = workflowInfo().historyLength;
+  setCurrentDetails(describe(run));
+  const input = {
+    cycleId: run.input.cycleId,
+    base: run.input.base,
+    recipe: run.recipe,
+    key: uuid4(),
+    outputs: run.outputs,
+    ...(approvedBy === undefined ? {} : { approvedBy }),
+  };
+  try {
+    const finished = await cancellable(run, async () => {
+      const output = await activitiesFor(step)[step](input);
+      run.outputs = { ...run.outputs, [step]: output };
+    });
+    return finished ? null : 'aborted';
+  } catch (error) {
+    if (isCancellation(error)) throw error;
+    return attentionOf(step, error);
+  }
+}
+
+/** Steps from the given one on lose their outputs, so that they run again. */
+export function forgetFrom(run: CycleRun, from: StepName): void {
+  const kept = steps.slice(0, steps.indexOf(from));
+  run.outputs = Object.fromEntries(kept.flatMap((step) => (run.outputs[step] ? [[step, run.outputs[step]]] : [])));
+}
+
+/** Waits for a person's decision; null when nobody came in time. */
+export async function awaitDecision(run: CycleRun): Promise<Decision | null> {
+  await condition(() => run.decision !== null, '30 days');
+  const decision = run.decision;
+  run.decision = null;
+  return decision;
+}
+
+/**
+ * Ends what runs now, for `abort`. A workflow that is reset gets the updates of its former run again, in the task that
+ * begins the step: such an abort was meant for the former run, and is refused.
+ */
+export async function abortNow(run: CycleRun, decision: Extract<Decision, { kind: 'abort' }>): Promise<void> {
+  const arrivedAt = workflowInfo().historyLength;
+  await sleep(1);
+  if (run.stepBeganAt === arrivedAt) {
+    throw ApplicationFailure.nonRetryable(
+      `The cycle had just come to the step ${run.step}: abort it again.`,
+      'Conflict',
+    );
+  }
+  run.decision = decision;
+  run.scope?.cancel();
+}
+
+/** Runs something that `abort` can cancel; false when it was. A cancel of the whole workflow is thrown. */
+async function cancellable(run: CycleRun, body: () => Promise<void>): Promise<boolean> {
+  if (isAborting(run)) return false;
+  const scope = new CancellationScope();
+  run.scope = scope;
+  try {
+    await scope.run(body);
+    return !isAborting(run);
+  } catch (error) {
+    if (isCancellation(error) && isAborting(run)) return false;
+    throw error;
+  } finally {
+    run.scope = null;
+  }
+}
+
+function isAborting(run: CycleRun): boolean {
+  return run.decision?.kind === 'abort';
+}
+
+function attentionOf(step: StepName, error: unknown): Attention {
+  const cause = error instanceof ActivityFailure ? error.cause : error;
+  if (cause instanceof ApplicationFailure) {
+    const code = isErrorCode(cause.type) ? cause.type : 'Bug';
+    return { step, code, message: cause.message, advice: traits[code].advice };
+  }
+  if (cause instanceof TimeoutFailure) {
+    const message = `The step ${step} lost its worker again and again: look whether "ratchet worker" stays up.`;
+    return { step, code: 'Stalled', message, advice: 'Start the worker, then retry the step.' };
+  }
+  if (cause instanceof CancelledFailure) {
+    return { step, code: 'Cancelled', message: `The step ${step} was cancelled.`, advice: traits.Cancelled.advice };
+  }
+  return {
+    step,
+    code: 'Bug',
+    message: error instanceof Error ? error.message : String(error),
+    advice: traits.Bug.advice,
+  };
+}
+
+function isErrorCode(type: string | null | undefined): type is ErrorCode {
+  return typeof type === 'string' && type in traits;
+}
+
+function describe(run: CycleRun, result?: CycleResult): string {
+  const done = steps.filter((step) => run.outputs[step]).join(' → ') || 'nothing yet';
+  const lines = [`**${run.state}**${run.step ? ` at **${run.step}**` : ''}`, `Done: ${done}`];
+  if (run.attention) {
+    lines.push(
+      `**Why:** ${run.attention.message}`,
+      `**What to do:** ${run.attention.advice}`,
+      'Send the update `retryStep` (no input, or `{"patch":{"train":{"learning_rate":0.0001}}}`), or `abort`.',
+    );
+  }
+  if (run.state === 'awaiting_approval')
+    lines.push('Send the update `approve` to promote, or `abort` to keep what is selected.');
+  if (result) lines.push(result.reason);
+  return lines.join('\n\n');
+}

@@ -1,0 +1,1 @@
+export { trainingCycle } from './training-cycle.ts';

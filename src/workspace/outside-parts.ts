@@ -1,0 +1,117 @@
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type Config, childEnvironment } from '../config.ts';
+import { RatchetError } from '../core/errors.ts';
+import { startProcess } from '../process/supervise.ts';
+import type { Supervised } from '../process/types.ts';
+import { checkTemporal, createClient } from '../temporal/connection.ts';
+import { ensureNamespace } from '../temporal/namespace.ts';
+
+const startTimeoutMs = 60_000;
+
+/** A part that answers: started by us, or there before (`child` is null, and it is never stopped). */
+export interface RunningPart {
+  name: string;
+  url: string;
+  child: Supervised | null;
+}
+
+/** Uses the Temporal server that answers at the configured address, else starts the dev server with a file of its own. */
+export async function startTemporal(config: Config, tool: { path: string; version: string }): Promise<RunningPart> {
+  const { address, uiPort } = config.temporal;
+  const url = `http://127.0.0.1:${uiPort}`;
+  if (await temporalAnswers(config)) {
+    await prepareNamespace(config);
+    return { name: 'temporal', url, child: null };
+  }
+  const folder = join(config.dataDir, 'temporal');
+  mkdirSync(folder, { recursive: true });
+  const child = startProcess({
+    command: tool.path,
+    args: [
+      'server',
+      'start-dev',
+      ...['--ip', '127.0.0.1', '--port', portOf(address), '--ui-port', String(uiPort)],
+      // One file per server version: a newer server may change its schema.
+      ...['--db-filename', join(folder, `server-${tool.version}.db`), '--log-level', 'error'],
+    ],
+    env: childEnvironment(),
+    logFile: join(config.dataDir, 'logs', 'temporal.log'),
+  });
+  await untilReady('Temporal', child, () => temporalAnswers(config));
+  await prepareNamespace(config);
+  return { name: 'temporal', url, child };
+}
+
+/** Uses the Ollama that answers at the configured URL, else starts one on that port. */
+export async function startOllama(config: Config, tool: { path: string }, models?: string): Promise<RunningPart> {
+  const url = config.ollamaUrl;
+  if (await answers(`${url}/api/version`)) return { name: 'ollama', url, child: null };
+  const { host } = new URL(url);
+  const child = startProcess({
+    command: tool.path,
+    args: ['serve'],
+    env: childEnvironment({ OLLAMA_HOST: host, ...(models && { OLLAMA_MODELS: models }) }),
+    logFile: join(config.dataDir, 'logs', 'ollama.log'),
+  });
+  await untilReady('Ollama', child, () => answers(`${url}/api/version`));
+  return { name: 'ollama', url, child };
+}
+
+/** Waits until a part answers; says so when it ends before, or does not answer in time. */
+export async function untilReady(name: string, child: Supervised, ready: () => Promise<boolean>): Promise<void> {
+  const until = Date.now() + startTimeoutMs;
+  let ended: string | null = null;
+  void child.exited.then((exit) => {
+    ended = exit.tail.trim().split('\n').at(-1) ?? '';
+  });
+  while (!(await ready())) {
+    if (ended !== null)
+      throw new RatchetError('PartMissing', `${name} ended as soon as it was started: ${ended || 'look at its log'}`);
+    if (Date.now() > until) {
+      await child.stop();
+      throw new RatchetError(
+        'PartMissing',
+        `${name} did not answer within ${startTimeoutMs / 1000} s: look at its log under the data folder.`,
+      );
+    }
+    await sleep(50);
+  }
+}
+
+/** Whether an HTTP server answers with success. */
+export async function answers(url: string): Promise<boolean> {
+  return fetch(url, { signal: AbortSignal.timeout(2000) }).then(
+    async (response) => {
+      await response.body?.cancel();
+      return response.ok;
+    },
+    () => false,
+  );
+}
+
+async function temporalAnswers(config: Config): Promise<boolean> {
+  const client = createClient({ ...config.temporal, namespace: 'temporal-system' });
+  try {
+    await checkTemporal(client, config.temporal.address, 1000);
+    return true;
+  } catch {
+    return false;
+  } finally {
+    await client.connection.close();
+  }
+}
+
+async function prepareNamespace(config: Config): Promise<void> {
+  const client = createClient(config.temporal);
+  try {
+    await ensureNamespace(client);
+  } finally {
+    await client.connection.close();
+  }
+}
+
+function portOf(address: string): string {
+  return address.split(':').at(-1) ?? '7233';
+}
