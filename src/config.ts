@@ -27,6 +27,9 @@ const environment = z.object({
     .regex(/^[a-z0-9._-]*$/)
     .default('ratchet-'),
   RATCHET_PYTHON: z.string().optional(),
+  RATCHET_TEMPORAL: z.string().optional(),
+  RATCHET_OLLAMA: z.string().optional(),
+  RATCHET_CHROMIUM: z.string().optional(),
   RATCHET_LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'silent']).default('info'),
   DATABASE_URL: z
     .string()
@@ -56,6 +59,8 @@ export interface Config {
   apiKey: string | null;
   modelPrefix: string;
   python: string | null;
+  /** Programs to use instead of those on PATH or in the cache. */
+  tools: { temporal: string | null; ollama: string | null; chromium: string | null };
   logLevel: string;
   databaseUrl: string | null;
   temporal: { address: string; namespace: string; uiPort: number };
@@ -90,6 +95,11 @@ function resolveConfig(env: z.infer<typeof environment>, home: string): Config {
     apiKey: env.RATCHET_API_KEY ?? null,
     modelPrefix: env.RATCHET_MODEL_PREFIX,
     python: env.RATCHET_PYTHON ?? null,
+    tools: {
+      temporal: env.RATCHET_TEMPORAL ?? null,
+      ollama: env.RATCHET_OLLAMA ?? null,
+      chromium: env.RATCHET_CHROMIUM ?? null,
+    },
     logLevel: env.RATCHET_LOG_LEVEL,
     databaseUrl: env.DATABASE_URL ?? null,
     temporal: { address: env.TEMPORAL_ADDRESS, namespace: env.TEMPORAL_NAMESPACE, uiPort: env.TEMPORAL_UI_PORT },
