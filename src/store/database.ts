@@ -1,0 +1,83 @@
+import type { Compilable, Kysely, RawBuilder } from 'kysely';
+import { RatchetError } from '../core/errors.ts';
+import type { Schema } from './schema.ts';
+
+export type Parameter = string | number | bigint | null | Uint8Array;
+export type Row = Record<string, unknown>;
+
+/** One compiled statement of a batch. */
+export interface Statement {
+  sql: string;
+  parameters: Parameter[];
+  /** Aborts the whole batch with this error when another number of rows is affected. */
+  expect?: { rows: number; error: RatchetError };
+}
+
+export interface WriteResult {
+  rows: Row[];
+  affected: number;
+}
+
+/** What a repository knows of a database: compile, read, write a batch. Errors are `RatchetError`s. */
+export interface Database {
+  readonly kind: 'sqlite' | 'postgres';
+  /** Compiles queries for this database; it never runs them. */
+  readonly build: Kysely<Schema>;
+  /** The database's own clock, in milliseconds. */
+  readonly clock: RawBuilder<number>;
+  /** What a batch that changes the schema begins with. */
+  readonly schemaLock: readonly Statement[];
+  read<T>(query: Compilable<T>): Promise<T[]>;
+  /** Runs a batch atomically; resolves only after its commit is synced. */
+  write(statements: readonly Statement[]): Promise<WriteResult[]>;
+  check(): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** A query as a statement of a batch. */
+export function statement(query: Compilable<unknown>, expect?: Statement['expect']): Statement {
+  const { sql, parameters } = query.compile();
+  return { sql, parameters: parameters.map(toParameter), ...(expect && { expect }) };
+}
+
+function toParameter(value: unknown): Parameter {
+  if (value === null || value === undefined) return null;
+  if (typeof value === 'string' || typeof value === 'number' || typeof value === 'bigint') return value;
+  if (typeof value === 'boolean') return value ? 1 : 0;
+  if (value instanceof Uint8Array) return value;
+  throw new RatchetError('Bug', `A ${typeof value} cannot be a parameter of a statement.`);
+}
+
+export type Constraint = 'unique' | 'foreign_key' | 'other';
+
+/** A statement broke a constraint of the schema; repositories turn it into what it means there. */
+export function constraintError(constraint: Constraint, cause: unknown): RatchetError {
+  return new RatchetError('Conflict', 'This contradicts what is already recorded: read the current state again.', {
+    cause,
+    details: { constraint },
+  });
+}
+
+/** Whether an error is a {@link constraintError} of this kind. */
+export function isConstraint(error: unknown, constraint: Constraint): boolean {
+  return error instanceof RatchetError && error.details.constraint === constraint;
+}
+
+/** The database cannot be used now. */
+export function unavailable(reason: string, cause?: unknown): RatchetError {
+  return new RatchetError('StoreUnavailable', `The store cannot be used: ${reason}`, { cause });
+}
+
+/** There is no room left. */
+export function diskFull(cause: unknown): RatchetError {
+  return new RatchetError('DiskFull', 'The disk is full: free some space, then try again; nothing recorded was lost.', {
+    cause,
+  });
+}
+
+/** Cuts a list into pieces of at most `size`, for statements with a bounded number of parameters. */
+export function chunks<T>(items: readonly T[], size: number): T[][] {
+  const pieces: T[][] = [];
+  for (let at = 0; at < items.length; at += size) pieces.push(items.slice(at, at + size));
+  return pieces;
+}

@@ -1,0 +1,89 @@
+import type { Split } from '../core/dataset.ts';
+import { type Database, chunks, statement } from './database.ts';
+import { now } from './ids.ts';
+import { decodeJson, encodeJson } from './json.ts';
+import { isAfter, planPage, toPage } from './page.ts';
+import type { Schema } from './schema.ts';
+import type { DatasetRecord, DatasetRowLink, DatasetStore } from './types.ts';
+
+/** Dataset versions, and which completion stands behind which row. */
+export function createDatasetStore(database: Database): DatasetStore {
+  const { build, read } = database;
+  return {
+    register: (dataset, rows) => register(database, dataset, rows),
+    get: async (digest) => {
+      const [row] = await read(build.selectFrom('dataset').selectAll().where('digest', '=', digest));
+      return row ? toRecord(row) : null;
+    },
+    list: async (request) => {
+      const plan = planPage(request);
+      const { after, order } = plan;
+      const rows = await read(
+        build
+          .selectFrom('dataset')
+          .selectAll()
+          .$if(after !== null, (query) =>
+            query.where((eb) => isAfter(eb, after ?? [0, ''], order, ['created_at', 'digest'])),
+          )
+          .orderBy('created_at', order)
+          .orderBy('digest', order)
+          .limit(plan.limit + 1),
+      );
+      return toPage(rows, plan, (row) => [row.created_at, row.digest], rows.map(toRecord));
+    },
+    versionsWith: async (completionId) => {
+      const rows = await read(
+        build
+          .selectFrom('dataset_row')
+          .innerJoin('dataset', 'dataset.digest', 'dataset_row.digest')
+          .select(['dataset_row.digest', 'dataset_row.split', 'dataset_row.row_id'])
+          .where('dataset_row.completion_id', '=', completionId)
+          .orderBy('dataset.created_at')
+          .orderBy('dataset_row.row_id'),
+      );
+      return rows.map((row) => ({ digest: row.digest, split: row.split as Split, rowId: row.row_id }));
+    },
+  };
+}
+
+async function register(
+  { build, write }: Database,
+  dataset: Omit<DatasetRecord, 'createdAt'>,
+  links: readonly DatasetRowLink[],
+): Promise<void> {
+  const { digest, name, manifest, cycleId } = dataset;
+  const version = { digest, name, manifest_json: encodeJson(manifest), cycle_id: cycleId, created_at: now() };
+  const rows = links.map(({ rowId, split, completionId, choice }) => ({
+    digest,
+    row_id: rowId,
+    split,
+    completion_id: completionId,
+    choice,
+  }));
+  await write([
+    statement(
+      build
+        .insertInto('dataset')
+        .values(version)
+        .onConflict((conflict) => conflict.column('digest').doNothing()),
+    ),
+    ...chunks(rows, 500).map((values) =>
+      statement(
+        build
+          .insertInto('dataset_row')
+          .values(values)
+          .onConflict((conflict) => conflict.columns(['digest', 'row_id', 'completion_id', 'choice']).doNothing()),
+      ),
+    ),
+  ]);
+}
+
+function toRecord(row: Schema['dataset']): DatasetRecord {
+  return {
+    digest: row.digest,
+    name: row.name,
+    manifest: decodeJson(row.manifest_json),
+    cycleId: row.cycle_id,
+    createdAt: row.created_at,
+  };
+}

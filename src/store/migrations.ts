@@ -1,0 +1,213 @@
+import type { Compilable, Kysely, SchemaModule } from 'kysely';
+import { sql } from 'kysely';
+import type { Schema } from './schema.ts';
+
+export interface Migration {
+  /** Sorts after the one before; never renamed once released. */
+  name: string;
+  up(build: Kysely<Schema>): Compilable<unknown>[];
+}
+
+/** In order. Each is written once, for both databases; a released one is never changed. */
+export const migrations: readonly Migration[] = [
+  {
+    name: '0001-start',
+    up: ({ schema }) => [
+      ...installation(schema),
+      ...chats(schema),
+      ...feedback(schema),
+      ...cycles(schema),
+      ...datasets(schema),
+      ...models(schema),
+    ],
+  },
+];
+
+function installation(schema: SchemaModule): Compilable<unknown>[] {
+  return [
+    schema
+      .createTable('installation')
+      .addColumn('id', 'integer', (c) => c.primaryKey())
+      .addColumn('hmac_key', 'text', (c) => c.notNull())
+      .addColumn('created_at', 'bigint', (c) => c.notNull()),
+    schema
+      .createTable('process_lease')
+      .addColumn('id', 'text', (c) => c.primaryKey())
+      .addColumn('host', 'text', (c) => c.notNull())
+      .addColumn('pid', 'integer', (c) => c.notNull())
+      .addColumn('started_at', 'bigint', (c) => c.notNull())
+      .addColumn('expires_at', 'bigint', (c) => c.notNull()),
+  ];
+}
+
+function chats(schema: SchemaModule): Compilable<unknown>[] {
+  return [
+    schema
+      .createTable('message')
+      .addColumn('id', 'text', (c) => c.primaryKey())
+      .addColumn('parent', 'text')
+      .addColumn('body_json', 'text', (c) => c.notNull())
+      .addColumn('created_at', 'bigint', (c) => c.notNull()),
+    schema
+      .createTable('conversation')
+      .addColumn('id', 'text', (c) => c.primaryKey())
+      .addColumn('owner', 'text', (c) => c.notNull())
+      .addColumn('created_at', 'bigint', (c) => c.notNull()),
+    schema
+      .createTable('thread_node')
+      .addColumn('hash', 'text', (c) => c.notNull())
+      .addColumn('conversation_id', 'text', (c) => c.notNull().references('conversation.id'))
+      .addColumn('created_at', 'bigint', (c) => c.notNull())
+      .addPrimaryKeyConstraint('thread_node_key', ['hash', 'conversation_id']),
+    completionTable(schema),
+    schema.createIndex('completion_by_time').on('completion').columns(['created_at', 'id']),
+    schema.createIndex('completion_by_owner').on('completion').columns(['owner', 'created_at']),
+    schema.createIndex('completion_by_conversation').on('completion').columns(['conversation_id', 'created_at']),
+    schema.createIndex('completion_open').on('completion').column('process_id').where(sql.ref('state'), '=', 'open'),
+  ];
+}
+
+function completionTable(schema: SchemaModule): Compilable<unknown> {
+  return schema
+    .createTable('completion')
+    .addColumn('id', 'text', (c) => c.primaryKey())
+    .addColumn('owner', 'text', (c) => c.notNull())
+    .addColumn('provider', 'text', (c) => c.notNull())
+    .addColumn('model', 'text', (c) => c.notNull())
+    .addColumn('conversation_id', 'text', (c) => c.notNull().references('conversation.id'))
+    .addColumn('stream', 'integer', (c) => c.notNull())
+    .addColumn('envelope_json', 'text', (c) => c.notNull())
+    .addColumn('messages_json', 'text', (c) => c.notNull())
+    .addColumn('tip', 'text')
+    .addColumn('thread', 'text', (c) => c.notNull())
+    .addColumn('node', 'text')
+    .addColumn('state', 'text', (c) => c.notNull())
+    .addColumn('draft_json', 'text')
+    .addColumn('choices_json', 'text')
+    .addColumn('response_json', 'text')
+    .addColumn('prompt_tokens', 'bigint')
+    .addColumn('completion_tokens', 'bigint')
+    .addColumn('error_json', 'text')
+    .addColumn('process_id', 'text', (c) => c.notNull())
+    .addColumn('created_at', 'bigint', (c) => c.notNull())
+    .addColumn('first_token_at', 'bigint')
+    .addColumn('finished_at', 'bigint');
+}
+
+function feedback(schema: SchemaModule): Compilable<unknown>[] {
+  return [
+    schema
+      .createTable('feedback')
+      .addColumn('id', 'text', (c) => c.primaryKey())
+      .addColumn('completion_id', 'text', (c) => c.notNull().references('completion.id'))
+      .addColumn('choice', 'integer', (c) => c.notNull())
+      .addColumn('rater', 'text', (c) => c.notNull())
+      .addColumn('rating', 'integer')
+      .addColumn('score', 'double precision')
+      .addColumn('body_json', 'text', (c) => c.notNull())
+      .addColumn('source', 'text', (c) => c.notNull())
+      .addColumn('created_at', 'bigint', (c) => c.notNull()),
+    schema.createIndex('feedback_by_completion').on('feedback').columns(['completion_id', 'created_at']),
+    schema.createIndex('feedback_by_time').on('feedback').columns(['created_at', 'id']),
+  ];
+}
+
+function cycles(schema: SchemaModule): Compilable<unknown>[] {
+  return [
+    schema
+      .createTable('cycle')
+      .addColumn('id', 'text', (c) => c.primaryKey())
+      .addColumn('base', 'text', (c) => c.notNull())
+      .addColumn('name', 'text', (c) => c.notNull())
+      .addColumn('state', 'text', (c) => c.notNull())
+      .addColumn('step', 'text')
+      .addColumn('recipe', 'text', (c) => c.notNull())
+      .addColumn('first_recipe', 'text', (c) => c.notNull())
+      .addColumn('attention_json', 'text')
+      .addColumn('result_json', 'text')
+      .addColumn('created_at', 'bigint', (c) => c.notNull())
+      .addColumn('started_at', 'bigint')
+      .addColumn('finished_at', 'bigint'),
+    schema.createIndex('cycle_by_time').on('cycle').columns(['created_at', 'id']),
+    schema
+      .createTable('cycle_step')
+      .addColumn('key', 'text', (c) => c.primaryKey())
+      .addColumn('cycle_id', 'text', (c) => c.notNull().references('cycle.id'))
+      .addColumn('seq', 'integer', (c) => c.notNull())
+      .addColumn('step', 'text', (c) => c.notNull())
+      .addColumn('attempt', 'integer', (c) => c.notNull())
+      .addColumn('state', 'text', (c) => c.notNull())
+      .addColumn('output_json', 'text')
+      .addColumn('error_json', 'text')
+      .addColumn('started_at', 'bigint', (c) => c.notNull())
+      .addColumn('finished_at', 'bigint')
+      .addUniqueConstraint('cycle_step_order', ['cycle_id', 'seq']),
+    schema
+      .createTable('turn')
+      .addColumn('base', 'text', (c) => c.notNull())
+      .addColumn('cycle_id', 'text', (c) => c.notNull())
+      .addColumn('place', 'integer', (c) => c.notNull())
+      .addColumn('held', 'integer', (c) => c.notNull())
+      .addColumn('since', 'bigint', (c) => c.notNull())
+      .addPrimaryKeyConstraint('turn_key', ['base', 'cycle_id'])
+      .addUniqueConstraint('turn_order', ['base', 'place']),
+    schema.createIndex('turn_holder').unique().on('turn').column('base').where(sql.ref('held'), '=', 1),
+  ];
+}
+
+function datasets(schema: SchemaModule): Compilable<unknown>[] {
+  return [
+    schema
+      .createTable('dataset')
+      .addColumn('digest', 'text', (c) => c.primaryKey())
+      .addColumn('name', 'text', (c) => c.notNull())
+      .addColumn('manifest_json', 'text', (c) => c.notNull())
+      .addColumn('cycle_id', 'text')
+      .addColumn('created_at', 'bigint', (c) => c.notNull()),
+    schema.createIndex('dataset_by_time').on('dataset').columns(['created_at', 'digest']),
+    schema
+      .createTable('dataset_row')
+      .addColumn('digest', 'text', (c) => c.notNull().references('dataset.digest'))
+      .addColumn('row_id', 'text', (c) => c.notNull())
+      .addColumn('split', 'text', (c) => c.notNull())
+      .addColumn('completion_id', 'text', (c) => c.notNull())
+      .addColumn('choice', 'integer', (c) => c.notNull())
+      .addPrimaryKeyConstraint('dataset_row_key', ['digest', 'row_id', 'completion_id', 'choice']),
+    schema.createIndex('dataset_row_by_completion').on('dataset_row').column('completion_id'),
+  ];
+}
+
+function models(schema: SchemaModule): Compilable<unknown>[] {
+  return [
+    schema
+      .createTable('model_version')
+      .addColumn('id', 'text', (c) => c.primaryKey())
+      .addColumn('name', 'text', (c) => c.notNull())
+      .addColumn('base', 'text', (c) => c.notNull())
+      .addColumn('dataset', 'text', (c) => c.notNull())
+      .addColumn('recipe', 'text', (c) => c.notNull())
+      .addColumn('adapter_digest', 'text', (c) => c.notNull())
+      .addColumn('served', 'text', (c) => c.notNull())
+      .addColumn('served_digest', 'text', (c) => c.notNull())
+      .addColumn('cycle_id', 'text', (c) => c.notNull())
+      .addColumn('metrics_json', 'text', (c) => c.notNull())
+      .addColumn('created_at', 'bigint', (c) => c.notNull())
+      .addUniqueConstraint('model_version_once', ['cycle_id', 'adapter_digest']),
+    schema.createIndex('model_version_by_time').on('model_version').columns(['created_at', 'id']),
+    schema.createIndex('model_version_by_served').on('model_version').column('served'),
+    schema
+      .createTable('promotion')
+      .addColumn('seq', 'integer', (c) => c.primaryKey())
+      .addColumn('id', 'text', (c) => c.notNull().unique())
+      .addColumn('kind', 'text', (c) => c.notNull())
+      .addColumn('model_version', 'text')
+      .addColumn('selection_json', 'text', (c) => c.notNull())
+      .addColumn('file_digest', 'text', (c) => c.notNull())
+      .addColumn('state', 'text', (c) => c.notNull())
+      .addColumn('actor', 'text', (c) => c.notNull())
+      .addColumn('cycle_id', 'text')
+      .addColumn('evidence', 'text')
+      .addColumn('created_at', 'bigint', (c) => c.notNull())
+      .addColumn('applied_at', 'bigint'),
+  ];
+}

@@ -1,0 +1,63 @@
+import { join } from 'node:path';
+import { createBlobStore } from './blobs.ts';
+import { createChatStore } from './chats/chats.ts';
+import { createCycleStore } from './cycles.ts';
+import { prepareDataFolder } from './data-folder.ts';
+import type { Database } from './database.ts';
+import { createDatasetStore } from './datasets.ts';
+import { createFeedbackStore } from './feedback.ts';
+import { installationKey } from './installation.ts';
+import { type Lease, holdLease } from './lease.ts';
+import { migrate } from './migrate.ts';
+import { createModelStore } from './models.ts';
+import { openPostgres } from './postgres/database.ts';
+import { openSqlite } from './sqlite/database.ts';
+import type { Store } from './types.ts';
+
+export interface StoreOptions {
+  /** Holds the database file, blobs and event logs. Made when it is missing. */
+  dataDir: string;
+  /** A `postgres://` URL; without one the database is a SQLite file in the data folder. */
+  databaseUrl?: string | null;
+  /** How long after its last sign of life a process counts as gone. 30 s unless given. */
+  lease?: { ttlMs?: number };
+}
+
+/** Opens the store, bringing its schema up to date. Close it when done: that gives back this process's lease. */
+export async function openStore(options: StoreOptions): Promise<Store> {
+  await prepareDataFolder(options.dataDir);
+  const database = options.databaseUrl
+    ? openPostgres(options.databaseUrl)
+    : await openSqlite(join(options.dataDir, 'ratchet.db'));
+  try {
+    await migrate(database);
+    const key = await installationKey(database);
+    const lease = await holdLease(database, options.lease?.ttlMs ?? 30_000);
+    return assemble(database, key, lease, options.dataDir);
+  } catch (error) {
+    await database.close();
+    throw error;
+  }
+}
+
+function assemble(database: Database, key: Buffer, lease: Lease, dataDir: string): Store {
+  let closing: Promise<void> | null = null;
+  async function close(): Promise<void> {
+    try {
+      await lease.release();
+    } finally {
+      await database.close();
+    }
+  }
+  return {
+    kind: database.kind,
+    chats: createChatStore({ database, key, processId: lease.processId }),
+    feedback: createFeedbackStore(database),
+    cycles: createCycleStore(database),
+    datasets: createDatasetStore(database),
+    models: createModelStore(database),
+    blobs: createBlobStore(dataDir),
+    check: () => database.check(),
+    close: () => (closing ??= close()),
+  };
+}

@@ -1,0 +1,117 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import {
+  type Compilable,
+  DummyDriver,
+  Kysely,
+  PostgresAdapter,
+  PostgresIntrospector,
+  PostgresQueryCompiler,
+  sql,
+} from 'kysely';
+import pg from 'pg';
+import { type Database, type Row, type Statement, type WriteResult, statement, unavailable } from '../database.ts';
+import type { Schema } from '../schema.ts';
+import { isTransient, postgresError } from './errors.ts';
+
+const attempts = 20;
+/** Any number of our own: it keeps two processes from changing the schema at once. */
+const schemaLock = 7_245_110_386;
+
+/** Opens a pool of connections to a PostgreSQL database. */
+export function openPostgres(url: string): Database {
+  const pool = new pg.Pool({
+    connectionString: url,
+    max: 10,
+    connectionTimeoutMillis: 10_000,
+    allowExitOnIdle: true,
+    types: { getTypeParser: parserOf },
+  });
+  // An idle connection that breaks is replaced by the pool; the next query tells if that fails too.
+  pool.on('error', () => undefined);
+  let open = true;
+
+  async function read<T>(query: Compilable<T>): Promise<T[]> {
+    if (!open) throw unavailable('it is closed.');
+    const { sql: text, parameters } = statement(query);
+    try {
+      return (await pool.query(text, parameters)).rows as T[];
+    } catch (error) {
+      throw postgresError(error);
+    }
+  }
+
+  return {
+    kind: 'postgres',
+    build: createBuilder(),
+    clock: sql<number>`cast(extract(epoch from clock_timestamp()) * 1000 as bigint)`,
+    schemaLock: [{ sql: 'select pg_advisory_xact_lock($1)', parameters: [schemaLock] }],
+    read,
+    write: async (statements) => {
+      if (!open) throw unavailable('it is closed.');
+      return writeBatch(pool, statements);
+    },
+    check: async () => {
+      try {
+        await pool.query('select 1');
+      } catch (error) {
+        throw postgresError(error);
+      }
+    },
+    close: async () => {
+      if (!open) return;
+      open = false;
+      await pool.end();
+    },
+  };
+}
+
+async function writeBatch(pool: pg.Pool, statements: readonly Statement[]): Promise<WriteResult[]> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await transact(pool, statements);
+    } catch (error) {
+      if (!isTransient(error) || attempt === attempts) throw postgresError(error);
+    }
+    await sleep(Math.min(2 ** attempt, 100) * (0.5 + Math.random()));
+  }
+}
+
+async function transact(pool: pg.Pool, statements: readonly Statement[]): Promise<WriteResult[]> {
+  const client = await pool.connect();
+  let broken = false;
+  try {
+    await client.query('begin');
+    const results: WriteResult[] = [];
+    for (const { sql: text, parameters, expect } of statements) {
+      const { rows, rowCount } = await client.query<Row>(text, parameters);
+      if (expect && rowCount !== expect.rows) throw expect.error;
+      results.push({ rows, affected: rowCount ?? 0 });
+    }
+    await client.query('commit');
+    return results;
+  } catch (error) {
+    await client.query('rollback').catch(() => {
+      broken = true;
+    });
+    throw error;
+  } finally {
+    client.release(broken);
+  }
+}
+
+function createBuilder(): Kysely<Schema> {
+  return new Kysely<Schema>({
+    dialect: {
+      createAdapter: () => new PostgresAdapter(),
+      createDriver: () => new DummyDriver(),
+      createIntrospector: (build) => new PostgresIntrospector(build),
+      createQueryCompiler: () => new PostgresQueryCompiler(),
+    },
+  });
+}
+
+/** `bigint` as a number: times and counts are far below 2^53. */
+function parserOf(oid: number, format?: 'text' | 'binary'): (text: string) => unknown {
+  if (oid === pg.types.builtins.INT8) return Number;
+  return format === 'binary' ? pg.types.getTypeParser(oid, 'binary') : pg.types.getTypeParser(oid, 'text');
+}

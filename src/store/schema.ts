@@ -1,0 +1,127 @@
+/** The tables as Kysely sees them. Times are milliseconds; `*_json` columns hold JSON text; flags are 0 or 1. */
+export interface Schema {
+  migration: { name: string; applied_at: number };
+  installation: { id: number; hmac_key: string; created_at: number };
+  process_lease: { id: string; host: string; pid: number; started_at: number; expires_at: number };
+  message: MessageTable;
+  conversation: { id: string; owner: string; created_at: number };
+  thread_node: { hash: string; conversation_id: string; created_at: number };
+  completion: CompletionTable;
+  feedback: FeedbackTable;
+  cycle: CycleTable;
+  cycle_step: CycleStepTable;
+  turn: { base: string; cycle_id: string; place: number; held: number; since: number };
+  dataset: { digest: string; name: string; manifest_json: string; cycle_id: string | null; created_at: number };
+  dataset_row: { digest: string; row_id: string; split: string; completion_id: string; choice: number };
+  model_version: ModelVersionTable;
+  promotion: PromotionTable;
+}
+
+export interface MessageTable {
+  id: string;
+  parent: string | null;
+  /** The canonical message without its parent. */
+  body_json: string;
+  created_at: number;
+}
+
+export interface CompletionTable {
+  id: string;
+  owner: string;
+  provider: string;
+  model: string;
+  conversation_id: string;
+  stream: number;
+  envelope_json: string;
+  /** `[{id, overlay?}]`, the request's messages in order. */
+  messages_json: string;
+  /** Id of the request's last message: the parent of every choice. */
+  tip: string | null;
+  /** Normalised hash of the request's messages: the parent of every choice's thread node. */
+  thread: string;
+  node: string | null;
+  state: string;
+  /** What is known of an open completion's choices, whole. */
+  draft_json: string | null;
+  /** `[{index, id, overlay?, finishReason, extra}]` of a closed one. */
+  choices_json: string | null;
+  response_json: string | null;
+  prompt_tokens: number | null;
+  completion_tokens: number | null;
+  error_json: string | null;
+  process_id: string;
+  created_at: number;
+  first_token_at: number | null;
+  finished_at: number | null;
+}
+
+export interface FeedbackTable {
+  id: string;
+  completion_id: string;
+  choice: number;
+  rater: string;
+  rating: number | null;
+  score: number | null;
+  /** Comment, correction, tags. */
+  body_json: string;
+  source: string;
+  created_at: number;
+}
+
+export interface CycleTable {
+  id: string;
+  base: string;
+  name: string;
+  state: string;
+  step: string | null;
+  recipe: string;
+  first_recipe: string;
+  attention_json: string | null;
+  result_json: string | null;
+  created_at: number;
+  started_at: number | null;
+  finished_at: number | null;
+}
+
+export interface CycleStepTable {
+  key: string;
+  cycle_id: string;
+  /** Order of the cycle's step calls. */
+  seq: number;
+  step: string;
+  attempt: number;
+  state: string;
+  output_json: string | null;
+  error_json: string | null;
+  started_at: number;
+  finished_at: number | null;
+}
+
+export interface ModelVersionTable {
+  id: string;
+  name: string;
+  base: string;
+  dataset: string;
+  recipe: string;
+  adapter_digest: string;
+  served: string;
+  served_digest: string;
+  cycle_id: string;
+  metrics_json: string;
+  created_at: number;
+}
+
+export interface PromotionTable {
+  seq: number;
+  id: string;
+  kind: string;
+  model_version: string | null;
+  selection_json: string;
+  file_digest: string;
+  state: string;
+  actor: string;
+  cycle_id: string | null;
+  evidence: string | null;
+  created_at: number;
+  applied_at: number | null;
+}
