@@ -1,0 +1,210 @@
+import { OpenAPIHono, createRoute, z } from '@hono/zod-openapi';
+import { type SSEStreamingApi, streamSSE } from 'hono/streaming';
+import { type CycleState, closedStates, steps } from '../core/cycle.ts';
+import { RatchetError } from '../core/errors.ts';
+import { type Recipe, recipeSchema } from '../core/recipe.ts';
+import { readEvents } from '../store/event-log.ts';
+import type { CycleRecord, Store } from '../store/types.ts';
+import type { CycleService } from '../temporal/cycles.ts';
+
+export interface CycleRouteDeps {
+  store: Store;
+  cycles: CycleService;
+  dataDir: string;
+}
+
+const states = [
+  'queued',
+  'running',
+  'needs_attention',
+  'awaiting_approval',
+  'interrupted',
+  'completed',
+  'aborted',
+  'expired',
+] as const;
+const cycleId = z.uuid('give the id of a cycle');
+const params = z.object({ id: cycleId });
+const cycleSchema = z
+  .looseObject({ id: z.string(), state: z.enum(states), step: z.enum(steps).nullable() })
+  .openapi('Cycle');
+const problem = {
+  content: { 'application/problem+json': { schema: z.looseObject({ code: z.string(), detail: z.string() }) } },
+};
+const failures = {
+  400: { description: 'What is wrong with the request', ...problem },
+  404: { description: 'No such cycle', ...problem },
+};
+const person = z.strictObject({ by: z.string().max(200).optional(), reason: z.string().max(1000).optional() });
+const retryRequest = z.strictObject({
+  patch: z.record(z.string(), z.unknown()).optional(),
+  from: z.enum(steps).optional(),
+});
+
+/** `/api/cycles`: start, list, read, watch and steer cycles. */
+export function registerCycles(app: OpenAPIHono, deps: CycleRouteDeps): void {
+  app.openapi(startRoute, async (c) => {
+    const recipe = parseRecipe(c.req.valid('json'));
+    const { cycle, position } = await deps.cycles.start(recipe, { queue: c.req.valid('query').queue !== 'false' });
+    return c.json({ ...view(cycle), position }, 202, { location: `/api/cycles/${cycle.id}` });
+  });
+  app.openapi(listRoute, async (c) => {
+    const { state, limit, cursor } = c.req.valid('query');
+    const filter = state ? { states: [state as CycleState] } : {};
+    const page = await deps.store.cycles.list(filter, { limit, order: 'desc', ...(cursor && { cursor }) });
+    return c.json({ items: page.items.map(view), next: page.next }, 200);
+  });
+  app.openapi(readRoute, async (c) => c.json(await detail(deps, c.req.valid('param').id), 200));
+  app.openapi(eventsRoute, (c) => {
+    const { id } = c.req.valid('param');
+    const from = Number(c.req.header('last-event-id') ?? c.req.valid('query').from);
+    return streamSSE(c, (stream) => follow(deps, id, Number.isSafeInteger(from) && from > 0 ? from : 0, stream));
+  });
+  app.openapi(retryRoute, async (c) =>
+    c.json(await deps.cycles.retry(c.req.valid('param').id, c.req.valid('json')), 200),
+  );
+  app.openapi(abortRoute, async (c) =>
+    c.json(await deps.cycles.abort(c.req.valid('param').id, c.req.valid('json')), 200),
+  );
+  app.openapi(approveRoute, async (c) =>
+    c.json(await deps.cycles.approve(c.req.valid('param').id, c.req.valid('json')), 200),
+  );
+}
+
+const startRoute = createRoute({
+  method: 'post',
+  path: '/api/cycles',
+  summary: 'Start a cycle from a recipe; it stands in line when its base is busy',
+  request: {
+    query: z.object({ queue: z.enum(['true', 'false']).default('true') }),
+    body: {
+      required: true,
+      content: { 'application/json': { schema: z.looseObject({ name: z.string(), base: z.string() }) } },
+    },
+  },
+  responses: { 202: json('The cycle, with its position in line', cycleSchema), ...failures },
+});
+
+const listRoute = createRoute({
+  method: 'get',
+  path: '/api/cycles',
+  summary: 'Cycles, newest first',
+  request: {
+    query: z.object({
+      state: z.enum(states).optional(),
+      limit: z.coerce.number().int().min(1).max(200).default(50),
+      cursor: z.string().optional(),
+    }),
+  },
+  responses: { 200: json('A page of cycles', z.object({ items: z.array(cycleSchema), next: z.string().nullable() })) },
+});
+
+const readRoute = createRoute({
+  method: 'get',
+  path: '/api/cycles/{id}',
+  summary: 'One cycle with its steps, recipe and place in line',
+  request: { params },
+  responses: { 200: json('The cycle', cycleSchema), ...failures },
+});
+
+const eventsRoute = createRoute({
+  method: 'get',
+  path: '/api/cycles/{id}/events',
+  summary: 'Progress as server-sent events; resumes after Last-Event-ID, ends when the cycle is closed',
+  request: { params, query: z.object({ from: z.string().default('0') }) },
+  responses: { 200: { description: 'Events', content: { 'text/event-stream': { schema: z.string() } } } },
+});
+
+const retryRoute = steering('retry', 'Run the failed step again, with an optional patch to the recipe', retryRequest);
+const abortRoute = steering('abort', 'End the cycle and keep what is selected', person);
+const approveRoute = steering('approve', 'Promote the candidate of a cycle that awaits approval', person);
+
+function steering<V extends 'retry' | 'abort' | 'approve', S extends z.ZodType>(verb: V, summary: string, schema: S) {
+  return createRoute({
+    method: 'post',
+    path: `/api/cycles/{id}/${verb}` as const,
+    summary,
+    request: { params, body: { required: true, content: { 'application/json': { schema } } } },
+    responses: { 200: json('What was done', z.looseObject({})), ...failures },
+  });
+}
+
+function json<S extends z.ZodType>(description: string, schema: S) {
+  return { description, content: { 'application/json': { schema } } };
+}
+
+function parseRecipe(given: unknown): Recipe {
+  const parsed = recipeSchema.safeParse(given);
+  if (parsed.success) return parsed.data;
+  const faults = parsed.error.issues.map((issue) => `${issue.path.join('.') || 'recipe'}: ${issue.message}`);
+  throw new RatchetError('InvalidInput', `Correct the recipe and send it again: ${faults.join('; ')}.`);
+}
+
+async function known({ store }: CycleRouteDeps, id: string): Promise<CycleRecord> {
+  const cycle = await store.cycles.get(id);
+  if (!cycle) throw new RatchetError('NotFound', `There is no cycle ${id}: GET /api/cycles lists them.`);
+  return cycle;
+}
+
+async function detail(deps: CycleRouteDeps, id: string) {
+  const cycle = await known(deps, id);
+  const [calls, outputs, position, recipe] = await Promise.all([
+    deps.store.cycles.stepsOf(id),
+    deps.store.cycles.finishedOutputs(id),
+    deps.cycles.position(cycle),
+    deps.store.blobs.getJson<Recipe>(cycle.recipe),
+  ]);
+  const seconds = calls.map((call) => ({
+    step: call.step,
+    key: call.key,
+    attempt: call.attempt,
+    state: call.state,
+    seconds: call.finishedAt === null ? null : (call.finishedAt - call.startedAt) / 1000,
+    error: call.error,
+  }));
+  return {
+    ...view(cycle),
+    position,
+    outputs,
+    steps: seconds,
+    recipe_resolved: { ...recipe, evaluate: { ...recipe.evaluate, suite: recipe.evaluate.suite?.length ?? null } },
+  };
+}
+
+function view(cycle: CycleRecord) {
+  return {
+    id: cycle.id,
+    name: cycle.name,
+    base: cycle.base,
+    state: cycle.state,
+    step: cycle.step,
+    recipe: cycle.recipe,
+    attention: cycle.attention,
+    result: cycle.result,
+    created_at: new Date(cycle.createdAt).toISOString(),
+    finished_at: cycle.finishedAt === null ? null : new Date(cycle.finishedAt).toISOString(),
+  };
+}
+
+const pollMs = 200;
+const keepAliveMs = 10_000;
+
+async function follow(deps: CycleRouteDeps, id: string, from: number, stream: SSEStreamingApi): Promise<void> {
+  let at = from;
+  let spoken = Date.now();
+  while (!stream.aborted) {
+    const cycle = await known(deps, id);
+    const events = await readEvents(deps.dataDir, id, at);
+    for (const { id: next, event } of events) {
+      await stream.writeSSE({ id: String(next), event: event.kind, data: JSON.stringify(event) });
+      at = next;
+      spoken = Date.now();
+    }
+    if (events.length === 0 && closedStates.includes(cycle.state)) return;
+    if (Date.now() - spoken > keepAliveMs) {
+      await stream.write(': still here\n\n');
+      spoken = Date.now();
+    }
+    await stream.sleep(pollMs);
+  }
+}

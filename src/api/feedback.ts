@@ -1,0 +1,45 @@
+import { createRoute, z } from '@hono/zod-openapi';
+import type { AddFeedback } from '../feedback/add.ts';
+import type { JsonObject } from '../core/canonical.ts';
+import type { Routes } from './context.ts';
+import { presentFeedback } from './present.ts';
+import { feedbackRecord, json, problems, wireMessage } from './schemas.ts';
+
+const body = z
+  .strictObject({
+    completion_id: z.string().min(1).max(200),
+    choice: z.int().min(0).optional(),
+    rating: z.union([z.literal(1), z.literal(-1)]).optional(),
+    score: z.number().min(0).max(1).optional(),
+    comment: z.string().optional(),
+    correction: z
+      .union([z.string(), wireMessage])
+      .optional()
+      .openapi({ description: 'The answer as it should have been: its text, or a whole assistant message.' }),
+    tags: z.array(z.string()).optional(),
+    source: z.enum(['api', 'cli']).default('api'),
+  })
+  .openapi('NewFeedback');
+
+const add = createRoute({
+  method: 'post',
+  path: '/api/feedback',
+  tags: ['Feedback'],
+  summary: 'Rate, score, comment or correct an answer',
+  request: { body: { required: true, content: { 'application/json': { schema: body } } } },
+  responses: { 201: json(feedbackRecord, 'The event, which is never changed'), ...problems },
+});
+
+/** `POST /api/feedback`. */
+export function feedbackRoutes(addFeedback: AddFeedback): Routes {
+  return (app) => {
+    app.openapi(add, async (context) => {
+      const { completion_id: completionId, source, correction, ...rest } = context.req.valid('json');
+      const record = await addFeedback(
+        { completionId, ...rest, correction: correction as string | JsonObject | undefined },
+        { rater: context.get('owner'), source },
+      );
+      return context.json(presentFeedback(record), 201);
+    });
+  };
+}

@@ -1,0 +1,60 @@
+import type { z } from '@hono/zod-openapi';
+import type { CompletionRecord, FeedbackRecord } from '../store/types.ts';
+import type { completionRecord, feedbackRecord } from './schemas.ts';
+
+/** A completion as `/api` shows it, with the feedback on it. */
+export function presentCompletion(
+  record: CompletionRecord,
+  feedback: readonly FeedbackRecord[],
+): z.infer<typeof completionRecord> {
+  return {
+    id: record.id,
+    conversation_id: record.conversationId,
+    provider: record.provider,
+    model: record.model,
+    state: record.state,
+    stream: record.stream,
+    request: record.envelope,
+    messages: record.messages,
+    choices: record.choices.map(({ index, message, messageId, finishReason, extra }) => ({
+      index,
+      message,
+      message_id: messageId,
+      finish_reason: finishReason,
+      extra,
+    })),
+    response: record.response,
+    usage: { prompt_tokens: record.promptTokens, completion_tokens: record.completionTokens },
+    error: record.error,
+    feedback: feedback.filter(({ completionId }) => completionId === record.id).map(presentFeedback),
+    created_at: isoTime(record.createdAt),
+    first_token_at: optionalTime(record.firstTokenAt),
+    finished_at: optionalTime(record.finishedAt),
+  };
+}
+
+/** An event of feedback as `/api` shows it. */
+export function presentFeedback(record: FeedbackRecord): z.infer<typeof feedbackRecord> {
+  return {
+    id: record.id,
+    completion_id: record.completionId,
+    choice: record.choice,
+    rater: record.rater,
+    rating: record.rating ?? null,
+    score: record.score ?? null,
+    comment: record.comment ?? null,
+    correction: record.correction ?? null,
+    tags: record.tags ?? [],
+    source: record.source,
+    created_at: isoTime(record.createdAt),
+  };
+}
+
+/** A time of the store as ISO 8601 in UTC. */
+export function isoTime(at: number): string {
+  return new Date(at).toISOString();
+}
+
+function optionalTime(at: number | null): string | null {
+  return at === null ? null : isoTime(at);
+}

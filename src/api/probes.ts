@@ -1,0 +1,62 @@
+import { statfs } from 'node:fs/promises';
+import { asRatchetError } from '../core/errors.ts';
+import type { HealthState, Provider } from '../providers/types.ts';
+import type { Store } from '../store/types.ts';
+
+/** How one part of an installation is. */
+export interface PartHealth {
+  state: HealthState;
+  /** One sentence; for yellow and red it says what to do. */
+  reason: string;
+}
+
+/** Looks at one part. A probe that throws counts as red. */
+export type Probe = (signal: AbortSignal) => Promise<PartHealth>;
+
+const lowDisk = 2 * 2 ** 30;
+const noDisk = 200 * 2 ** 20;
+
+/** Looks whether the store answers. */
+export function storeProbe(store: Pick<Store, 'check' | 'kind'>): Probe {
+  return async () => {
+    await store.check();
+    return { state: 'green', reason: `The store (${store.kind}) answers.` };
+  };
+}
+
+/** Looks how much room the data folder has. */
+export function diskProbe(folder: string): Probe {
+  return async () => {
+    const { bavail, bsize } = await statfs(folder);
+    const free = bavail * bsize;
+    const said = `${(free / 2 ** 30).toFixed(1)} GiB are free for the data folder`;
+    if (free < noDisk) return { state: 'red', reason: `${said}: free some space before you go on.` };
+    if (free < lowDisk) return { state: 'yellow', reason: `${said}: a training run may not fit.` };
+    return { state: 'green', reason: `${said}.` };
+  };
+}
+
+/** The providers as one part: red when none can answer. */
+export function providersProbe(providers: readonly Provider[]): Probe {
+  return async (signal) => {
+    const found = await Promise.all(providers.map((provider) => provider.health({ signal })));
+    const bad = providers.filter((_, at) => found[at]?.state !== 'green').map(({ name }) => name);
+    if (bad.length === 0) return { state: 'green', reason: 'Every provider answers.' };
+    const none = found.every(({ state }) => state === 'red');
+    const reason = `${none ? 'No provider answers' : `Not ready: ${bad.join(', ')}`}: GET /api/providers says why.`;
+    return { state: none ? 'red' : 'yellow', reason };
+  };
+}
+
+/** Runs a probe for at most `limitMs`; whatever it throws becomes red with its reason. */
+export async function runProbe(probe: Probe, limitMs = 5_000): Promise<PartHealth> {
+  const signal = AbortSignal.timeout(limitMs);
+  const late = Promise.withResolvers<PartHealth>();
+  signal.addEventListener('abort', () =>
+    late.resolve({ state: 'red', reason: `It did not answer within ${limitMs} ms.` }),
+  );
+  return Promise.race([
+    late.promise,
+    probe(signal).catch((error: unknown): PartHealth => ({ state: 'red', reason: asRatchetError(error).message })),
+  ]);
+}

@@ -1,0 +1,108 @@
+import { type Json, type JsonObject, isObject } from '../core/canonical.ts';
+import type { WireMessage } from '../core/message.ts';
+import type { ChoiceRecord } from '../store/types.ts';
+import { mergeDelta, mergeExtra } from './merge.ts';
+
+/** Puts a stream's chunks together to the answer that the same call without a stream would have given. */
+export interface Collector {
+  add(chunk: JsonObject): void;
+  /** What came so far; a copy that later chunks do not change. */
+  choices(): ChoiceRecord[];
+  /** Every field of the chunks but `choices`, the last one that was not null; null before the first chunk. */
+  response(): JsonObject | null;
+  /** Whether so many choices, and every one that began, have a finish reason. */
+  finished(expected: number): boolean;
+  /** Whether any text, reasoning or tool call has come. */
+  readonly started: boolean;
+}
+
+interface Growing {
+  message: JsonObject;
+  finishReason: string | null;
+  extra: JsonObject;
+}
+
+/** Creates the collector of one stream. */
+export function createCollector(): Collector {
+  const growing = new Map<number, Growing>();
+  let response: JsonObject | null = null;
+  let started = false;
+
+  function addChoice(choice: JsonObject, position: number): void {
+    const { index, delta, message, finish_reason: finish, ...extra } = choice;
+    const at = indexOf(index, position);
+    const entry = growing.get(at) ?? { message: {}, finishReason: null, extra: {} };
+    growing.set(at, entry);
+    const piece = isObject(delta) ? delta : message;
+    if (isObject(piece)) {
+      mergeDelta(entry.message, piece);
+      started ||= hasContent(piece);
+    }
+    if (typeof finish === 'string' && finish !== '') entry.finishReason = finish;
+    mergeExtra(entry.extra, extra);
+  }
+
+  return {
+    add(chunk) {
+      const { choices, ...fields } = chunk;
+      response ??= {};
+      for (const [key, value] of Object.entries(fields)) {
+        if (key !== '__proto__' && (value !== null || !(key in response))) response[key] = value;
+      }
+      if (!Array.isArray(choices)) return;
+      for (const [position, choice] of choices.entries()) if (isObject(choice)) addChoice(choice, position);
+    },
+    choices: () =>
+      [...growing.entries()]
+        .sort(([a], [b]) => a - b)
+        .map(([index, { message, finishReason, extra }]) => ({
+          index,
+          message: withRole(structuredClone(message)),
+          finishReason,
+          extra: structuredClone(extra),
+        })),
+    response: () => response,
+    finished: (expected) =>
+      growing.size >= expected && [...growing.values()].every(({ finishReason }) => finishReason !== null),
+    get started() {
+      return started;
+    },
+  };
+}
+
+/** The choices of an answer that came whole; null when it has none that can be read. */
+export function choicesOf(answer: JsonObject): ChoiceRecord[] | null {
+  if (!Array.isArray(answer.choices)) return null;
+  const choices = answer.choices.map((choice, position) => {
+    if (!isObject(choice) || !isObject(choice.message)) return null;
+    const { index, message, finish_reason: finish, ...extra } = choice;
+    return {
+      index: indexOf(index, position),
+      message: withRole(message as JsonObject),
+      finishReason: typeof finish === 'string' ? finish : null,
+      extra,
+    };
+  });
+  return choices.every((choice) => choice !== null) ? choices : null;
+}
+
+/** A count out of an answer's `usage`. */
+export function usageCount(response: JsonObject | null, field: 'prompt_tokens' | 'completion_tokens'): number | null {
+  const count = isObject(response?.usage) ? response.usage[field] : undefined;
+  return typeof count === 'number' && Number.isFinite(count) ? count : null;
+}
+
+function indexOf(index: Json | undefined, position: number): number {
+  return typeof index === 'number' && Number.isInteger(index) && index >= 0 ? index : position;
+}
+
+function withRole(message: JsonObject): WireMessage {
+  return typeof message.role === 'string' ? (message as WireMessage) : { ...message, role: 'assistant' };
+}
+
+function hasContent(piece: JsonObject): boolean {
+  return Object.entries(piece).some(
+    ([key, value]) =>
+      key !== 'role' && ((typeof value === 'string' && value !== '') || (Array.isArray(value) && value.length > 0)),
+  );
+}
