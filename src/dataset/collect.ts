@@ -1,0 +1,131 @@
+import { RatchetError } from '../core/errors.ts';
+import type { Recipe } from '../core/recipe.ts';
+import type { CompletionFilter, CompletionRecord, FeedbackRecord, Store } from '../store/types.ts';
+import { judge } from './in-force.ts';
+
+/** One choice that a cycle learns from. */
+export interface CollectedExample {
+  completion: string;
+  choice: number;
+  signal: 'corrected' | 'approved';
+  /** The feedback events that it rests on, sorted by id. */
+  feedback: string[];
+}
+
+/** The blob that freezes what a cycle learns from: sorted by completion and choice, without any time of collection. */
+export interface Collection {
+  schema: 1;
+  examples: CollectedExample[];
+}
+
+export interface CollectDeps {
+  store: Pick<Store, 'chats' | 'feedback' | 'blobs'>;
+  /** Whether the provider's own `train` setting lets its chats be learned. */
+  trainAllowed: (provider: string) => boolean;
+}
+
+const pageSize = 200;
+
+/**
+ * Lists the rated answers that a recipe may learn from, and stores the list as a blob, so that later feedback cannot
+ * change a running cycle. Equal chats, feedback and recipe give an equal blob.
+ *
+ * Throws NotEnoughData when there are fewer than the recipe's `build.min_examples`.
+ */
+export async function collect(deps: CollectDeps, recipe: Recipe): Promise<{ collection: string; examples: number }> {
+  const examples: CollectedExample[] = [];
+  const withheld = new Set<string>();
+  for await (const completions of ratedPages(deps.store, recipe)) {
+    const usable = completions.filter((completion) => {
+      const allowed = deps.trainAllowed(completion.provider);
+      if (!allowed) withheld.add(completion.provider);
+      return allowed && namesModel(recipe, completion);
+    });
+    const feedback = await deps.store.feedback.ofCompletions(usable.map(({ id }) => id));
+    const byChoice = Map.groupBy(feedback, (event) => choiceKey(event.completionId, event.choice));
+    for (const completion of usable) examples.push(...examplesOf(completion, byChoice, recipe));
+  }
+  if (examples.length < recipe.build.min_examples) throw await notEnough(deps, recipe, examples.length, withheld);
+  examples.sort((a, b) => (a.completion < b.completion ? -1 : a.completion > b.completion ? 1 : a.choice - b.choice));
+  const blob: Collection = { schema: 1, examples };
+  return { collection: await deps.store.blobs.putJson(blob), examples: examples.length };
+}
+
+/** The sentence for a recipe that has too little to learn from. */
+export function shortage(have: number, need: number): string {
+  const examples = have === 1 ? '1 usable example' : `${have} usable examples`;
+  const missing = need - have;
+  return (
+    `You have ${examples} and the recipe needs ${need}: ` +
+    `rate or correct ${missing} more ${missing === 1 ? 'answer' : 'answers'}.`
+  );
+}
+
+async function* ratedPages(store: CollectDeps['store'], recipe: Recipe): AsyncGenerator<CompletionRecord[]> {
+  const { providers, since, until } = recipe.collect;
+  const filter: CompletionFilter = {
+    rated: true,
+    states: ['complete', 'interrupted'],
+    ...(providers && { providers }),
+    ...(since && { since: Date.parse(since) }),
+    ...(until && { until: Date.parse(until) }),
+  };
+  let cursor: string | null = null;
+  do {
+    const page = await store.chats.list(filter, { limit: pageSize, order: 'asc', ...(cursor !== null && { cursor }) });
+    yield page.items;
+    cursor = page.next;
+  } while (cursor !== null);
+}
+
+function examplesOf(
+  completion: CompletionRecord,
+  byChoice: ReadonlyMap<string, FeedbackRecord[]>,
+  recipe: Recipe,
+): CollectedExample[] {
+  const examples: CollectedExample[] = [];
+  for (const { index } of completion.choices) {
+    const events = byChoice.get(choiceKey(completion.id, index)) ?? [];
+    if (!hasTag(events, recipe)) continue;
+    const verdict = judge(events, recipe.collect);
+    if (!verdict || (verdict.signal === 'approved' && completion.state !== 'complete')) continue;
+    examples.push({ completion: completion.id, choice: index, ...verdict });
+  }
+  return examples;
+}
+
+function choiceKey(completionId: string, choice: number): string {
+  return `${completionId} ${choice}`;
+}
+
+/** A recipe names a model as the provider does, or as a model ref `provider/model`. */
+function namesModel(recipe: Recipe, { provider, model }: CompletionRecord): boolean {
+  const { models } = recipe.collect;
+  return models === null || models.includes(model) || models.includes(`${provider}/${model}`);
+}
+
+function hasTag(events: readonly FeedbackRecord[], recipe: Recipe): boolean {
+  const { tags } = recipe.collect;
+  return tags === null || events.some((event) => event.tags?.some((tag) => tags.includes(tag)));
+}
+
+async function notEnough(
+  deps: CollectDeps,
+  recipe: Recipe,
+  have: number,
+  withheld: ReadonlySet<string>,
+): Promise<RatchetError> {
+  const need = recipe.build.min_examples;
+  const details = { have, need, withheld: [...withheld].sort() };
+  if (withheld.size > 0) {
+    const names = details.withheld.join(', ');
+    const hint = ` Rated answers of ${names} are left out: set "train": true for that provider to learn from them.`;
+    return new RatchetError('NotEnoughData', shortage(have, need) + hint, { details });
+  }
+  const rated = have > 0 || (await deps.store.chats.list({ rated: true }, { limit: 1 })).items.length > 0;
+  if (rated) return new RatchetError('NotEnoughData', shortage(have, need), { details });
+  const chats = await deps.store.chats.list({ states: ['complete'] }, { limit: 1 });
+  const what = chats.items.length > 0 ? 'There are chats, but no answer is rated yet' : 'There are no chats yet';
+  const todo = chats.items.length > 0 ? '' : 'chat with a model, then ';
+  return new RatchetError('NotEnoughData', `${what}: ${todo}rate or correct ${need} answers.`, { details });
+}

@@ -1,0 +1,13 @@
+/**
+ * Pseudo-random numbers in [0, 1) from a seed: mulberry32 (Tommy Ettinger, public domain). Good enough for resampling,
+ * the same on every machine, not for secrets.
+ */
+export function createRandom(seed: number): () => number {
+  let state = seed >>> 0;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
+}

@@ -1,0 +1,106 @@
+import { RatchetError } from '../core/errors.ts';
+import type { ModelVersion, PromotionRecord } from '../store/types.ts';
+import { type LedgerDeps, appliedLines, applyLine, assertSelected, reconcile, sameSelection } from './ledger.ts';
+import { type Selection, refSelection, selectionRef } from './selection.ts';
+
+export interface PromotionDeps extends LedgerDeps {
+  /** Throws when what the model ref names cannot be asked now; called before the selection moves there. */
+  assertServed: (ref: string) => Promise<void>;
+}
+
+export interface PromoteRequest {
+  /** Id of a model version, or the selection itself. */
+  target: { modelVersion: string } | { selection: Selection };
+  /** Who asked for it: the key's owner, or `gate`. */
+  actor: string;
+  cycleId?: string | null;
+  /** Digest of the gate's evidence. */
+  evidence?: string | null;
+  /** Model ref that must still be selected, or `nothing`. */
+  expectedOpponent?: string;
+}
+
+/**
+ * Selects a model: a ledger line, then the selection file. Promoting again for the same cycle gives the line that is there.
+ *
+ * Throws Conflict when the selection is not `expectedOpponent` any more or somebody else promoted at the same time, and
+ * NotFound for an unknown version.
+ */
+export async function promote(deps: PromotionDeps, request: PromoteRequest): Promise<PromotionRecord> {
+  const version = 'modelVersion' in request.target ? await getVersion(deps, request.target.modelVersion) : null;
+  const selection = 'selection' in request.target ? request.target.selection : refSelection(version?.served ?? '');
+  const inForce = await reconcile(deps);
+  if (inForce && isRepeat(inForce, request, selection)) return inForce;
+  if (request.expectedOpponent !== undefined) assertSelected(inForce, request.expectedOpponent);
+  const ref = selectionRef(selection);
+  await deps.assertServed(ref);
+  const known = version ?? (await deps.models.byServed(ref));
+  const head = await deps.models.head();
+  assertUnmoved(head, inForce);
+  return applyLine(
+    deps,
+    {
+      kind: 'promote',
+      modelVersion: known?.id ?? null,
+      selection,
+      actor: request.actor,
+      cycleId: request.cycleId ?? null,
+      evidence: request.evidence ?? null,
+    },
+    head?.seq ?? 0,
+  );
+}
+
+/**
+ * Selects what was selected before: the newest line is undone, a line that was undone already is passed over.
+ *
+ * Throws Conflict when there is nothing older.
+ */
+export async function rollback(deps: PromotionDeps, request: { actor: string }): Promise<PromotionRecord> {
+  const inForce = await reconcile(deps);
+  const target = (await undoStack(deps)).at(-2);
+  if (!inForce || !target) {
+    throw new RatchetError('Conflict', 'There is no earlier selection to roll back to: select a model instead.');
+  }
+  await deps.assertServed(selectionRef(target.selection));
+  const head = await deps.models.head();
+  assertUnmoved(head, inForce);
+  const { modelVersion, selection } = target;
+  const line = { kind: 'rollback', modelVersion, selection, cycleId: null, evidence: null, ...request } as const;
+  return applyLine(deps, line, head?.seq ?? 0);
+}
+
+/** The line in force, null when nothing is selected; reconciles first. */
+export async function currentPromotion(deps: LedgerDeps): Promise<PromotionRecord | null> {
+  return reconcile(deps);
+}
+
+/** Selections as a person would undo them: every line adds one, a rollback takes one away, repeats are one. */
+async function undoStack(deps: LedgerDeps): Promise<PromotionRecord[]> {
+  const lines: PromotionRecord[] = [];
+  for await (const line of appliedLines(deps.models)) lines.unshift(line);
+  const stack: PromotionRecord[] = [];
+  for (const line of lines) {
+    const top = stack.at(-1);
+    if (line.kind === 'rollback') stack.pop();
+    else if (!top || !sameSelection(top.selection, line.selection)) stack.push(line);
+  }
+  return stack;
+}
+
+function isRepeat(inForce: PromotionRecord, request: PromoteRequest, selection: Selection): boolean {
+  if (!sameSelection(inForce.selection, selection) || inForce.kind !== 'promote') return false;
+  return inForce.cycleId === (request.cycleId ?? null);
+}
+
+/** A line that came in between belongs to somebody else, whose choice must be seen before it is replaced. */
+function assertUnmoved(head: PromotionRecord | null, inForce: PromotionRecord | null): void {
+  if (head === null || head.state === 'abandoned' || head.seq === inForce?.seq) return;
+  throw new RatchetError('Conflict', 'Another model was selected at the same moment: look at it, then promote again.');
+}
+
+async function getVersion(deps: PromotionDeps, id: string): Promise<ModelVersion> {
+  const version = await deps.models.get(id);
+  if (version) return version;
+  throw new RatchetError('NotFound', `There is no model version ${id}: list them with GET /api/models.`);
+}
