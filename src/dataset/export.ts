@@ -1,6 +1,9 @@
 import { createReadStream } from 'node:fs';
+import { access } from 'node:fs/promises';
+import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import type { DatasetRow } from '../core/dataset.ts';
+import type { DatasetRow, Split } from '../core/dataset.ts';
+import { RatchetError } from '../core/errors.ts';
 import type { WireMessage } from '../core/message.ts';
 
 /** One line of OpenAI's supervised fine-tuning format. */
@@ -30,4 +33,15 @@ export function toSftLine(row: DatasetRow): SftLine {
 /** A split file as lines of OpenAI's fine-tuning format, each with its line feed. */
 export async function* exportSft(path: string): AsyncGenerator<string> {
   for await (const row of readRows(path)) yield `${JSON.stringify(toSftLine(row))}\n`;
+}
+
+/** Path of a split's file in a version's folder; NotFound when the file is gone. */
+export async function splitFile(folder: string, split: Split): Promise<string> {
+  const path = join(folder, `${split}.jsonl`);
+  try {
+    await access(path);
+    return path;
+  } catch (cause) {
+    throw new RatchetError('NotFound', `${path} is gone: build the dataset again from its recipe.`, { cause });
+  }
 }

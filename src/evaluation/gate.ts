@@ -6,11 +6,8 @@ import { likeness } from './checks.ts';
 import { roleOf } from './evaluate.ts';
 import { comparePaired } from './statistics.ts';
 
-/** Losses on the held-out rows, in nats per learned token. */
-export interface HeldOutLoss {
-  base: number;
-  candidate: number;
-}
+/** Losses on the held-out rows, in nats per learned token; null when there were no such rows. */
+export type HeldOutLoss = GateEvidence['loss'];
 
 type Rules = Recipe['gate'];
 type Verdict = { decision: GateDecision; reason: string };
@@ -20,7 +17,7 @@ type Verdict = { decision: GateDecision; reason: string };
  *
  * It passes when its held-out loss is below the base's, it beats base and opponent significantly on the primary metric, and
  * no other metric's mean falls by more than `max_drop`. It fails when one of these turned out the wrong way. Too few
- * prompts, or a difference that chance explains, is not enough evidence.
+ * prompts, or a difference that chance explains, is not enough evidence. Without held-out rows the answers decide alone.
  *
  * Throws InvalidInput when the recipe does not say which of several metrics decides.
  */
@@ -78,7 +75,7 @@ function decide(
 ): Verdict {
   const primary = comparisons.filter((comparison) => comparison.metric === metric);
   const guards = comparisons.filter((comparison) => comparison.metric !== metric);
-  if (!(loss.candidate < loss.base)) {
+  if (loss !== null && !(loss.candidate < loss.base)) {
     const figures = `${loss.candidate.toFixed(4)} against ${loss.base.toFixed(4)}`;
     return { decision: 'fail', reason: `The held-out loss is not below the base's: ${figures} nats per token.` };
   }

@@ -1,6 +1,14 @@
 import { RatchetError } from '../core/errors.ts';
 import type { ModelVersion, PromotionRecord } from '../store/types.ts';
-import { type LedgerDeps, appliedLines, applyLine, assertSelected, reconcile, sameSelection } from './ledger.ts';
+import {
+  type LedgerDeps,
+  type NewLine,
+  appliedLines,
+  applyLine,
+  assertSelected,
+  reconcile,
+  sameSelection,
+} from './ledger.ts';
 import { type Selection, refSelection, selectionRef } from './selection.ts';
 
 export interface PromotionDeps extends LedgerDeps {
@@ -21,7 +29,8 @@ export interface PromoteRequest {
 }
 
 /**
- * Selects a model: a ledger line, then the selection file. Promoting again for the same cycle gives the line that is there.
+ * Selects a model: a ledger line, then the selection file. What is selected already gets no second line, so that calling
+ * again is safe: the line in force is given.
  *
  * Throws Conflict when the selection is not `expectedOpponent` any more or somebody else promoted at the same time, and
  * NotFound for an unknown version.
@@ -30,25 +39,22 @@ export async function promote(deps: PromotionDeps, request: PromoteRequest): Pro
   const version = 'modelVersion' in request.target ? await getVersion(deps, request.target.modelVersion) : null;
   const selection = 'selection' in request.target ? request.target.selection : refSelection(version?.served ?? '');
   const inForce = await reconcile(deps);
-  if (inForce && isRepeat(inForce, request, selection)) return inForce;
+  if (inForce && sameSelection(inForce.selection, selection)) return inForce;
   if (request.expectedOpponent !== undefined) assertSelected(inForce, request.expectedOpponent);
   const ref = selectionRef(selection);
   await deps.assertServed(ref);
   const known = version ?? (await deps.models.byServed(ref));
   const head = await deps.models.head();
   assertUnmoved(head, inForce);
-  return applyLine(
-    deps,
-    {
-      kind: 'promote',
-      modelVersion: known?.id ?? null,
-      selection,
-      actor: request.actor,
-      cycleId: request.cycleId ?? null,
-      evidence: request.evidence ?? null,
-    },
-    head?.seq ?? 0,
-  );
+  const line: NewLine = {
+    kind: 'promote',
+    modelVersion: known?.id ?? null,
+    selection,
+    actor: request.actor,
+    cycleId: request.cycleId ?? null,
+    evidence: request.evidence ?? null,
+  };
+  return applyLine(deps, line, head?.seq ?? 0);
 }
 
 /**
@@ -66,7 +72,7 @@ export async function rollback(deps: PromotionDeps, request: { actor: string }):
   const head = await deps.models.head();
   assertUnmoved(head, inForce);
   const { modelVersion, selection } = target;
-  const line = { kind: 'rollback', modelVersion, selection, cycleId: null, evidence: null, ...request } as const;
+  const line: NewLine = { kind: 'rollback', modelVersion, selection, cycleId: null, evidence: null, ...request };
   return applyLine(deps, line, head?.seq ?? 0);
 }
 
@@ -86,11 +92,6 @@ async function undoStack(deps: LedgerDeps): Promise<PromotionRecord[]> {
     else if (!top || !sameSelection(top.selection, line.selection)) stack.push(line);
   }
   return stack;
-}
-
-function isRepeat(inForce: PromotionRecord, request: PromoteRequest, selection: Selection): boolean {
-  if (!sameSelection(inForce.selection, selection) || inForce.kind !== 'promote') return false;
-  return inForce.cycleId === (request.cycleId ?? null);
 }
 
 /** A line that came in between belongs to somebody else, whose choice must be seen before it is replaced. */

@@ -1,0 +1,108 @@
+import { Readable } from 'node:stream';
+import { createRoute, z } from '@hono/zod-openapi';
+import { splits } from '../core/dataset.ts';
+import { RatchetError } from '../core/errors.ts';
+import { exportSft, splitFile } from '../dataset/export.ts';
+import { datasetFolder } from '../dataset/write.ts';
+import type { DatasetRecord, Store } from '../store/types.ts';
+import type { Routes } from './context.ts';
+import { json, pageQuery, problems } from './schemas.ts';
+
+export interface DatasetRouteDeps {
+  store: Pick<Store, 'datasets'>;
+  datasetsDir: string;
+}
+
+const digest = z.string().regex(/^[0-9a-f]{64}$/, 'give the whole digest of a dataset version');
+const figures = z.object({ rows: z.int(), digest: z.string(), bytes: z.int() });
+const dataset = z
+  .object({
+    digest: z.string(),
+    name: z.string(),
+    cycle_id: z.string().nullable(),
+    recipe: z.string(),
+    collection: z.string(),
+    splits: z.object({ train: figures, val: figures, test: figures }),
+    signals: z.record(z.string(), z.int()),
+    stages: z.array(z.object({ stage: z.string(), in: z.int(), out: z.int(), dropped: z.record(z.string(), z.int()) })),
+    created_at: z.string(),
+  })
+  .openapi('Dataset');
+
+const list = createRoute({
+  method: 'get',
+  path: '/api/datasets',
+  tags: ['Datasets'],
+  summary: 'Dataset versions, newest first',
+  request: { query: z.object(pageQuery) },
+  responses: {
+    200: json(z.object({ items: z.array(dataset), next: z.string().nullable() }), 'A page of dataset versions'),
+    ...problems,
+  },
+});
+
+const read = createRoute({
+  method: 'get',
+  path: '/api/datasets/{digest}',
+  tags: ['Datasets'],
+  summary: 'One dataset version, with what each stage of its build dropped',
+  request: { params: z.object({ digest }) },
+  responses: { 200: json(dataset, 'The dataset version'), ...problems },
+});
+
+const download = createRoute({
+  method: 'get',
+  path: '/api/datasets/{digest}/{file}',
+  tags: ['Datasets'],
+  summary: "A split in OpenAI's fine-tuning format, one JSON object per line",
+  request: { params: z.object({ digest, file: z.enum(['train.jsonl', 'val.jsonl', 'test.jsonl']) }) },
+  responses: {
+    200: { description: 'The lines, as application/jsonl' },
+  },
+});
+
+/** `GET /api/datasets`, `GET /api/datasets/:digest` and `GET /api/datasets/:digest/{train,val,test}.jsonl`. */
+export function datasetRoutes(deps: DatasetRouteDeps): Routes {
+  return (app) => {
+    app.openapi(list, async (context) => {
+      const { limit, cursor, order } = context.req.valid('query');
+      const page = await deps.store.datasets.list({ limit, order, ...(cursor !== undefined && { cursor }) });
+      return context.json({ items: page.items.map(present), next: page.next }, 200);
+    });
+    app.openapi(read, async (context) =>
+      context.json(present(await find(deps, context.req.valid('param').digest)), 200),
+    );
+    app.openapi(download, async (context) => {
+      const { digest: wanted, file } = context.req.valid('param');
+      const { name } = await find(deps, wanted);
+      const split = splits.find((known) => file === `${known}.jsonl`) ?? 'train';
+      const path = await splitFile(datasetFolder(deps.datasetsDir, name, wanted), split);
+      const headers = {
+        'content-type': 'application/jsonl; charset=utf-8',
+        'content-disposition': `attachment; filename="${name}-${wanted.slice(0, 12)}-${file}"`,
+      };
+      const lines = Readable.from(exportSft(path)).map((line: string) => Buffer.from(line));
+      return new Response(Readable.toWeb(lines) as ReadableStream<Uint8Array>, { headers });
+    });
+  };
+}
+
+async function find(deps: DatasetRouteDeps, wanted: string): Promise<DatasetRecord> {
+  const record = await deps.store.datasets.get(wanted);
+  if (record) return record;
+  throw new RatchetError('NotFound', `There is no dataset version ${wanted}: list them with GET /api/datasets.`);
+}
+
+function present({ digest: id, name, cycleId, manifest, createdAt }: DatasetRecord): z.infer<typeof dataset> {
+  return {
+    digest: id,
+    name,
+    cycle_id: cycleId,
+    recipe: manifest.recipe,
+    collection: manifest.collection,
+    splits: manifest.splits,
+    signals: manifest.signals,
+    stages: manifest.stages,
+    created_at: new Date(createdAt).toISOString(),
+  };
+}
