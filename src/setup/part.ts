@@ -1,0 +1,46 @@
+import type { Config } from '../config.ts';
+
+/** What Ratchet needs from outside. `python` runs the training, `python-dev` tests and lints it on top of that. */
+export type PartName = 'node' | 'temporal' | 'ollama' | 'python' | 'python-dev' | 'chromium';
+
+/** Where a part came from: a setting, PATH, our own package, the official release, or its package client's source. */
+export type PartSource = 'configured' | 'path' | 'bundled' | 'release' | 'built';
+
+export interface FoundPart {
+  /** Absolute path of the executable. */
+  path: string;
+  version: string;
+  source: PartSource;
+  /** What a person should know although the part is used. */
+  note?: string;
+}
+
+export type Finding =
+  | { state: 'ok'; part: FoundPart }
+  /** `final`: a setting names something that cannot be used, so nothing else is tried. */
+  | { state: 'missing'; reason: string; final?: boolean }
+  | { state: 'unsafe'; part: FoundPart; reason: string };
+
+/** How a part would be made, for the plan that is shown first. */
+export interface Route {
+  how: string;
+  minutes: number;
+  megabytes: number;
+}
+
+export interface SetupContext {
+  config: Config;
+  signal?: AbortSignal | undefined;
+  onProgress: (line: string) => void;
+}
+
+/** One outside part. Every file of this folder that makes one has this shape. */
+export interface Part {
+  name: PartName;
+  title: string;
+  /** Looks only; changes nothing. */
+  find(context: SetupContext): Promise<Finding>;
+  route(context: SetupContext): Promise<Route>;
+  /** Downloads or builds it into the cache; PartMissing says what a person has to install first. */
+  make(context: SetupContext): Promise<FoundPart>;
+}
