@@ -1,4 +1,4 @@
-import { OpenAPIHono, createRoute, z } from '@hono/zod-openapi';
+import { createRoute, z } from '@hono/zod-openapi';
 import { type SSEStreamingApi, streamSSE } from 'hono/streaming';
 import { type CycleState, closedStates, steps } from '../core/cycle.ts';
 import { RatchetError } from '../core/errors.ts';
@@ -6,6 +6,8 @@ import { type Recipe, recipeSchema } from '../core/recipe.ts';
 import { readEvents } from '../store/event-log.ts';
 import type { CycleRecord, Store } from '../store/types.ts';
 import type { CycleService } from '../temporal/cycles.ts';
+import type { App, Routes } from './context.ts';
+import { json, problems } from './schemas.ts';
 
 export interface CycleRouteDeps {
   store: Store;
@@ -28,13 +30,6 @@ const params = z.object({ id: cycleId });
 const cycleSchema = z
   .looseObject({ id: z.string(), state: z.enum(states), step: z.enum(steps).nullable() })
   .openapi('Cycle');
-const problem = {
-  content: { 'application/problem+json': { schema: z.looseObject({ code: z.string(), detail: z.string() }) } },
-};
-const failures = {
-  400: { description: 'What is wrong with the request', ...problem },
-  404: { description: 'No such cycle', ...problem },
-};
 const person = z.strictObject({ by: z.string().max(200).optional(), reason: z.string().max(1000).optional() });
 const retryRequest = z.strictObject({
   patch: z.record(z.string(), z.unknown()).optional(),
@@ -42,7 +37,11 @@ const retryRequest = z.strictObject({
 });
 
 /** `/api/cycles`: start, list, read, watch and steer cycles. */
-export function registerCycles(app: OpenAPIHono, deps: CycleRouteDeps): void {
+export function cycleRoutes(deps: CycleRouteDeps): Routes {
+  return (app) => addTo(app, deps);
+}
+
+function addTo(app: App, deps: CycleRouteDeps): void {
   app.openapi(startRoute, async (c) => {
     const recipe = parseRecipe(c.req.valid('json'));
     const { cycle, position } = await deps.cycles.start(recipe, { queue: c.req.valid('query').queue !== 'false' });
@@ -59,6 +58,16 @@ export function registerCycles(app: OpenAPIHono, deps: CycleRouteDeps): void {
     const { id } = c.req.valid('param');
     const from = Number(c.req.header('last-event-id') ?? c.req.valid('query').from);
     return streamSSE(c, (stream) => follow(deps, id, Number.isSafeInteger(from) && from > 0 ? from : 0, stream));
+  });
+  app.openapi(evaluationRoute, async (c) => {
+    const { evaluate } = await outputsOf(deps, c.req.valid('param').id);
+    if (!evaluate) throw notYet('evaluated');
+    return c.json(await deps.store.blobs.getJson<Record<string, unknown>>(evaluate.evaluation), 200);
+  });
+  app.openapi(evidenceRoute, async (c) => {
+    const { gate } = await outputsOf(deps, c.req.valid('param').id);
+    if (!gate) throw notYet('judged');
+    return c.json(await deps.store.blobs.getJson<Record<string, unknown>>(gate.evidence), 200);
   });
   app.openapi(retryRoute, async (c) =>
     c.json(await deps.cycles.retry(c.req.valid('param').id, c.req.valid('json')), 200),
@@ -82,7 +91,7 @@ const startRoute = createRoute({
       content: { 'application/json': { schema: z.looseObject({ name: z.string(), base: z.string() }) } },
     },
   },
-  responses: { 202: json('The cycle, with its position in line', cycleSchema), ...failures },
+  responses: { 202: json(cycleSchema, 'The cycle, with its position in line'), ...problems },
 });
 
 const listRoute = createRoute({
@@ -96,7 +105,7 @@ const listRoute = createRoute({
       cursor: z.string().optional(),
     }),
   },
-  responses: { 200: json('A page of cycles', z.object({ items: z.array(cycleSchema), next: z.string().nullable() })) },
+  responses: { 200: json(z.object({ items: z.array(cycleSchema), next: z.string().nullable() }), 'A page of cycles') },
 });
 
 const readRoute = createRoute({
@@ -104,7 +113,7 @@ const readRoute = createRoute({
   path: '/api/cycles/{id}',
   summary: 'One cycle with its steps, recipe and place in line',
   request: { params },
-  responses: { 200: json('The cycle', cycleSchema), ...failures },
+  responses: { 200: json(cycleSchema, 'The cycle'), ...problems },
 });
 
 const eventsRoute = createRoute({
@@ -113,6 +122,22 @@ const eventsRoute = createRoute({
   summary: 'Progress as server-sent events; resumes after Last-Event-ID, ends when the cycle is closed',
   request: { params, query: z.object({ from: z.string().default('0') }) },
   responses: { 200: { description: 'Events', content: { 'text/event-stream': { schema: z.string() } } } },
+});
+
+const evaluationRoute = createRoute({
+  method: 'get',
+  path: '/api/cycles/{id}/evaluation',
+  summary: 'Every prompt with the answers and scores of candidate, base and opponent',
+  request: { params },
+  responses: { 200: json(z.looseObject({}), 'The evaluation'), ...problems },
+});
+
+const evidenceRoute = createRoute({
+  method: 'get',
+  path: '/api/cycles/{id}/evidence',
+  summary: 'What the gate decided, and on what evidence',
+  request: { params },
+  responses: { 200: json(z.looseObject({}), 'The evidence'), ...problems },
 });
 
 const retryRoute = steering('retry', 'Run the failed step again, with an optional patch to the recipe', retryRequest);
@@ -125,12 +150,17 @@ function steering<V extends 'retry' | 'abort' | 'approve', S extends z.ZodType>(
     path: `/api/cycles/{id}/${verb}` as const,
     summary,
     request: { params, body: { required: true, content: { 'application/json': { schema } } } },
-    responses: { 200: json('What was done', z.looseObject({})), ...failures },
+    responses: { 200: json(z.looseObject({}), 'What was done'), ...problems },
   });
 }
 
-function json<S extends z.ZodType>(description: string, schema: S) {
-  return { description, content: { 'application/json': { schema } } };
+async function outputsOf(deps: CycleRouteDeps, id: string) {
+  await known(deps, id);
+  return deps.store.cycles.finishedOutputs(id);
+}
+
+function notYet(what: string): RatchetError {
+  return new RatchetError('NotFound', `This cycle has not been ${what} yet: watch it with "ratchet cycle watch".`);
 }
 
 function parseRecipe(given: unknown): Recipe {

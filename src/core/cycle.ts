@@ -26,7 +26,8 @@ export interface StepOutputs {
   collect: { collection: string; examples: number };
   build: { dataset: string; name: string; train: number; val: number; test: number };
   train: { adapterDigest: string; run: string; steps: number; loss: number };
-  validate: { baseLoss: number; candidateLoss: number; targetTokens: number };
+  /** Nats per learned token on held-out rows; null when there were none. */
+  validate: { baseLoss: number | null; candidateLoss: number | null; targetTokens: number };
   import: { modelVersion: string; served: string };
   evaluate: { evaluation: string; n: number };
   gate: { decision: GateDecision; evidence: string; reason: string; approval: 'auto' | 'person' };
@@ -93,15 +94,15 @@ export const surface = { status: 'status', retryStep: 'retryStep', abort: 'abort
 
 /** Argument of `retryStep`. All of it is optional: an empty one repeats the step as it was. */
 export interface RetryRequest {
-  patch?: Record<string, unknown>;
+  patch?: Record<string, unknown> | undefined;
   /** Begin again at this earlier step instead of the one that failed. */
-  from?: StepName;
+  from?: StepName | undefined;
 }
 
 /** Argument of `abort` and `approve`. */
 export interface PersonRequest {
-  by?: string;
-  reason?: string;
+  by?: string | undefined;
+  reason?: string | undefined;
 }
 
 /** Search attributes of a cycle's workflow, all keywords. */

@@ -38,6 +38,7 @@ export interface GateEvidence {
   decision: GateDecision;
   reason: string;
   metric: string;
-  loss: { base: number; candidate: number };
+  /** Nats per learned token on held-out rows; null when there were none. */
+  loss: { base: number; candidate: number } | null;
   comparisons: Comparison[];
 }

@@ -66,8 +66,7 @@ export const jobSchema = z.discriminatedUnion('kind', [
 ]);
 
 export type Job = z.infer<typeof jobSchema>;
-export type TrainJob = Extract<Job, { kind: 'train' }>;
-export type TrainSettings = z.infer<typeof trainJob>;
+export type JobOf<K extends Job['kind']> = Extract<Job, { kind: K }>;
 
 /** Figures of one optimizer step. Loss is in nats per learned token. */
 export interface StepEvent {

@@ -21,7 +21,7 @@ type Verdict = { decision: GateDecision; reason: string };
  *
  * Throws InvalidInput when the recipe does not say which of several metrics decides.
  */
-export function gate(evaluation: Evaluation, loss: HeldOutLoss, rules: Rules, seed = 1): GateEvidence {
+export function gate(evaluation: Evaluation, loss: HeldOutLoss | null, rules: Rules, seed = 1): GateEvidence {
   const metric = primaryMetric(evaluation, rules);
   const comparisons = compareAll(evaluation, metric, seed);
   return { schema: 1, ...decide(evaluation, loss, rules, metric, comparisons), metric, loss, comparisons };
@@ -68,7 +68,7 @@ function compareOn(evaluation: Evaluation, metric: string, against: Comparison['
 
 function decide(
   { served }: Evaluation,
-  loss: HeldOutLoss,
+  loss: HeldOutLoss | null,
   rules: Rules,
   metric: string,
   comparisons: readonly Comparison[],

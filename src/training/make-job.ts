@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { type Job, jobSchema } from '../core/job.ts';
+import { type Job, type JobOf, jobSchema } from '../core/job.ts';
 import type { Recipe } from '../core/recipe.ts';
 
 /** Where one step call works: `<data>/cycles/<cycle>/<key>/`, the same through its retries. */
@@ -16,9 +16,9 @@ export interface JobPlace {
 }
 
 /** The job that fine-tunes: the recipe's `train` section over the files of a dataset version. */
-export function trainJob(place: JobPlace, recipe: Recipe, data: { train: string; val: string | null }): Job {
+export function trainJob(place: JobPlace, recipe: Recipe, data: { train: string; val: string | null }): JobOf<'train'> {
   const { train } = recipe;
-  return jobSchema.parse({
+  return made({
     ...common(place, recipe),
     kind: 'train',
     train: {
@@ -46,9 +46,9 @@ export function trainJob(place: JobPlace, recipe: Recipe, data: { train: string;
 }
 
 /** The job that measures the held-out loss of base and candidate. */
-export function validateJob(place: JobPlace, recipe: Recipe, data: string, adapter: string): Job {
+export function validateJob(place: JobPlace, recipe: Recipe, data: string, adapter: string): JobOf<'validate'> {
   const { max_seq_length, micro_batch_size } = recipe.train;
-  return jobSchema.parse({
+  return made({
     ...common(place, recipe),
     kind: 'validate',
     validate: { data, adapter, max_seq_length, micro_batch_size },
@@ -56,8 +56,8 @@ export function validateJob(place: JobPlace, recipe: Recipe, data: string, adapt
 }
 
 /** The job that merges an adapter into the base, for import. */
-export function exportJob(place: JobPlace, recipe: Recipe, adapter: string): Job {
-  return jobSchema.parse({ ...common(place, recipe), kind: 'export', export: { adapter, dtype: 'float16' } });
+export function exportJob(place: JobPlace, recipe: Recipe, adapter: string): JobOf<'export'> {
+  return made({ ...common(place, recipe), kind: 'export', export: { adapter, dtype: 'float16' } });
 }
 
 function common(place: JobPlace, recipe: Recipe) {
@@ -73,4 +73,8 @@ function common(place: JobPlace, recipe: Recipe) {
     seed: recipe.train.seed,
     lock: join(place.dataDir, 'gpu.lock'),
   };
+}
+
+function made<K extends Job['kind']>(job: Record<string, unknown> & { kind: K }): JobOf<K> {
+  return jobSchema.parse(job) as JobOf<K>;
 }

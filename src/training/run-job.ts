@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { childEnvironment, packageRoot } from '../config.ts';
 import { isObject } from '../core/canonical.ts';
 import { type ErrorCode, RatchetError, traits } from '../core/errors.ts';
-import type { ExportResult, Job, JobEvent, TrainResult, ValidateResult } from '../core/job.ts';
+import type { ExportResult, Job, JobEvent, JobOf, TrainResult, ValidateResult } from '../core/job.ts';
 import { startProcess } from '../process/supervise.ts';
 import type { ProcessExit, Supervised } from '../process/types.ts';
 import { writeFileDurably } from '../store/files.ts';

@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type Config, childEnvironment } from '../config.ts';
 import { RatchetError } from '../core/errors.ts';
 import { startProcess } from '../process/supervise.ts';
-import type { Supervised } from '../process/types.ts';
+import type { ProcessExit, Supervised } from '../process/types.ts';
 import { checkTemporal, createClient } from '../temporal/connection.ts';
 import { ensureNamespace } from '../temporal/namespace.ts';
 
@@ -39,8 +39,11 @@ export async function startTemporal(config: Config, tool: { path: string; versio
     env: childEnvironment(),
     logFile: join(config.dataDir, 'logs', 'temporal.log'),
   });
-  await untilReady('Temporal', child, () => temporalAnswers(config));
-  await prepareNamespace(config);
+  await orStop(
+    child,
+    untilReady('Temporal', child.exited, () => temporalAnswers(config)),
+  );
+  await orStop(child, prepareNamespace(config));
   return { name: 'temporal', url, child };
 }
 
@@ -55,28 +58,42 @@ export async function startOllama(config: Config, tool: { path: string }, models
     env: childEnvironment({ OLLAMA_HOST: host, ...(models && { OLLAMA_MODELS: models }) }),
     logFile: join(config.dataDir, 'logs', 'ollama.log'),
   });
-  await untilReady('Ollama', child, () => answers(`${url}/api/version`));
+  await orStop(
+    child,
+    untilReady('Ollama', child.exited, () => answers(`${url}/api/version`)),
+  );
   return { name: 'ollama', url, child };
 }
 
 /** Waits until a part answers; says so when it ends before, or does not answer in time. */
-export async function untilReady(name: string, child: Supervised, ready: () => Promise<boolean>): Promise<void> {
+export async function untilReady(
+  name: string,
+  exited: Promise<ProcessExit>,
+  ready: () => Promise<boolean>,
+): Promise<void> {
   const until = Date.now() + startTimeoutMs;
   let ended: string | null = null;
-  void child.exited.then((exit) => {
+  void exited.then((exit) => {
     ended = exit.tail.trim().split('\n').at(-1) ?? '';
   });
   while (!(await ready())) {
-    if (ended !== null)
+    if (ended !== null) {
       throw new RatchetError('PartMissing', `${name} ended as soon as it was started: ${ended || 'look at its log'}`);
+    }
     if (Date.now() > until) {
-      await child.stop();
-      throw new RatchetError(
-        'PartMissing',
-        `${name} did not answer within ${startTimeoutMs / 1000} s: look at its log under the data folder.`,
-      );
+      const message = `${name} did not answer within ${startTimeoutMs / 1000} s: look at its log under the data folder.`;
+      throw new RatchetError('PartMissing', message);
     }
     await sleep(50);
+  }
+}
+
+async function orStop(child: Supervised, ready: Promise<void>): Promise<void> {
+  try {
+    await ready;
+  } catch (error) {
+    await child.stop();
+    throw error;
   }
 }
 

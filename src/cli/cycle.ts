@@ -1,0 +1,120 @@
+import { readFile } from 'node:fs/promises';
+import type { Command } from 'commander';
+import { loadConfig } from '../config.ts';
+import { RatchetError } from '../core/errors.ts';
+import { type ApiClient, createApiClient } from './api-client.ts';
+import { createPrinter, watchCycle } from './watch.ts';
+
+interface CycleView {
+  id: string;
+  name: string;
+  base: string;
+  state: string;
+  step: string | null;
+  position?: number;
+  created_at: string;
+  attention: { message: string; advice: string } | null;
+  result: { reason: string } | null;
+}
+
+interface StartOptions {
+  base?: string;
+  name?: string;
+  recipe?: string;
+  watch?: boolean;
+  json?: boolean;
+}
+
+/** `ratchet cycle …`: start, list, read, watch and steer cycles. */
+export function registerCycle(program: Command): void {
+  const cycle = program.command('cycle').description('start, watch and steer training cycles');
+  cycle
+    .command('start')
+    .description('start a cycle from a recipe file, or from a base with every other setting at its default')
+    .option('--recipe <file>', 'recipe as JSON')
+    .option('--base <name>', 'base to train from')
+    .option('--name <name>', 'name of the recipe, and of the model that comes out')
+    .option('--watch', 'stay and show progress')
+    .option('--json', 'print the cycle as JSON')
+    .action(start);
+  cycle.command('list').description('cycles, newest first').option('--json', 'print JSON').action(list);
+  cycle
+    .command('show <id>')
+    .description('one cycle with its steps, as JSON')
+    .action(async (id: string) => {
+      printJson(await client().get(`/api/cycles/${id}`));
+    });
+  cycle
+    .command('watch <id>')
+    .description('show progress until it closes or needs a person')
+    .action((id: string) => watch(client(), id));
+  cycle
+    .command('retry <id>')
+    .description('run the failed step again, or start an interrupted cycle again')
+    .option('--patch <json>', 'change to the recipe, such as {"train":{"learning_rate":0.0001}}')
+    .option('--from <step>', 'begin again at this earlier step')
+    .action(async (id: string, options: { patch?: string; from?: string }) => {
+      const patch = options.patch === undefined ? {} : { patch: parseJson(options.patch, '--patch') };
+      printJson(
+        await client().post(`/api/cycles/${id}/retry`, { ...patch, ...(options.from && { from: options.from }) }),
+      );
+    });
+  for (const [verb, description] of [
+    ['abort', 'end a cycle and keep what is selected'],
+    ['approve', 'promote the candidate of a cycle that awaits approval'],
+  ] as const) {
+    cycle
+      .command(`${verb} <id>`)
+      .description(description)
+      .option('--reason <text>', 'why')
+      .action(async (id: string, options: { reason?: string }) => {
+        printJson(await client().post(`/api/cycles/${id}/${verb}`, { by: 'ratchet', ...options }));
+      });
+  }
+}
+
+async function start(options: StartOptions): Promise<void> {
+  const given = options.recipe ? parseJson(await readFile(options.recipe, 'utf8'), options.recipe) : {};
+  const recipe = { ...given, ...(options.base && { base: options.base }), ...(options.name && { name: options.name }) };
+  const api = client();
+  const cycle = await api.post<CycleView>('/api/cycles', recipe);
+  if (options.json) printJson(cycle);
+  else console.log(`Cycle ${cycle.id} is ${cycle.position ? `queued, ${cycle.position} before it` : 'started'}.`);
+  if (options.watch) await watch(api, cycle.id);
+}
+
+async function list(options: { json?: boolean }): Promise<void> {
+  const { items } = await client().get<{ items: CycleView[] }>('/api/cycles');
+  if (options.json) return printJson(items);
+  if (items.length === 0)
+    console.log('No cycle yet: start one with "ratchet cycle start --base tiny-support --name first".');
+  for (const item of items) {
+    const why = item.attention?.message ?? item.result?.reason ?? '';
+    console.log(
+      `${item.id}  ${item.state.padEnd(16)} ${(item.step ?? '').padEnd(9)} ${item.name} on ${item.base}  ${why}`,
+    );
+  }
+}
+
+function watch(api: ApiClient, id: string): Promise<void> {
+  return watchCycle(api, id, createPrinter(process.stdout));
+}
+
+function client(): ApiClient {
+  const { host, port, apiKey } = loadConfig();
+  return createApiClient({ url: `http://${host}:${port}`, apiKey });
+}
+
+function parseJson(text: string, name: string): Record<string, unknown> {
+  try {
+    return JSON.parse(text) as Record<string, unknown>;
+  } catch (cause) {
+    throw new RatchetError('InvalidInput', `${name} is not valid JSON: correct it and run the command again.`, {
+      cause,
+    });
+  }
+}
+
+function printJson(value: unknown): void {
+  console.log(JSON.stringify(value, null, 2));
+}

@@ -1,0 +1,70 @@
+import type { Command } from 'commander';
+import { loadConfig } from '../config.ts';
+import { type ApiClient, createApiClient } from './api-client.ts';
+
+interface ModelView {
+  id: string;
+  name: string;
+  base: string;
+  served: string;
+}
+
+interface PromotionView {
+  seq: number;
+  kind: string;
+  selection: { provider: string; model: string };
+  actor: string;
+  created_at: string;
+}
+
+/** `ratchet models`, `promote`, `rollback` and `promotions`: what was trained, and what is selected. */
+export function registerModels(program: Command): void {
+  program
+    .command('models')
+    .description('model versions that were trained, newest first')
+    .option('--json', 'print JSON')
+    .action(async (options: { json?: boolean }) => {
+      const { items } = await client().get<{ items: ModelView[] }>('/api/models');
+      if (options.json) return printJson(items);
+      if (items.length === 0) console.log('No model version yet: they come from cycles.');
+      for (const { id, served, base } of items) console.log(`${id}  ${served}  from ${base}`);
+    });
+  program
+    .command('promote <model>')
+    .description('select a model version by its id, or any model ref such as ollama/qwen2.5:0.5b')
+    .action(async (model: string) => {
+      const body = model.includes('/') ? { model } : { model_version: model };
+      say(await client().post<PromotionView>('/api/promotions', body));
+    });
+  program
+    .command('rollback')
+    .description('select what was selected before')
+    .action(async () => say(await client().post<PromotionView>('/api/promotions/rollback')));
+  program
+    .command('promotions')
+    .description('the ledger of what was selected, newest first')
+    .option('--json', 'print JSON')
+    .action(async (options: { json?: boolean }) => {
+      const { items } = await client().get<{ items: PromotionView[] }>('/api/promotions');
+      if (options.json) return printJson(items);
+      for (const line of items)
+        console.log(`${line.seq}  ${line.created_at}  ${line.kind.padEnd(12)} ${ref(line)}  by ${line.actor}`);
+    });
+}
+
+function say(line: PromotionView): void {
+  console.log(`${ref(line)} is active now (${line.kind}).`);
+}
+
+function ref({ selection }: PromotionView): string {
+  return `${selection.provider}/${selection.model}`;
+}
+
+function client(): ApiClient {
+  const { host, port, apiKey } = loadConfig();
+  return createApiClient({ url: `http://${host}:${port}`, apiKey });
+}
+
+function printJson(value: unknown): void {
+  console.log(JSON.stringify(value, null, 2));
+}

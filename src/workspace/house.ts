@@ -1,0 +1,109 @@
+import { join } from 'node:path';
+import type { ActivityDeps } from '../activities/deps.ts';
+import { type Config, packageRoot } from '../config.ts';
+import { RatchetError } from '../core/errors.ts';
+import type { Ask } from '../evaluation/answer.ts';
+import { builtInBases, ensureBaseServed, resolveBase } from '../models/bases.ts';
+import { type ImportDeps, importModel } from '../models/import.ts';
+import { createOllamaClient } from '../models/ollama.ts';
+import { type PromotionDeps, promote } from '../models/promotions.ts';
+import { readSelection, selectionRef } from '../models/selection.ts';
+import { readBody } from '../providers/http.ts';
+import { type Registry, createRegistry, providersOf } from '../providers/registry.ts';
+import { openStore } from '../store/open.ts';
+import type { Store } from '../store/types.ts';
+
+/** The rooms of one process, furnished from its configuration. */
+export interface House {
+  config: Config;
+  store: Store;
+  registry: Registry;
+  promotions: PromotionDeps;
+  imports: ImportDeps;
+  baseRoots: { basesDir: string; builtIn: Readonly<Record<string, string>> };
+  activities: ActivityDeps;
+  close(): Promise<void>;
+}
+
+/** Largest answer of an evaluation, in bytes. */
+const answerLimit = 8 * 2 ** 20;
+
+export async function openHouse(config: Config): Promise<House> {
+  const store = await openStore({ dataDir: config.dataDir, databaseUrl: config.databaseUrl });
+  const registry = createRegistry(providersOf(config));
+  const imports: ImportDeps = {
+    ollama: createOllamaClient(config.ollamaUrl),
+    modelPrefix: config.modelPrefix,
+    importsDir: join(config.dataDir, 'imports'),
+  };
+  const promotions: PromotionDeps = {
+    models: store.models,
+    selectionFile: config.selectionFile,
+    assertServed: (ref) => assertServed(registry, ref),
+  };
+  const baseRoots = { basesDir: config.basesDir, builtIn: builtInBases(packageRoot) };
+  const partial = { config, store, registry, promotions, imports, baseRoots };
+  return { ...partial, activities: activityDeps(partial), close: () => store.close() };
+}
+
+function activityDeps(house: Omit<House, 'activities' | 'close'>): ActivityDeps {
+  const { config, store, registry, imports, baseRoots, promotions } = house;
+  return {
+    store,
+    dataDir: config.dataDir,
+    datasetsDir: config.datasetsDir,
+    modelPrefix: config.modelPrefix,
+    python: () => pythonOf(config),
+    trainAllowed: (provider) => registry.get(provider)?.locality === 'local',
+    ask: createAsk(registry),
+    baseFolder: async (name) => (await resolveBase(baseRoots, name)).folder,
+    serveBase: async (name, signal) =>
+      (await ensureBaseServed(imports, await resolveBase(baseRoots, name), { signal })).served,
+    importModel: (request) => importModel(imports, request),
+    selected: async () => {
+      const file = await readSelection(config.selectionFile);
+      if (!file) return null;
+      const ref = selectionRef(file.selection);
+      return { ref, local: registry.split(ref)?.provider.locality === 'local' };
+    },
+    promote: async ({ modelVersion, opponent, actor, cycleId, evidence }) => {
+      const before = await store.models.head();
+      const expected = opponent === null ? {} : { expectedOpponent: opponent };
+      const line = await promote(promotions, { target: { modelVersion }, actor, cycleId, evidence, ...expected });
+      return { promotion: line.id, changed: line.id !== before?.id };
+    },
+  };
+}
+
+/** Asks a served model through its provider, without recording: an evaluation is no chat. */
+function createAsk(registry: Registry): Ask {
+  return async ({ model, ...request }, signal) => {
+    const target = registry.split(model);
+    if (!target) throw new RatchetError('NotFound', `No provider serves ${model}: GET /api/providers lists them.`);
+    const answer = await target.provider.chat({ ...request, model: target.model, stream: false }, { signal });
+    const body = JSON.parse(await readBody(answer.body, answerLimit)) as {
+      choices?: { message?: { content?: unknown } }[];
+    };
+    const text = body.choices?.[0]?.message?.content;
+    return typeof text === 'string' ? text : '';
+  };
+}
+
+/** Throws unless the provider lists the model now, so that nothing unreachable is ever selected. */
+async function assertServed(registry: Registry, ref: string): Promise<void> {
+  const target = registry.split(ref);
+  if (!target)
+    throw new RatchetError('NotFound', `No provider of that name serves ${ref}: GET /api/providers lists them.`);
+  const models = await target.provider.listModels({ signal: AbortSignal.timeout(10_000) });
+  const wanted = target.model.includes(':') ? target.model : `${target.model}:latest`;
+  if (models.includes(target.model) || models.includes(wanted)) return;
+  throw new RatchetError(
+    'NotFound',
+    `${target.provider.name} does not have ${target.model}: GET /v1/models lists what can be selected.`,
+  );
+}
+
+function pythonOf(config: Config): string {
+  if (config.python) return config.python;
+  throw new RatchetError('PartMissing', 'There is no Python with LitGPT: run "ratchet setup", then retry the step.');
+}
