@@ -71,7 +71,7 @@ def build_model(
     config = Config(**base.fields(block_size), **lora_fields(lora))
     with torch.device("meta"):
         gpt = GPT(config)
-        _drop_targets(gpt, lora)
+        drop_targets(gpt, lora)
     state = base.load_state()
     tied = state["lm_head.weight"] is state["transformer.wte.weight"]
     moved = {name: tensor.to(device=device, dtype=dtype) for name, tensor in state.items() if name != "lm_head.weight"}
@@ -88,7 +88,7 @@ def build_model(
 
 
 def lora_fields(lora: Mapping[str, Any] | None) -> dict[str, Any]:
-    """Return LitGPT's LoRA settings; it knows one switch for the whole MLP, which `_drop_targets` refines."""
+    """Return LitGPT's LoRA settings; it knows one switch for the whole MLP, which `drop_targets` refines."""
     if lora is None:
         return {"lora_r": 0}
     targets = set(lora["targets"])
@@ -165,7 +165,7 @@ def trainable(gpt: GPT) -> Sequence[torch.nn.Parameter]:
     return [parameter for _, parameter in sorted(gpt.named_parameters()) if parameter.requires_grad]
 
 
-def _drop_targets(gpt: GPT, lora: Mapping[str, Any] | None) -> None:
+def drop_targets(gpt: GPT, lora: Mapping[str, Any] | None) -> None:
     """Make plain those MLP layers that are not among the targets."""
     dropped = [layer for target, layer in MLP_TARGETS.items() if lora and target not in lora["targets"]]
     for block in gpt.transformer.h:

@@ -1,0 +1,105 @@
+"""Run one job: read it, take its locks, dispatch on its kind, and end with the exit code of what happened.
+
+All heavy modules are imported here, and nothing starts threads or a GPU before `main` is called, so that a process
+that has imported this module may fork a child per job.
+"""
+
+import os
+import sys
+import traceback
+from contextlib import ExitStack
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from .base import prepare_base
+from .context import Context
+from .errors import EXIT_STOPPED, JobError, Stopped, classify
+from .events import Events, claim_stdout
+from .export import export
+from .files import read_json, sha256_file, write_json
+from .job import Job, read_job
+from .lifetime import Stop, end_with_parent, hold
+from .train import job_digest, train
+from .validate import validate
+
+
+def main(job_path: Path) -> int:
+    """Run the job in a file and return the process's exit code."""
+    events = claim_stdout()
+    stop = Stop()
+    stop.listen()
+    if os.environ.get("RATCHET_STDIN") != "ignore":
+        end_with_parent()
+    try:
+        job = read_job(job_path)
+        events.emit("result", **run_job(job, events, stop))
+        return 0
+    except Stopped as stopped:
+        events.emit("stopped", step=stopped.step)
+        return EXIT_STOPPED
+    except BaseException as error:
+        traceback.print_exc(file=sys.stderr)
+        failure = classify(error)
+        events.emit("error", code=failure.code, message=failure.message)
+        return failure.exit_code
+
+
+def run_job(job: Job, events: Events, stop: Stop) -> dict[str, Any]:
+    """Run one checked job under its locks and return its result."""
+    if job.threads:
+        torch.set_num_threads(job.threads)
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    events.emit(
+        "started",
+        kind=job.kind,
+        pid=os.getpid(),
+        device=_device_name(job.device),
+        torch=torch.__version__,
+        litgpt=version("litgpt"),
+    )
+    job.work.mkdir(parents=True, exist_ok=True)
+    with ExitStack() as held:
+        held.enter_context(hold(job.work / ".lock", events, stop))
+        if job.lock:
+            held.enter_context(hold(job.lock, events, stop))
+        stop.check()
+        context = Context(job, prepare_base(job.base, job.cache), events, stop)
+        return _dispatch(context)
+
+
+def _dispatch(context: Context) -> dict[str, Any]:
+    match context.job.kind:
+        case "train":
+            return _train_once(context)
+        case "validate":
+            return validate(context)
+        case "export":
+            return export(context)
+        case _:
+            return {"path": str(context.base.prepared), "base_digest": context.base.digest}
+
+
+def _train_once(context: Context) -> dict[str, Any]:
+    """Return the result that an earlier attempt left, if its adapter is whole; train otherwise."""
+    for path in filter(None, context.job.spec["data"].values()):
+        if not Path(path).is_file():
+            raise JobError("InvalidInput", f"There is no dataset at {path}: build it again.")
+    path = context.job.work / "result.json"
+    digest = job_digest(context)
+    try:
+        found: dict[str, Any] = read_json(path)
+        whole = found["job_digest"] == digest
+        if whole and sha256_file(Path(found["adapter"]) / "adapter.safetensors") == found["adapter_digest"]:
+            return found
+    except (OSError, ValueError, KeyError):
+        pass
+    result = {**train(context, digest), "job_digest": digest}
+    write_json(path, result)
+    return result
+
+
+def _device_name(device: torch.device) -> str:
+    return f"cuda: {torch.cuda.get_device_name(device)}" if device.type == "cuda" else "cpu"
