@@ -26,8 +26,9 @@ export function openPostgres(url: string): Database {
     allowExitOnIdle: true,
     types: { getTypeParser: parserOf },
   });
-  // An idle connection that breaks is replaced by the pool; the next query tells if that fails too.
+  // A connection that breaks is replaced by the pool; the query that it was used for, or the next one, tells.
   pool.on('error', () => undefined);
+  pool.on('connect', (client) => client.on('error', () => undefined));
   let open = true;
 
   async function read<T>(query: Compilable<T>): Promise<T[]> {

@@ -1,3 +1,4 @@
+import { open as openFile } from 'node:fs/promises';
 import { DatabaseSync } from 'node:sqlite';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
@@ -16,6 +17,7 @@ const readAttempts = 200;
  * write-ahead log keeps from ever waiting for a writer.
  */
 export async function openSqlite(path: string, busyTimeoutMs = 30_000): Promise<Database> {
+  await makePrivate(path);
   const writer = await startWriter({ path, busyTimeoutMs });
   const reader = await openReader(path).catch(async (error: unknown) => {
     await writer.close();
@@ -43,6 +45,16 @@ export async function openSqlite(path: string, busyTimeoutMs = 30_000): Promise<
       await writer.close();
     },
   };
+}
+
+/** Makes the file for its owner only; SQLite gives the log beside it the same rights. */
+async function makePrivate(path: string): Promise<void> {
+  try {
+    await (await openFile(path, 'a', 0o600)).close();
+  } catch (error) {
+    const message = error instanceof Error ? error.message : String(error);
+    throw unavailable(`${path} cannot be opened (${message}): check the data folder and its rights.`, error);
+  }
 }
 
 function createBuilder(): Kysely<Schema> {

@@ -42,7 +42,7 @@ export async function startWriter(data: WriterData): Promise<Writer> {
   worker.on('error', (cause) => die(unavailable('its writer failed: start Ratchet again.', cause)));
   const ended = new Promise<void>((resolve) => {
     worker.on('exit', () => {
-      die(unavailable('it is closed.'));
+      die(unavailable('its writer stopped: start Ratchet again.'));
       resolve();
     });
   });
