@@ -71,13 +71,13 @@ export function createGateway({ chats, resolver, log, flushMs = 1_000 }: Gateway
     void work.finally(() => open.delete(work));
   }
 
-  function recorderFor({ request, id }: Begun, answer: () => Answer): Recorder {
-    const recorder = createRecorder({ chats, id, keep: request.keep, answer, log, flushMs });
+  function recorderFor({ request, id }: Begun, known: () => Answer): Recorder {
+    const recorder = createRecorder({ chats, id, keep: request.keep, answer: known, log, flushMs });
     track(recorder.settled);
     return recorder;
   }
 
-  async function chat(call: ChatCall): Promise<ChatReply> {
+  async function answer(call: ChatCall): Promise<ChatReply> {
     const request = parseChatRequest(call.body);
     const conversationId = parseConversationId(call.conversationId);
     const route = await resolver.resolve(request.model, call.signal);
@@ -115,10 +115,10 @@ export function createGateway({ chats, resolver, log, flushMs = 1_000 }: Gateway
     throw new RatchetError(error.code, error.message, { cause: error, details });
   }
 
-  async function whole(begun: Begun, answer: ProviderAnswer): Promise<string> {
+  async function whole(begun: Begun, got: ProviderAnswer): Promise<string> {
     let known: Answer = { choices: [], response: null };
     const recorder = recorderFor(begun, () => known);
-    const response = await readAnswer(answer, begun.route.provider.name).catch((error: unknown) =>
+    const response = await readAnswer(got, begun.route.provider.name).catch((error: unknown) =>
       refuse(begun, error, recorder),
     );
     const { choices: _choices, ...fields } = response;
@@ -132,13 +132,13 @@ export function createGateway({ chats, resolver, log, flushMs = 1_000 }: Gateway
     return JSON.stringify({ ...response, id: begun.id });
   }
 
-  function streamed(begun: Begun, answer: ProviderAnswer, hidesUsage: boolean): ReadableStream<Uint8Array> {
+  function streamed(begun: Begun, got: ProviderAnswer, hidesUsage: boolean): ReadableStream<Uint8Array> {
     const collector = createCollector();
     const recorder = recorderFor(begun, () => ({ choices: collector.choices(), response: collector.response() }));
     const gone = new AbortController();
     const frames = streamFrames({
       provider: begun.route.provider.name,
-      body: answer.body,
+      body: got.body,
       collector,
       recorder,
       choices: begun.request.choices,
@@ -165,7 +165,16 @@ export function createGateway({ chats, resolver, log, flushMs = 1_000 }: Gateway
 
   return {
     resolver,
-    chat,
+    chat(call) {
+      const answering = answer(call);
+      track(
+        answering.then(
+          () => undefined,
+          () => undefined,
+        ),
+      );
+      return answering;
+    },
     async settled() {
       while (open.size > 0) await Promise.all(open);
     },
