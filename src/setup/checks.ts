@@ -23,12 +23,7 @@ const answerMs = 2_000;
 
 /** The state of the machine around the parts: disk, ports, Ollama, folders and GPU. */
 export async function runChecks(config: Config): Promise<Check[]> {
-  const checks = await Promise.all([
-    checkPorts(config),
-    checkOllama(config),
-    checkExposure(config),
-    checkGpu(),
-  ]);
+  const checks = await Promise.all([checkPorts(config), checkOllama(config), checkExposure(config), checkGpu()]);
   return [...checkDisk(config), checkDataFolder(config), ...checks.flat()];
 }
 

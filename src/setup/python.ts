@@ -10,7 +10,7 @@ import { findInstalled, install, type Made } from './folder.ts';
 import type { Finding, FoundPart, Part, SetupContext } from './part.ts';
 import { atLeast } from './versions.ts';
 
-const leastPython = '3.10.0';
+const leastPython = '3.11.0';
 const scripts = join(packageRoot, 'scripts', 'litgpt');
 const runtimeLock = join(scripts, 'requirements.txt');
 const devLock = join(scripts, 'requirements-dev.txt');
@@ -47,14 +47,14 @@ export interface BasePython {
 
 /** A Python that can make virtual environments; PartMissing says what to install. */
 export async function findBasePython(): Promise<BasePython> {
-  for (const name of ['python3', 'python3.13', 'python3.12', 'python3.11', 'python3.10']) {
+  for (const name of ['python3', 'python3.13', 'python3.12', 'python3.11']) {
     const path = findExecutable(name, searchPath());
     const base = path && (await inspectBase(path));
     if (base) return base;
   }
   throw new RatchetError(
     'PartMissing',
-    'Python 3.10 or newer with its venv module is missing: install it (Debian: "apt-get install python3-venv"), then run "ratchet setup".',
+    'Python 3.11 or newer with its venv module is missing: install it (Debian: "apt-get install python3-venv"), then run "ratchet setup".',
     { details: { command: 'python3' } },
   );
 }

@@ -1,0 +1,110 @@
+import { chmodSync, mkdtempSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { type Config, loadConfig } from '../config.ts';
+import { diagnose } from './doctor.ts';
+import { describePlan, ensureParts, planParts } from './ensure.ts';
+
+let folder: string;
+
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'ratchet-ensure-'));
+  mkdirSync(join(folder, 'bin'));
+  vi.stubEnv('PATH', join(folder, 'bin'));
+  for (const name of ['RATCHET_TEMPORAL', 'RATCHET_OLLAMA', 'RATCHET_PYTHON', 'RATCHET_CHROMIUM']) vi.stubEnv(name, '');
+});
+
+afterEach(() => {
+  vi.unstubAllEnvs();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+function config(overrides: Record<string, string> = {}): Config {
+  return loadConfig({
+    RATCHET_HOME: folder,
+    RATCHET_CACHE_DIR: join(folder, 'cache'),
+    OLLAMA_BASE_URL: 'http://127.0.0.1:1',
+    ...overrides,
+  });
+}
+
+/** A program that prints the same whatever it is asked. */
+function program(name: string, text: string): string {
+  const file = join(folder, 'bin', name);
+  writeFileSync(file, `#!/bin/sh\n/bin/cat <<'END'\n${text}\nEND\n`);
+  chmodSync(file, 0o755);
+  return file;
+}
+
+const temporal = 'temporal version 1.5.1 (Server 1.29.1, UI 2.42.1)';
+
+test('uses what is on PATH', async () => {
+  const path = program('temporal', temporal);
+  const found = await ensureParts(['temporal'], { config: config() });
+  expect(found).toEqual({ temporal: { path, version: '1.5.1', source: 'path' } });
+});
+
+test('a setting comes before PATH', async () => {
+  program('temporal', temporal);
+  const path = program('my-temporal', 'temporal version 0.0.0-DEV (Server 1.31.0, UI 2.47.0)');
+  const found = await ensureParts(['temporal'], { config: config({ RATCHET_TEMPORAL: path }) });
+  expect(found.temporal).toEqual({ path, version: 'server 1.31.0', source: 'configured' });
+});
+
+test('a setting that cannot be used is said, not worked around', async () => {
+  program('temporal', temporal);
+  await expect(planParts(['temporal'], { config: config({ RATCHET_TEMPORAL: '/nowhere' }) })).rejects.toMatchObject({
+    code: 'PartMissing',
+    message: expect.stringContaining('RATCHET_TEMPORAL is /nowhere'),
+  });
+});
+
+test('an old server is not enough', async () => {
+  program('temporal', 'temporal version 1.0.0 (Server 1.24.2, UI 2.28.0)');
+  const plan = await planParts(['temporal'], { config: config() });
+  expect(plan.needed.map(({ name }) => name)).toEqual(['temporal']);
+});
+
+test('the plan says what, how long and how much before anything is done', async () => {
+  const plan = await planParts(['temporal', 'ollama'], { config: config() });
+  const [first, ...lines] = describePlan(plan);
+  expect(first).toMatch(/about \d+ minutes; .* GB are needed, .* are free/);
+  expect(lines).toHaveLength(2);
+});
+
+test('an unsafe Ollama on PATH is not used, and the reason is told', async () => {
+  program('ollama', 'Warning: client version is 0.17.0');
+  const plan = await planParts(['ollama'], { config: config() });
+  expect(plan.needed[0]?.reason).toContain('CVE-2026-7482');
+});
+
+test('an Ollama that go install built is known by its module', async () => {
+  const line = 'mod\tgithub.com/ollama/ollama\tv0.17.4\th1:x';
+  const path = program('ollama', `Warning: client version is 0.0.0\n${line}`);
+  const plan = await planParts(['ollama'], { config: config() });
+  expect(plan.present[0]?.part).toEqual({ path, version: '0.17.4', source: 'path' });
+});
+
+test('without a compiler it says what to install', async () => {
+  const made = ensureParts(['temporal'], { config: config() });
+  await expect(made).rejects.toMatchObject({
+    code: 'PartMissing',
+    message: expect.stringContaining('install Temporal'),
+  });
+});
+
+test('the doctor names every part, its source and the command that fixes it', async () => {
+  program('temporal', temporal);
+  program('ollama', 'Warning: client version is 0.17.0');
+  const { ok, parts, checks } = await diagnose(config());
+  expect(ok).toBe(false);
+  expect(parts.map(({ name, state, fix }) => [name, state, fix])).toEqual([
+    ['node', 'ok', null],
+    ['temporal', 'ok', null],
+    ['ollama', 'unsafe', 'ratchet setup'],
+    ['python', 'missing', 'ratchet setup'],
+  ]);
+  expect(new Set(checks.map(({ name }) => name))).toEqual(new Set(['disk', 'data', 'port', 'ollama', 'gpu']));
+  expect(checks.find(({ name }) => name === 'gpu')?.message).toContain('CPU');
+});

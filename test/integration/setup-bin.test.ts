@@ -1,0 +1,71 @@
+import { execFileSync, spawn } from 'node:child_process';
+import { cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { packageRoot, searchPath } from '../../src/config.ts';
+import { findExecutable } from '../../src/process/find.ts';
+import { runProcess } from '../../src/process/run.ts';
+
+/** Any Node that is older than ours, such as the one of the system. */
+const pathsWithoutOurs = searchPath()
+  .split(':')
+  .filter((folder) => !folder.includes('node_modules'))
+  .join(':');
+const systemNode = findExecutable('node', pathsWithoutOurs);
+const isOlder = systemNode !== null && Number.parseInt(execFileSync(systemNode, ['-p', 'process.versions.node']).toString(), 10) < 24;
+
+let folder: string;
+
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'ratchet-bin-'));
+  mkdirSync(join(folder, 'bin'));
+  mkdirSync(join(folder, 'src', 'cli'), { recursive: true });
+  cpSync(join(packageRoot, 'bin', 'ratchet.js'), join(folder, 'bin', 'ratchet.js'));
+  writeFileSync(join(folder, 'package.json'), '{"type":"module"}');
+});
+
+afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+function main(source: string): void {
+  writeFileSync(join(folder, 'src', 'cli', 'main.ts'), source);
+}
+
+function ratchet(...args: string[]) {
+  const command = systemNode ?? process.execPath;
+  return runProcess({ command, args: [join(folder, 'bin', 'ratchet.js'), ...args], timeoutMs: 30_000 });
+}
+
+test('runs under Node 24 whatever Node started it, with the same arguments and exit code', async () => {
+  symlinkSync(join(packageRoot, 'node_modules'), join(folder, 'node_modules'));
+  main(`const words: string[] = process.argv.slice(2);
+    console.log(process.versions.node.split('.')[0], JSON.stringify(words));
+    process.exitCode = 9;`);
+  expect(await ratchet('a', 'b c', '--d')).toMatchObject({ code: 9, stdout: '24 ["a","b c","--d"]' });
+});
+
+test('hands signals on and ends by the same one', async () => {
+  symlinkSync(join(packageRoot, 'node_modules'), join(folder, 'node_modules'));
+  main(`process.on('SIGTERM', () => { console.log('saved'); process.exit(4); });
+    console.log('ready');
+    setInterval(() => {}, 1000);`);
+  const child = spawn(systemNode ?? process.execPath, [join(folder, 'bin', 'ratchet.js')], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  const output: string[] = [];
+  const left = new Promise((resolve) => {
+    child.once('exit', (code, signal) => resolve({ code, signal }));
+  });
+  child.stdout.on('data', (chunk: Buffer) => {
+    output.push(chunk.toString());
+    if (chunk.includes('ready')) child.kill('SIGTERM');
+  });
+  expect(await left).toEqual({ code: 4, signal: null });
+  expect(output.join('')).toBe('ready\nsaved\n');
+});
+
+test.skipIf(!isOlder)('says in one sentence what to install when there is no Node 24', async () => {
+  const { code, tail } = await ratchet();
+  expect(code).toBe(1);
+  expect(tail).toMatch(/^ratchet: this is Node \d+\.\d+\.\d+ and Ratchet needs Node 24: install it .*\.$/);
+});

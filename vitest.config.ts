@@ -1,0 +1,42 @@
+import { configDefaults, defineConfig } from 'vitest/config';
+
+/** Projects that start Temporal, Ollama, Python or a browser: one file at a time, after the quick ones. */
+const heavy = ['integration', 'replay', 'chaos', 'e2e'].map((name, index) => ({
+  test: {
+    name,
+    include: [`test/${name}/**/*.test.ts`],
+    maxWorkers: 1,
+    testTimeout: 300_000,
+    hookTimeout: 300_000,
+    sequence: { groupOrder: index + 2 },
+  },
+}));
+
+export default defineConfig({
+  test: {
+    pool: 'forks',
+    exclude: [...configDefaults.exclude, 'dist/**', 'scripts/litgpt/**'],
+    projects: [
+      {
+        test: {
+          name: 'unit',
+          include: ['src/**/*.test.{ts,tsx}', 'scripts/*.test.ts', 'bench/**/*.test.ts'],
+          testTimeout: 30_000,
+          hookTimeout: 30_000,
+          sequence: { groupOrder: 0 },
+        },
+      },
+      {
+        test: {
+          name: 'contract',
+          include: ['test/contract/**/*.test.ts'],
+          maxWorkers: 2,
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
+          sequence: { groupOrder: 1 },
+        },
+      },
+      ...heavy,
+    ],
+  },
+});
