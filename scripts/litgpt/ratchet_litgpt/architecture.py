@@ -28,9 +28,7 @@ class Architecture:
 ARCHITECTURES: Mapping[str, Architecture] = {
     "LlamaForCausalLM": Architecture(from_hf.copy_weights_hf_llama, to_hf.copy_weights_llama),
     "MistralForCausalLM": Architecture(from_hf.copy_weights_hf_llama, to_hf.copy_weights_llama),
-    "Qwen2ForCausalLM": Architecture(
-        from_hf.copy_weights_qwen_2_5, to_hf.copy_weights_qwen_2_5, attn_bias=True
-    ),
+    "Qwen2ForCausalLM": Architecture(from_hf.copy_weights_qwen_2_5, to_hf.copy_weights_qwen_2_5, attn_bias=True),
     "Qwen3ForCausalLM": Architecture(from_hf.copy_weights_qwen_3, to_hf.copy_weights_qwen_3, norm_qk=True),
 }
 
@@ -124,7 +122,9 @@ def lit_from_hf(hf: Mapping[str, Any], config: Config, weights: Mapping[str, tor
     try:
         arch.read(config, {}, state, kept)
     except KeyError as error:
-        raise JobError("InvalidInput", f"The base has an unexpected tensor {error}: use an unmodified checkpoint.") from error
+        raise JobError(
+            "InvalidInput", f"The base has an unexpected tensor {error}: use an unmodified checkpoint."
+        ) from error
     return state
 
 

@@ -76,7 +76,9 @@ def _convert(base: Base, weights: list[Path], into: Path) -> None:
         try:
             tensors.update(load_file(path))
         except SafetensorError as error:
-            raise JobError("InvalidInput", f"The base file {path.name} is damaged ({error}): fetch it again.") from error
+            raise JobError(
+                "InvalidInput", f"The base file {path.name} is damaged ({error}): fetch it again."
+            ) from error
     fields = base.fields()
     state = lit_from_hf(base.hf_config, make_config(fields), tensors)
     if base.hf_config.get("tie_word_embeddings") or state[HEAD] is state[EMBEDDING]:
@@ -88,7 +90,9 @@ def _convert(base: Base, weights: list[Path], into: Path) -> None:
 def _weight_files(folder: Path) -> list[Path]:
     """Return the checkpoint's safetensors files, and refuse pickles: they can run code."""
     if not (folder / "config.json").is_file():
-        raise JobError("BaseMissing", f"There is no base model in {folder}: put one there or correct the recipe's base.")
+        raise JobError(
+            "BaseMissing", f"There is no base model in {folder}: put one there or correct the recipe's base."
+        )
     index = folder / "model.safetensors.index.json"
     if index.is_file():
         names = sorted(set(read_json(index)["weight_map"].values()))
@@ -98,7 +102,9 @@ def _weight_files(folder: Path) -> list[Path]:
         return [folder / name for name in names]
     found = sorted(folder.glob("*.safetensors"))
     if not found and (any(folder.glob("*.bin")) or any(folder.glob("*.pth"))):
-        raise JobError("InvalidInput", f"The base in {folder} is a pickle, which can run code: convert it to safetensors.")
+        raise JobError(
+            "InvalidInput", f"The base in {folder} is a pickle, which can run code: convert it to safetensors."
+        )
     if not found:
         raise JobError("BaseMissing", f"The base in {folder} has no .safetensors file: fetch the whole model again.")
     return found

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -45,7 +46,7 @@ class ChatTemplate:
 class _Generation(jinja2.ext.Extension):
     """`{% generation %}…{% endgeneration %}` marks the assistant's words; here it only prints its body."""
 
-    tags = {"generation"}
+    tags = {"generation"}  # noqa: RUF012 - the base class declares it so
 
     def parse(self, parser: Parser) -> nodes.Node:
         line = next(parser.stream).lineno
@@ -72,7 +73,9 @@ def load_chat_template(folder: Path, now: datetime | None = None) -> ChatTemplat
     try:
         template = environment.from_string(source)
     except jinja2.TemplateError as error:
-        raise JobError("InvalidInput", f"The base's chat template cannot be read ({error}): use another base.") from error
+        raise JobError(
+            "InvalidInput", f"The base's chat template cannot be read ({error}): use another base."
+        ) from error
     names = ("bos_token", "eos_token", "pad_token", "unk_token")
     tokens = {name: _token(settings.get(name)) for name in names}
     specials = {entry["content"] for entry in settings.get("added_tokens_decoder", {}).values()}
@@ -80,7 +83,9 @@ def load_chat_template(folder: Path, now: datetime | None = None) -> ChatTemplat
     return ChatTemplate(template, tokens, tuple(sorted(marks, key=len, reverse=True)))
 
 
-def learned_spans(template: ChatTemplate, messages: Sequence[Message], learn: Sequence[int], tools: Any) -> tuple[str, list[Span], int]:
+def learned_spans(
+    template: ChatTemplate, messages: Sequence[Message], learn: Sequence[int], tools: Any
+) -> tuple[str, list[Span], int]:
     """Return the whole chat as text, the spans to learn, and how many turns could not be placed.
 
     A turn is placed when the chat up to it with the generation prompt is a prefix of the chat with it, and that in
@@ -121,10 +126,8 @@ def _clean(message: Message) -> dict[str, Any]:
 def _clean_call(call: Mapping[str, Any]) -> dict[str, Any]:
     function = dict(call.get("function") or {})
     if isinstance(function.get("arguments"), str):
-        try:
+        with suppress(ValueError):
             function["arguments"] = json.loads(function["arguments"])
-        except ValueError:
-            pass
     return {**call, "function": function}
 
 
@@ -135,7 +138,9 @@ def _source(folder: Path, settings: Mapping[str, Any]) -> str:
         named = {entry["name"]: entry["template"] for entry in found}
         found = named.get("default")
     if not isinstance(found, str) or not found:
-        raise JobError("InvalidInput", "The base has no chat template: use an instruct model or add chat_template.jinja.")
+        raise JobError(
+            "InvalidInput", "The base has no chat template: use an instruct model or add chat_template.jinja."
+        )
     return found
 
 

@@ -52,9 +52,7 @@ def save_checkpoint(folder: Path, step: int, job_digest: str, state: dict[str, A
     return path
 
 
-def find_checkpoint(
-    folder: Path, job_digest: str, restart: bool, warn: Callable[[str], None]
-) -> Checkpoint | None:
+def find_checkpoint(folder: Path, job_digest: str, restart: bool, warn: Callable[[str], None]) -> Checkpoint | None:
     """Return the newest whole checkpoint of a job, or None to begin at step 0.
 
     Damaged ones are passed over with a warning; if nothing else is there, the job cannot know how far it was and
@@ -73,7 +71,9 @@ def find_checkpoint(
             warn(f"The checkpoint {path.name} is damaged: it was passed over.")
             damaged += 1
     if damaged and not restart:
-        raise JobError("CorruptCheckpoint", f"All checkpoints in {folder} are damaged: run again with restart set to true.")
+        raise JobError(
+            "CorruptCheckpoint", f"All checkpoints in {folder} are damaged: run again with restart set to true."
+        )
     if damaged:
         shutil.rmtree(folder, ignore_errors=True)
     return None

@@ -59,7 +59,11 @@ class Context:
 
 @torch.no_grad()
 def mean_loss(
-    model: Callable[..., torch.Tensor], samples: Sequence[Sample], size: int, device: torch.device, stop: Callable[[], None]
+    model: Callable[..., torch.Tensor],
+    samples: Sequence[Sample],
+    size: int,
+    device: torch.device,
+    stop: Callable[[], None],
 ) -> float:
     """Return the loss over all learned tokens of some samples, in nats per token, whatever the rows' weights."""
     total = torch.zeros((), dtype=torch.float64)

@@ -73,13 +73,17 @@ def load_dataset(
         try:
             sample, was_cut, lost = encode_row(row, tokenizer, template, max_length)
         except (KeyError, TypeError, IndexError, AttributeError) as error:
-            raise JobError("InvalidInput", f"Line {number} of {path.name} is no chat row ({error!r}): build it again.") from error
+            raise JobError(
+                "InvalidInput", f"Line {number} of {path.name} is no chat row ({error!r}): build it again."
+            ) from error
         truncated += was_cut
         broken += lost
         if sample is not None:
             samples.append(sample)
     if not samples:
-        raise JobError("NotEnoughData", f"No row of {path.name} has a token to learn: rate more chats, then build again.")
+        raise JobError(
+            "NotEnoughData", f"No row of {path.name} has a token to learn: rate more chats, then build again."
+        )
     return Dataset(tuple(samples), rows, truncated, rows - len(samples), broken)
 
 
@@ -149,4 +153,6 @@ def _read_rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
     except FileNotFoundError as error:
         raise JobError("InvalidInput", f"There is no dataset at {path}: build it again.") from error
     except ValueError as error:
-        raise JobError("InvalidInput", f"The dataset {path} has a line that is not JSON ({error}): build it again.") from error
+        raise JobError(
+            "InvalidInput", f"The dataset {path} has a line that is not JSON ({error}): build it again."
+        ) from error

@@ -42,21 +42,29 @@ def merge(base: Base, about: dict[str, Any], adapter: State, dtype: torch.dtype)
         raise JobError("InvalidInput", "The adapter does not fit this base: use the base that it was trained on.")
     state = base.load_state()
     for name, layer in lora_layers(gpt):
-        state[f"{name}.weight"] = (state[f"{name}.weight"].float() + layer.get_lora_AB().detach()).to(dtype)
+        weight = state[f"{name}.weight"]
+        layer.linear.weight = torch.nn.Parameter(weight, requires_grad=False)
+        state[f"{name}.weight"] = (weight.float() + layer.get_lora_AB().detach()).to(dtype)
     tied = state["lm_head.weight"] is state["transformer.wte.weight"]
     rounded = {name: tensor.to(dtype) for name, tensor in state.items()}
     if tied:
         rounded["lm_head.weight"] = rounded["transformer.wte.weight"]
     for name, tensor in rounded.items():
         if not torch.isfinite(tensor).all():
-            raise JobError("InvalidInput", f"The merged tensor {name} does not fit {dtype}: export as bfloat16 or float32.")
+            raise JobError(
+                "InvalidInput", f"The merged tensor {name} does not fit {dtype}: export as bfloat16 or float32."
+            )
     return rounded
 
 
 def _fill(aside: Path, base: Base, about: dict[str, Any], adapter: State, dtype: torch.dtype) -> None:
     state = merge(base, about, adapter, dtype)
     weights = hf_from_lit(base.hf_config, make_config(base.fields()), state)
-    save_file({name: tensor.contiguous().clone() for name, tensor in weights.items()}, aside / WEIGHTS, metadata={"format": "pt"})
+    save_file(
+        {name: tensor.contiguous().clone() for name, tensor in weights.items()},
+        aside / WEIGHTS,
+        metadata={"format": "pt"},
+    )
     for name in TOKENIZER_FILES:
         if (base.folder / name).is_file():
             shutil.copyfile(base.folder / name, aside / name)

@@ -37,7 +37,9 @@ def read_job(path: Path) -> Job:
     try:
         raw = read_json(path)
     except OSError as error:
-        raise JobError("InvalidInput", f"The job file {path} cannot be read ({error.strerror}): pass its path.") from error
+        raise JobError(
+            "InvalidInput", f"The job file {path} cannot be read ({error.strerror}): pass its path."
+        ) from error
     except ValueError as error:
         raise JobError("InvalidInput", f"The job file {path} is not JSON ({error}): write it again.") from error
     return parse_job(raw)

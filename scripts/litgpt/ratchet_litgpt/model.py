@@ -133,7 +133,9 @@ def read_adapter(folder: Path, base: Base) -> tuple[dict[str, Any], State]:
         about: dict[str, Any] = read_json(folder / "adapter.json")
         digest = sha256_file(folder / "adapter.safetensors")
     except (OSError, json.JSONDecodeError) as error:
-        raise JobError("InvalidInput", f"There is no adapter in {folder}: train one first or correct the path.") from error
+        raise JobError(
+            "InvalidInput", f"There is no adapter in {folder}: train one first or correct the path."
+        ) from error
     if digest != about["digest"]:
         raise JobError("InvalidInput", f"The adapter in {folder} is damaged: train it again.")
     if about["base_digest"] != base.digest:

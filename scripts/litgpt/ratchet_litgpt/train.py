@@ -1,4 +1,4 @@
-"""Fine-tune a LoRA: resumable at every step, its loss weighted by token, the same result however often it was killed."""
+"""Fine-tune a LoRA: its loss weighted by token, and the same result however often it was killed."""
 
 import time
 from dataclasses import asdict, dataclass, field
@@ -30,7 +30,7 @@ class Progress:
     recent: list[tuple[float, int]] = field(default_factory=list)
     best_loss: float | None = None
     best_step: int | None = None
-    val_loss: float | None = None
+    validated: int = 0
 
     def loss(self) -> float:
         """Return the loss of the last steps, in nats per target token."""
@@ -53,7 +53,9 @@ def job_digest(context: Context) -> str:
     spec = context.job.spec
     data = {name: sha256_file(Path(path)) if path else None for name, path in spec["data"].items()}
     kept = {name: spec[name] for name in ("lora", "optim", "eval_every_steps", "restart")}
-    return digest_json({"base": context.base.digest, "seed": context.job.seed, "dtype": str(context.job.dtype), "data": data, **kept})
+    return digest_json(
+        {"base": context.base.digest, "seed": context.job.seed, "dtype": str(context.job.dtype), "data": data, **kept}
+    )
 
 
 def train(context: Context, digest: str) -> dict[str, Any]:
@@ -127,21 +129,22 @@ class Run:
         events.emit("resumed", step=self.progress.step)
 
     def loop(self) -> None:
-        """Make the steps that are left, with a checkpoint and a validation at their times."""
-        spec = self.context.job.spec
+        """Make the steps that are left, with a validation and a checkpoint at their times."""
         self.model.train()
         _set_rng_state(self.rng, self.context.job.device)
-        while self.progress.step < self.schedule.steps:
-            try:
+        every = self.context.job.spec["checkpoint"]["every_steps"]
+        saved = self.progress.step
+        try:
+            while True:
+                self._validate_if_due()
+                if self.progress.step == self.schedule.steps:
+                    return
+                if self.progress.step % every == 0 and self.progress.step != saved:
+                    self._save()
                 self._step()
-            except Stopped:
-                self._save()
-                raise
-            last = self.progress.step == self.schedule.steps
-            if self._validates(last):
-                self._validate()
-            if not last and self.progress.step % spec["checkpoint"]["every_steps"] == 0:
-                self._save()
+        except Stopped:
+            self._save()
+            raise
 
     def chosen(self) -> tuple[State, float | None]:
         """Return the adapter to keep, the best on held-out chats if there are any, and its loss on them."""
@@ -195,7 +198,9 @@ class Run:
             self.context.stop.check(self.progress.step)
         norm = torch.nn.utils.clip_grad_norm_(self.parameters, optim["grad_clip"] or float("inf"))
         if not (torch.isfinite(sums).all() and torch.isfinite(norm)):
-            raise JobError("Diverged", f"The loss is no longer finite at step {self.progress.step + 1}: lower learning_rate.")
+            raise JobError(
+                "Diverged", f"The loss is no longer finite at step {self.progress.step + 1}: lower learning_rate."
+            )
         for group in self.optimizer.param_groups:
             group["lr"] = rate
         self.optimizer.step()
@@ -208,27 +213,26 @@ class Run:
             targets=targets,
         )
 
-    def _validates(self, last: bool) -> bool:
+    def _validate_if_due(self) -> None:
+        """Validate at every `eval_every_steps`, or epoch, and at the end; a run stopped meanwhile does it again."""
+        progress = self.progress
         every = self.context.job.spec["eval_every_steps"] or self.per_epoch
-        return self.val is not None and (last or self.progress.step % every == 0)
+        due = progress.step % every == 0 or progress.step == self.schedule.steps
+        if self.val is not None and due and progress.validated < progress.step:
+            self._validate(self.val)
+            progress.validated = progress.step
 
-    def _validate(self) -> None:
+    def _validate(self, val: Dataset) -> None:
         """Measure the held-out loss and keep the adapter if it is the best so far."""
-        assert self.val is not None
-        progress, job = self.progress, self.context.job
+        progress, job, stop = self.progress, self.context.job, self.context.stop
         self.model.eval()
-        loss = mean_loss(self.model, self.val.samples, job.spec["optim"]["micro_batch_size"], job.device, self._interrupt)
+        size = job.spec["optim"]["micro_batch_size"]
+        loss = mean_loss(self.model, val.samples, size, job.device, lambda: stop.check(progress.step))
         self.model.train()
-        progress.val_loss = loss
         if progress.best_loss is None or loss < progress.best_loss:
             progress.best_loss, progress.best_step = loss, progress.step
             self.best = lora_state(self.gpt)
-        self.context.events.emit("validation", step=progress.step, loss=loss, target_tokens=self.val.target_tokens)
-
-    def _interrupt(self) -> None:
-        """Stop in the middle of a validation, which a resumed run does again: its step is not counted as made."""
-        if self.context.stop.asked:
-            raise Stopped(self.progress.step)
+        self.context.events.emit("validation", step=progress.step, loss=loss, target_tokens=val.target_tokens)
 
     def _save(self) -> None:
         """Write a checkpoint of the last whole step."""

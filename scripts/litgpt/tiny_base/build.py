@@ -104,7 +104,9 @@ def make_batches(tokenizer: Tokenizer) -> Iterator[tuple[torch.Tensor, torch.Ten
     """Yield token ids and labels, both (BATCH, T); chats of like length share a batch."""
     chats = random_chats(SEED + 1)
     while True:
-        encoded = sorted((encode(tokenizer, chat) for chat in islice(chats, BATCH * BUCKET)), key=lambda pair: len(pair[0]))
+        encoded = sorted(
+            (encode(tokenizer, chat) for chat in islice(chats, BATCH * BUCKET)), key=lambda pair: len(pair[0])
+        )
         order = torch.randperm(BUCKET).tolist()
         for index in order:
             rows = encoded[index * BATCH : (index + 1) * BATCH]
@@ -119,7 +121,7 @@ def make_batches(tokenizer: Tokenizer) -> Iterator[tuple[torch.Tensor, torch.Ten
 
 def encode(tokenizer: Tokenizer, chat: list[Message]) -> tuple[list[int], list[int]]:
     """Return the ids of a chat and its labels, which leave out all but the assistant's words and its end of turn."""
-    start, end = (tokenizer.token_to_id(text) for text in SPECIALS[1:])
+    start, end = (VOCAB_SIZE - len(SPECIALS) + at for at in (1, 2))
     newline = tokenizer.encode("\n").ids
     ids: list[int] = []
     labels: list[int] = []
@@ -137,6 +139,7 @@ def save_model(model: GPT, folder: Path) -> None:
     weights = hf_from_lit(HF_CONFIG, model.config, model.state_dict())
     tensors = {name: tensor.to(torch.bfloat16).contiguous().clone() for name, tensor in weights.items()}
     save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
+    (folder / "model.safetensors").chmod(0o644)
     _write(folder / "config.json", HF_CONFIG)
     ids = {key: HF_CONFIG[key] for key in ("bos_token_id", "eos_token_id")}
     _write(folder / "generation_config.json", {**ids, "pad_token_id": VOCAB_SIZE - 3, "do_sample": False})

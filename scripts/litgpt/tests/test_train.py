@@ -1,0 +1,123 @@
+"""What a step computes, and what a run leaves behind."""
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+import torch
+
+from ratchet_litgpt.base import prepare_base
+from ratchet_litgpt.chat_template import load_chat_template
+from ratchet_litgpt.data import Dataset, Sample, encode_row, load_tokenizer, micro_batches, step_rows
+from ratchet_litgpt.errors import JobError
+from ratchet_litgpt.files import read_json, sha256_file
+from ratchet_litgpt.model import TokenLoss, build_model, trainable
+
+from .conftest import BASE, JobMaker, common_job, run_here, styled_rows, write_rows
+
+LORA = {"rank": 4, "alpha": 8, "dropout": 0.0, "targets": ["q", "v", "o", "gate"]}
+CPU = torch.device("cpu")
+
+
+def samples(count: int) -> list[Sample]:
+    tokenizer, template = load_tokenizer(BASE), load_chat_template(BASE)
+    found = [encode_row(row, tokenizer, template, 128)[0] for row in styled_rows(count)]
+    return [dataclasses.replace(sample, weight=1.0 + (number % 3)) for number, sample in enumerate(found) if sample]
+
+
+def gradients(cache: Path, rows: list[Sample], size: int) -> list[torch.Tensor]:
+    gpt = build_model(prepare_base(BASE, cache), LORA, 128, torch.float32, CPU, 3)
+    for parameter in trainable(gpt):
+        torch.nn.init.normal_(parameter, std=0.05, generator=torch.Generator().manual_seed(parameter.numel()))
+    model, scale = TokenLoss(gpt), sum(row.weight * row.targets for row in rows)
+    for batch in micro_batches(rows, size, CPU):
+        (model(batch.tokens, batch.labels, batch.weights)[0] / scale).backward()
+    return [parameter.grad for parameter in trainable(gpt) if parameter.grad is not None]
+
+
+@pytest.mark.parametrize("size", [1, 3, 7])
+def test_accumulated_micro_batches_equal_the_whole_batch(cache: Path, size: int) -> None:
+    rows = samples(8)
+    whole, parts = gradients(cache, rows, 8), gradients(cache, rows, size)
+    assert len(whole) == len(parts) > 0
+    for one, other in zip(whole, parts, strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-7)
+
+
+def test_a_weight_counts_as_that_many_rows(cache: Path) -> None:
+    first, second = (dataclasses.replace(sample, weight=1.0) for sample in samples(2))
+    weighted = gradients(cache, [dataclasses.replace(first, weight=3.0), second], 2)
+    repeated = gradients(cache, [first, first, first, second], 4)
+    for one, other in zip(weighted, repeated, strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-7)
+
+
+def test_only_the_named_targets_learn(cache: Path) -> None:
+    gpt = build_model(prepare_base(BASE, cache), LORA, 128, torch.float32, CPU, 3)
+    names = {name.split(".", 3)[3] for name, parameter in gpt.named_parameters() if parameter.requires_grad}
+    parts = ("attn.qkv", "attn.proj", "mlp.fc_1")
+    assert names == {f"{part}.lora_{side}" for part in parts for side in "AB"}
+    assert gpt.transformer.h[0].attn.qkv.enable_lora == (True, False, True)
+
+
+def test_an_epoch_sees_every_row_once_in_an_order_of_its_own() -> None:
+    rows = samples(10)
+    dataset = Dataset(tuple(rows), 10, 0, 0, 0)
+    epochs = [[sample for step in range(e * 3, e * 3 + 3) for sample in step_rows(dataset, 5, step, 4)] for e in (0, 1)]
+    assert all(sorted(epoch, key=id) == sorted(rows, key=id) for epoch in epochs)
+    assert epochs[0] != epochs[1]
+    assert step_rows(dataset, 5, 4, 4) == step_rows(dataset, 5, 4, 4) != step_rows(dataset, 6, 4, 4)
+
+
+@pytest.mark.parametrize("rows", [1, 5])
+def test_any_number_of_rows_trains(make_job: JobMaker, rows: int) -> None:
+    result, events = run_here(make_job(rows=rows, epochs=1))
+    steps = events.of("step")
+    assert result["steps"] == len(steps) == -(-rows // 4)
+    assert result["target_tokens"] == sum(step["target_tokens"] for step in steps)
+
+
+def test_a_finished_job_is_returned_as_it_was(make_job: JobMaker) -> None:
+    job = make_job(rows=4, epochs=1)
+    first, _ = run_here(job)
+    again, events = run_here(job)
+    assert again == first and not events.of("step")
+    adapter = Path(first["adapter"]) / "adapter.safetensors"
+    assert sha256_file(adapter) == first["adapter_digest"]
+    adapter.write_bytes(b"damaged")
+    repaired, events = run_here(job)
+    assert repaired["adapter_digest"] == first["adapter_digest"] and events.of("step")
+    assert read_json(Path(job["work"]) / "result.json")["adapter_digest"] == first["adapter_digest"]
+
+
+def test_the_best_adapter_on_held_out_chats_is_kept(make_job: JobMaker) -> None:
+    result, events = run_here(make_job(rows=16, val=8, eval_every_steps=2, epochs=4))
+    found = {line["step"]: line["loss"] for line in events.of("validation")}
+    assert result["best_step"] == min(found, key=lambda step: found[step])
+    assert result["val_loss"] == min(found.values()) < found[2]
+
+
+def test_validate_agrees_with_training(make_job: JobMaker, tmp_path: Path, cache: Path) -> None:
+    trained, _ = run_here(make_job(rows=16, val=8, epochs=3))
+    data = write_rows(tmp_path / "held.jsonl", styled_rows(8, start=200))
+    job = common_job("validate", tmp_path / "validate", cache)
+    job["validate"] = {"data": str(data), "adapter": trained["adapter"], "max_seq_length": 128, "micro_batch_size": 3}
+    result, _ = run_here(job)
+    assert result["candidate_loss"] == pytest.approx(trained["val_loss"], rel=1e-4)
+    assert result["candidate_loss"] < result["base_loss"]
+    job["validate"]["adapter"] = None
+    assert run_here(job)[0]["base_loss"] == pytest.approx(result["base_loss"], rel=1e-6)
+
+
+def test_a_run_that_diverges_says_so(make_job: JobMaker) -> None:
+    with pytest.raises(JobError) as caught:
+        run_here(make_job(rows=8, learning_rate=1e30, epochs=20, warmup_ratio=0, dropout=0))
+    assert (caught.value.code, caught.value.exit_code) == ("Diverged", 72)
+
+
+def test_rows_without_targets_are_not_enough(make_job: JobMaker) -> None:
+    job = make_job()
+    write_rows(Path(job["train"]["data"]["train"]), [{**row, "learn": []} for row in styled_rows(3)])
+    with pytest.raises(JobError) as caught:
+        run_here(job)
+    assert caught.value.exit_code == 65
