@@ -1,5 +1,5 @@
 import { createContext, runInContext } from 'node:vm';
-import { RatchetError } from '../core/errors.ts';
+import { RatchetError, isErrno } from '../core/errors.ts';
 import type { Check } from '../core/recipe.ts';
 import { chrF } from './likeness.ts';
 import { mean } from './statistics.ts';
@@ -42,7 +42,7 @@ function matches(check: Extract<Check, { kind: 'regex' }>, answer: string): bool
   try {
     return runInContext('new RegExp(pattern, flags + "u").test(text)', context, { timeout: patternMillis }) === true;
   } catch (cause) {
-    const why = cause instanceof Error && cause.message.includes('timed out') ? 'takes too long' : 'is not valid';
+    const why = isErrno(cause, 'ERR_SCRIPT_EXECUTION_TIMEOUT') ? 'takes too long' : 'is not valid';
     throw new RatchetError(
       'InvalidInput',
       `The pattern /${pattern}/${flags} of "${check.metric}" ${why}: simplify it.`,
