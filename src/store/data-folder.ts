@@ -1,5 +1,5 @@
 import { mkdir, readFile, realpath, statfs } from 'node:fs/promises';
-import { RatchetError } from '../core/errors.ts';
+import { RatchetError, asRatchetError, isErrno } from '../core/errors.ts';
 
 /** Magic numbers of statfs(2). */
 const networkTypes: ReadonlyMap<number, string> = new Map([
@@ -16,7 +16,17 @@ const networkFuse = /^fuse\.(sshfs|s3fs|gcsfuse|rclone|glusterfs|davfs2?|curlftp
 
 /** Makes the data folder, for its owner only, and refuses one on a network file system: locks and fsync do not hold there. */
 export async function prepareDataFolder(dataDir: string): Promise<void> {
-  await mkdir(dataDir, { recursive: true, mode: 0o700 });
+  try {
+    await mkdir(dataDir, { recursive: true, mode: 0o700 });
+  } catch (error) {
+    if (isErrno(error, 'ENOSPC')) throw asRatchetError(error);
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new RatchetError(
+      'InvalidInput',
+      `The data folder ${dataDir} cannot be made (${reason}): set RATCHET_DATA_DIR to a folder that you can write to.`,
+      { cause: error },
+    );
+  }
   const network = process.platform === 'linux' ? await networkFileSystem(dataDir) : null;
   if (network) {
     throw new RatchetError(

@@ -1,3 +1,4 @@
+import type { KeyObject } from 'node:crypto';
 import { join } from 'node:path';
 import { createBlobStore } from './blobs.ts';
 import { createChatStore } from './chats/chats.ts';
@@ -40,7 +41,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
   }
 }
 
-function assemble(database: Database, key: Buffer, lease: Lease, dataDir: string): Store {
+function assemble(database: Database, key: KeyObject, lease: Lease, dataDir: string): Store {
   let closing: Promise<void> | null = null;
   async function close(): Promise<void> {
     try {

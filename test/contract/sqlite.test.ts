@@ -134,6 +134,12 @@ test('a file that is no database is refused, and a damaged one is found', async 
   await expect(checkAgain(installation)).rejects.toMatchObject({ code: 'StoreUnavailable' });
 });
 
+test('a data folder that cannot be made is refused', async () => {
+  const { dataDir } = await install();
+  await writeFile(join(dataDir, 'file'), '');
+  await expect(openStore({ dataDir: join(dataDir, 'file', 'below') })).rejects.toMatchObject({ code: 'InvalidInput' });
+});
+
 test('a database of a newer Ratchet is refused', async () => {
   const { installation, database } = await emptyDatabase();
   const newer = database.build.insertInto('migration').values({ name: '9999-later', applied_at: 1 });

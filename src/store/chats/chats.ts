@@ -1,3 +1,4 @@
+import type { KeyObject } from 'node:crypto';
 import type { ExpressionBuilder } from 'kysely';
 import { RatchetError } from '../../core/errors.ts';
 import { type Database, type Statement, statement } from '../database.ts';
@@ -15,7 +16,7 @@ import { placeRequest, rootThread, threadHashes } from './threading.ts';
 export interface ChatContext {
   database: Database;
   /** The installation's key, with which message ids are made. */
-  key: Buffer;
+  key: KeyObject;
   /** Lease of this process, under which its completions are open. */
   processId: string;
 }
@@ -142,7 +143,7 @@ function forgetLongGone({ build, clock }: Database): Statement {
   return statement(build.deleteFrom('process_lease').where((eb) => eb(eb('expires_at', '+', dayMs), '<', clock)));
 }
 
-function choiceContext(database: Database, key: Buffer, row: CompletionTable) {
+function choiceContext(database: Database, key: KeyObject, row: CompletionTable) {
   return { database, key, tip: row.tip, thread: row.thread, conversationId: row.conversation_id };
 }
 

@@ -1,3 +1,4 @@
+import type { KeyObject } from 'node:crypto';
 import type { JsonObject } from '../../core/canonical.ts';
 import { type Database, type Statement } from '../database.ts';
 import type { ChoiceRecord, CompletionRecord } from '../types.ts';
@@ -14,7 +15,7 @@ export interface StoredChoice extends MessageRef {
 /** Where the choices of a completion belong. */
 export interface ChoiceContext {
   database: Database;
-  key: Buffer;
+  key: KeyObject;
   /** Id of the request's last message. */
   tip: string | null;
   /** Hash of the request's thread. */
@@ -55,7 +56,7 @@ export function readChoices(stored: readonly StoredChoice[], read: MessageReader
 /** Choices of an open completion as far as they are known. */
 export function readDraft(
   draft: readonly ChoiceRecord[],
-  key: Buffer,
+  key: KeyObject,
   tip: string | null,
 ): CompletionRecord['choices'] {
   return draft.map((choice) => ({ ...choice, messageId: identify(key, choice.message, tip).id }));

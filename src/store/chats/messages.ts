@@ -1,4 +1,4 @@
-import { createHmac } from 'node:crypto';
+import { type KeyObject, createHmac } from 'node:crypto';
 import { RatchetError } from '../../core/errors.ts';
 import {
   type CanonicalMessage,
@@ -26,14 +26,14 @@ export interface IdentifiedMessage extends MessageRef {
 export type MessageReader = (ref: MessageRef) => WireMessage;
 
 /** Names a message by the keyed hash of its canonical form under its parent. */
-export function identify(key: Buffer, wire: WireMessage, parent: string | null): IdentifiedMessage {
+export function identify(key: KeyObject, wire: WireMessage, parent: string | null): IdentifiedMessage {
   const { canonical, overlay } = splitMessage(wire, parent);
   const id = createHmac('sha256', key).update(hashInput(canonical)).digest('hex');
   return { id, canonical, ...(Object.keys(overlay).length > 0 && { overlay }) };
 }
 
 /** Names every message of a request; each is the parent of the next. */
-export function identifyAll(key: Buffer, messages: readonly WireMessage[]): IdentifiedMessage[] {
+export function identifyAll(key: KeyObject, messages: readonly WireMessage[]): IdentifiedMessage[] {
   const identified: IdentifiedMessage[] = [];
   for (const message of messages) identified.push(identify(key, message, identified.at(-1)?.id ?? null));
   return identified;

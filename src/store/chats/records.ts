@@ -1,3 +1,4 @@
+import type { KeyObject } from 'node:crypto';
 import type { Database } from '../database.ts';
 import { decodeJson, decodeNullable } from '../json.ts';
 import type { CompletionTable } from '../schema.ts';
@@ -8,7 +9,7 @@ import { type MessageReader, type MessageRef, loadMessages } from './messages.ts
 /** Rows of completions as records, with the messages of all of them loaded together. */
 export async function toRecords(
   database: Database,
-  key: Buffer,
+  key: KeyObject,
   rows: readonly CompletionTable[],
 ): Promise<CompletionRecord[]> {
   const parsed = rows.map((row) => ({
@@ -30,7 +31,7 @@ function choicesOf(
   row: CompletionTable,
   stored: StoredChoice[],
   read: MessageReader,
-  key: Buffer,
+  key: KeyObject,
 ): CompletionRecord['choices'] {
   const draft = decodeNullable<ChoiceRecord[]>(row.draft_json);
   return draft ? readDraft(draft, key, row.tip) : readChoices(stored, read);

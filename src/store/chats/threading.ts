@@ -1,4 +1,4 @@
-import { createHmac } from 'node:crypto';
+import { type KeyObject, createHmac } from 'node:crypto';
 import { type Json, canonicalJson, isObject } from '../../core/canonical.ts';
 import { RatchetError } from '../../core/errors.ts';
 import { type WireMessage, splitMessage } from '../../core/message.ts';
@@ -11,19 +11,19 @@ import { now, uuidv7 } from '../ids.ts';
 const lookedUpAtOnce = 500;
 
 /** Hash of a thread that has no message yet: every owner has threads of their own. */
-export function rootThread(key: Buffer, owner: string): string {
+export function rootThread(key: KeyObject, owner: string): string {
   return createHmac('sha256', key).update(`thread\n${owner}`).digest('hex');
 }
 
 /** Hash of a thread with one more message. */
-export function extendThread(key: Buffer, thread: string, message: WireMessage): string {
+export function extendThread(key: KeyObject, thread: string, message: WireMessage): string {
   return createHmac('sha256', key)
     .update(`${thread}\n${canonicalJson(normalForm(message))}`)
     .digest('hex');
 }
 
 /** Hash of the thread after each message. */
-export function threadHashes(key: Buffer, owner: string, messages: readonly WireMessage[]): string[] {
+export function threadHashes(key: KeyObject, owner: string, messages: readonly WireMessage[]): string[] {
   let thread = rootThread(key, owner);
   return messages.map((message) => {
     thread = extendThread(key, thread, message);
