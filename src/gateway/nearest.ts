@@ -9,11 +9,14 @@ export function nearestNames(name: string, candidates: readonly string[], count 
     .map(({ candidate }) => candidate);
 }
 
-/** Edits per character; a part of the other counts as near, with or without the provider's name. */
+/** Edits per character; a part of the other counts as near, with or without the provider's name and the tag. */
 function distanceTo(wanted: string, candidate: string): number {
   const bare = candidate.slice(candidate.indexOf('/') + 1);
   if (bare.includes(wanted) || wanted.includes(bare)) return 0.3;
-  return Math.min(...[candidate, bare].map((form) => edits(wanted, form) / Math.max(wanted.length, form.length, 1)));
+  const untagged = bare.replace(/:[^:]*$/, '');
+  return Math.min(
+    ...[candidate, bare, untagged].map((form) => edits(wanted, form) / Math.max(wanted.length, form.length, 1)),
+  );
 }
 
 /** Levenshtein distance. */

@@ -1,0 +1,114 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { childEnvironment, loadConfig, packageRoot, searchPath } from '../../src/config.ts';
+import type { JsonObject } from '../../src/core/canonical.ts';
+import { importModel } from '../../src/models/import.ts';
+import { createOllamaClient } from '../../src/models/ollama.ts';
+import { findExecutable } from '../../src/process/find.ts';
+import { freePort } from '../../src/process/ports.ts';
+import { startProcess } from '../../src/process/supervise.ts';
+import type { Supervised } from '../../src/process/types.ts';
+import { createOllamaProvider } from '../../src/providers/ollama.ts';
+import { type Harness, dataLines, openHarness } from '../fixtures/gateway-harness.ts';
+
+const ollama = loadConfig().tools.ollama ?? findExecutable('ollama', searchPath());
+
+describe.skipIf(!ollama)('with a real Ollama', () => {
+  let folder: string;
+  let server: Supervised;
+  let harness: Harness;
+  let url: string;
+
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'ratchet-ollama-'));
+    url = `http://127.0.0.1:${await freePort()}`;
+    server = startProcess({
+      command: ollama ?? '',
+      args: ['serve'],
+      env: childEnvironment({ OLLAMA_HOST: url, OLLAMA_MODELS: join(folder, 'models') }),
+      logFile: join(folder, 'log'),
+    });
+    const client = createOllamaClient(url);
+    await vi.waitFor(() => client.list(), { timeout: 20_000, interval: 100 });
+    const base = join(packageRoot, 'scripts/litgpt/tiny_base/model');
+    await importModel(
+      { ollama: client, modelPrefix: 'ratchet-', importsDir: folder },
+      { folder: base, name: 'ratchet-tiny' },
+    );
+    const selection = async () => ({ provider: 'litellm', model: 'ollama/ratchet-tiny' });
+    harness = await openHarness({ providers: [createOllamaProvider({ name: 'ollama', baseUrl: url })], selection });
+  }, 60_000);
+  afterAll(async () => {
+    await harness?.close();
+    await server?.stop();
+    await rm(folder, { recursive: true, force: true });
+  });
+
+  const question: JsonObject = {
+    messages: [{ role: 'user', content: 'How do I reset my password?' }],
+    temperature: 0,
+    max_tokens: 24,
+  };
+
+  test.each([
+    'active',
+    'ollama/ratchet-tiny',
+    'ratchet-tiny',
+    'ratchet-tiny:latest',
+    'litellm/ollama_chat/ratchet-tiny',
+  ])(
+    '%s answers, and the same with a stream',
+    async (model) => {
+      const response = await harness.chat({ ...question, model });
+      const got = (await response.json()) as { id: string; choices: { message: { content: string } }[] };
+      expect(response.status).toBe(200);
+      const said = got.choices[0]?.message.content;
+      expect(said).toBeTruthy();
+      const streamed = await harness.chat({ ...question, model, stream: true });
+      const lines = await dataLines(streamed);
+      expect(lines.at(-1)).toBe('[DONE]');
+      // The usage that Ollama was asked for on top does not reach the client.
+      expect(lines.join('')).not.toMatch('"usage":{');
+      const record = await harness.recordOf(streamed);
+      expect(record).toMatchObject({ state: 'complete', provider: 'ollama' });
+      expect(record.choices[0]?.message).toMatchObject({ role: 'assistant', content: said });
+      expect(record.completionTokens).toBeGreaterThan(0);
+      expect(record.response).toHaveProperty('usage');
+    },
+    30_000,
+  );
+
+  test('a model that is not there: 404 with what to do', async () => {
+    const named = await harness.chat({ ...question, model: 'ollama/none' });
+    expect(named.status).toBe(404);
+    expect(await named.json()).toMatchObject({
+      error: { code: 'NotFound', message: expect.stringMatching('ollama pull none') as string },
+    });
+    const bare = await harness.chat({ ...question, model: 'ratchet-tyni' });
+    expect(bare.status).toBe(404);
+    expect(await bare.text()).toMatch('ollama/ratchet-tiny:latest');
+  });
+
+  test('a client that is gone leaves Ollama free', async () => {
+    const response = await harness.chat({ ...question, model: 'active', stream: true, max_tokens: 100_000 });
+    const reader = response.body?.getReader();
+    await reader?.read();
+    await reader?.cancel();
+    expect((await harness.recordOf(response)).state).toMatch(/interrupted|complete/);
+    const next = await harness.chat({ ...question, model: 'active' });
+    expect(next.status).toBe(200);
+  }, 30_000);
+
+  test('health, and what is said when it is down', async () => {
+    const provider = createOllamaProvider({ name: 'ollama', baseUrl: url });
+    const signal = AbortSignal.timeout(5_000);
+    expect(await provider.health({ signal })).toMatchObject({ state: 'green', models: 1 });
+    const gone = createOllamaProvider({ name: 'ollama', baseUrl: `http://127.0.0.1:${await freePort()}` });
+    expect(await gone.health({ signal })).toMatchObject({
+      state: 'red',
+      reason: expect.stringMatching('ollama serve') as string,
+    });
+  });
+});
