@@ -8,8 +8,8 @@ interface Turns {
   opening: string;
   user: Wrapping;
   assistant: Wrapping;
-  /** `turn`: a message of its own; `folded`: in front of the first user's text. */
-  system: ({ kind: 'turn' } & Wrapping) | { kind: 'folded'; separator: string };
+  /** `turn`: a message of its own; `folded`: in front of the first user's text; `ignored`: not written at all. */
+  system: ({ kind: 'turn' } & Wrapping) | ({ kind: 'folded' } & Wrapping) | { kind: 'ignored' };
   /** What makes the model answer. */
   generation: string;
 }
@@ -67,30 +67,57 @@ export function sampleChats(template: ChatTemplate): WireMessage[][] {
   return chats.filter((chat) => attempt(() => template.render(chat, true)) !== null);
 }
 
+/**
+ * What stands between two contents is the end of one turn and the beginning of the next. Where it is cut does not change
+ * what is written, as turns alternate; rendering without a generation prompt shows the natural place.
+ */
 function findTurns(template: ChatTemplate): Turns {
-  const first = template.render([question], false);
-  const generation = after(template.render([question], true), first);
-  const [start, turn, back, end] = cut(
-    template.render([question, answer, followUp], false),
-    question,
-    answer,
-    followUp,
-  );
-  const assistantAfter = cut(template.render([question, answer], false), question, answer)[2];
-  const user: Wrapping = { before: after(back, assistantAfter), after: end };
-  const assistant: Wrapping = { before: after(turn, end), after: assistantAfter };
-  return { opening: before(start, user.before), user, assistant, system: findSystem(template, user), generation };
+  const [start, turn, back, end] = cut(template.render([question, answer, followUp], true), question, answer, followUp);
+  const userAfter = endOfTurn(template, [question], [turn, end]);
+  const assistantAfter = endOfTurn(template, [question, answer], [back]);
+  const userBefore = commonEnd(after(back, assistantAfter), start);
+  const opening = before(start, userBefore);
+  return {
+    opening,
+    user: { before: userBefore, after: userAfter },
+    assistant: { before: after(turn, userAfter), after: before(back, userBefore) },
+    system: findSystem(template, opening, userBefore),
+    generation: after(end, userAfter),
+  };
 }
 
-function findSystem(template: ChatTemplate, user: Wrapping): Turns['system'] {
-  const text = attempt(() => template.render([system, question], false));
-  if (text === null) return { kind: 'folded', separator: '\n\n' };
+/**
+ * What the template writes after the last of some messages, as far as all the continuations begin with it: at the very end
+ * of a chat some templates write an end token more.
+ */
+function endOfTurn(template: ChatTemplate, messages: WireMessage[], continuations: string[]): string {
+  const text = attempt(() => template.render(messages, false)) ?? '';
+  const end = text.split(String(messages.at(-1)?.content)).at(-1) ?? '';
+  const shared = continuations.reduce(commonStart, end);
+  return shared === end ? end : shared.replace(/[^\s>\]]*$/, '');
+}
+
+function findSystem(template: ChatTemplate, opening: string, userBefore: string): Turns['system'] {
+  const text = attempt(() => template.render([system, question], true));
+  if (text === null) return { kind: 'folded', before: '', after: '\n\n' };
+  if (!text.includes(String(system.content))) return { kind: 'ignored' };
   const [start, between] = cut(text, system, question);
-  if (user.before === '' || !between.endsWith(user.before)) {
-    before(start, user.before);
-    return { kind: 'folded', separator: between };
+  if (userBefore !== '' && between.endsWith(userBefore)) {
+    return { kind: 'turn', before: start, after: before(between, userBefore) };
   }
-  return { kind: 'turn', before: start, after: before(between, user.before) };
+  return { kind: 'folded', before: after(start, opening + userBefore), after: between };
+}
+
+function commonStart(a: string, b: string): string {
+  let length = 0;
+  while (length < Math.min(a.length, b.length) && a[length] === b[length]) length++;
+  return a.slice(0, length);
+}
+
+function commonEnd(a: string, b: string): string {
+  let length = 0;
+  while (length < Math.min(a.length, b.length) && a.at(-1 - length) === b.at(-1 - length)) length++;
+  return a.slice(a.length - length);
 }
 
 /** The pieces of a rendering around the contents of messages, in order. */
@@ -133,17 +160,22 @@ function attempt(render: () => string): string | null {
 
 function writeGo({ opening, user, assistant, system: sys, generation }: Turns): string {
   const turn = (role: string, { before: head, after: tail }: Wrapping, inner = ''): string =>
-    `eq .Role "${role}" }}${literal(head)}${inner}{{ .Content }}${literal(tail)}`;
-  const isTurn = sys.kind === 'turn';
-  const folded = isTurn ? '' : `{{ if $system }}{{ $system }}${literal(sys.separator)}{{ $system = "" }}{{ end }}`;
-  const cases = [
-    ...(isTurn ? [turn('system', sys)] : []),
-    turn('user', user, folded),
-    turn('assistant', assistant),
-  ].map((text, index) => `{{ ${index === 0 ? 'if' : 'else if'} ${text}`);
-  const unlessSystem = opening === '' ? '' : `{{ if not .System }}${literal(opening)}{{ end }}`;
-  const start = isTurn ? unlessSystem : `${literal(opening)}{{ $system := .System }}`;
-  return `${start}{{ range .Messages }}${cases.join('')}{{ end }}{{ end }}${literal(generation)}`;
+    `if eq .Role "${role}" }}${literal(head)}${inner}{{ .Content }}${literal(tail)}`;
+  const cases = [turn('user', user, folding(sys)), turn('assistant', assistant)];
+  if (sys.kind === 'turn') cases.unshift(turn('system', sys));
+  const body = cases.map((text, index) => `{{ ${index === 0 ? '' : 'else '}${text}`).join('');
+  return `${beginning(sys, literal(opening))}{{ range .Messages }}${body}{{ end }}{{ end }}${literal(generation)}`;
+}
+
+function beginning(sys: Turns['system'], opening: string): string {
+  if (sys.kind === 'folded') return `{{ $system := .System }}${opening}`;
+  if (sys.kind === 'ignored' || opening === '') return opening;
+  return `{{ if not .System }}${opening}{{ end }}`;
+}
+
+function folding(sys: Turns['system']): string {
+  if (sys.kind !== 'folded') return '';
+  return `{{ if $system }}${literal(sys.before)}{{ $system }}${literal(sys.after)}{{ $system = "" }}{{ end }}`;
 }
 
 /** Text that Go's template engine writes as it is. */
