@@ -27,20 +27,20 @@ class Stop:
 
     def listen(self) -> None:
         """Take over both signals."""
-        signal.signal(signal.SIGTERM, self._ask)
-        signal.signal(signal.SIGINT, self._ask)
+        signal.signal(signal.SIGTERM, self._on_signal)
+        signal.signal(signal.SIGINT, self._on_signal)
 
-    @property
-    def asked(self) -> bool:
-        return self._asked
+    def ask(self) -> None:
+        """Ask for a stop."""
+        self._asked = True
 
     def check(self, step: int = 0) -> None:
         """Raise Stopped when a stop has been asked for."""
         if self._asked:
             raise Stopped(step)
 
-    def _ask(self, _signal: int, _frame: FrameType | None) -> None:
-        self._asked = True
+    def _on_signal(self, _signal: int, _frame: FrameType | None) -> None:
+        self.ask()
 
 
 def end_with_parent() -> None:

@@ -124,6 +124,12 @@ def common_job(kind: str, work: Path, cache: Path) -> dict[str, Any]:
     }
 
 
+def prepare_job(job: dict[str, Any]) -> dict[str, Any]:
+    """Return the job that only converts the base of another."""
+    kept = {key: value for key, value in job.items() if key not in ("train", "validate", "export")}
+    return {**kept, "kind": "prepare", "prepare": {}}
+
+
 def run_here(raw: dict[str, Any]) -> tuple[dict[str, Any], Recorder]:
     """Run a job in this process and return its result and its events."""
     events = Recorder()

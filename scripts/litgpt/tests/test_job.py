@@ -16,7 +16,7 @@ from ratchet_litgpt.errors import JobError, classify
 from ratchet_litgpt.job import parse_job
 from ratchet_litgpt.lifetime import Stop, hold
 
-from .conftest import RUN, JobMaker, Recorder, run_here
+from .conftest import RUN, JobMaker, Recorder, prepare_job, run_here
 
 
 def set_at(job: dict[str, Any], path: str, value: Any) -> dict[str, Any]:
@@ -68,7 +68,7 @@ def test_the_command_ends_with_one_error_event(tmp_path: Path) -> None:
 
 
 def test_prepare_returns_the_digest(make_job: JobMaker) -> None:
-    result, events = run_here({**make_job(), "kind": "prepare", "prepare": {}})
+    result, events = run_here(prepare_job(make_job()))
     assert Path(result["path"]).name == result["base_digest"]
     assert events.seen[0]["event"] == "started"
 

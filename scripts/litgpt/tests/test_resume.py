@@ -3,13 +3,17 @@
 import resource
 import signal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from ratchet_litgpt.errors import JobError
+from ratchet_litgpt.errors import JobError, Stopped
 from ratchet_litgpt.files import read_json
+from ratchet_litgpt.job import parse_job
+from ratchet_litgpt.lifetime import Stop
+from ratchet_litgpt.main import run_job
 
-from .conftest import JobMaker, read_until, run_here, start
+from .conftest import JobMaker, Recorder, prepare_job, read_until, run_here, start
 
 TIMEOUT = 60
 
@@ -51,7 +55,7 @@ def test_a_job_ends_with_its_parent(make_job: JobMaker, tmp_path: Path) -> None:
 
 def test_a_full_disk_is_told_and_leaves_nothing_half_written(make_job: JobMaker, tmp_path: Path) -> None:
     job = make_job()
-    run_here({**job, "kind": "prepare"})
+    run_here(prepare_job(job))
     limit = 60_000
 
     def small_files() -> None:
@@ -110,3 +114,24 @@ def test_only_the_newest_checkpoints_are_kept(make_job: JobMaker) -> None:
     kept = sorted(path.name for path in (Path(job["work"]) / "checkpoints").iterdir())
     assert kept == ["step-10", "step-8"]
     assert read_json(Path(job["work"]) / "checkpoints" / "step-10" / "manifest.json")["step"] == 10
+
+
+def test_a_run_stopped_while_it_validates_validates_again(make_job: JobMaker) -> None:
+    undisturbed, _ = run_here(make_job(work="undisturbed", val=8, eval_every_steps=3))
+    job = make_job(work="stopped", val=8, eval_every_steps=3)
+    stop = Stop()
+
+    class StopsAtStep3(Recorder):
+        def emit(self, event: str, **fields: Any) -> None:
+            super().emit(event, **fields)
+            if event == "step" and fields["step"] == 3:
+                stop.ask()
+
+    events = StopsAtStep3()
+    with pytest.raises(Stopped):
+        run_job(parse_job(job), events, stop)
+    assert events.of("checkpoint")[-1]["step"] == 3 and not events.of("validation")
+    result, again = run_here(job)
+    assert [line["step"] for line in again.of("validation")] == [3, 6, 9, 12]
+    for name in ("adapter_digest", "val_loss", "best_step"):
+        assert result[name] == undisturbed[name], name
