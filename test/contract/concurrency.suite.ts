@@ -73,11 +73,9 @@ export function concurrencySuite(install: NewInstallation): void {
     const children = [1, 2, 3].map((n) => runChild('append-chats.ts', installation, [`owner ${n}`, '40']));
     let seen = 0;
     const ended = Promise.all(children.map((child) => child.ended));
-    let running = true;
-    void ended.finally(() => {
-      running = false;
-    });
-    while (running) {
+    const running = new Set(['appending']);
+    void ended.finally(() => running.clear());
+    while (running.size > 0) {
       const { items } = await store.chats.list({}, { limit: 1000 });
       expect(items.length).toBeGreaterThanOrEqual(seen);
       seen = items.length;
