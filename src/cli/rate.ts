@@ -50,7 +50,7 @@ async function* unratedOf(api: ApiClient, provider: string | undefined): AsyncGe
   const query = new URLSearchParams({ rated: 'false', state: 'complete', limit: '50' });
   if (provider !== undefined) query.set('provider', provider);
   for (;;) {
-    const { items, next } = await api.get<UnratedPage>(`/api/completions?${query}`);
+    const { items, next } = await api.get<UnratedPage>(`/api/completions?${query.toString()}`);
     yield* items.filter(({ choices }) => choices.length > 0);
     if (next === null) return;
     query.set('cursor', next);

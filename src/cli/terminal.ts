@@ -12,7 +12,7 @@ export interface Terminal {
 
 /** Opens the terminal. A line that comes while nobody asks waits for the next question. */
 export function openTerminal(input: NodeJS.ReadableStream, output: NodeJS.WriteStream): Terminal {
-  const lines = createInterface({ input, output, terminal: output.isTTY === true });
+  const lines = createInterface({ input, output, terminal: output.isTTY });
   const waiting = lines[Symbol.asyncIterator]();
   let interrupt = (): void => {};
   const act = (): void => interrupt();

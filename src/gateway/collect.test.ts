@@ -9,7 +9,7 @@ function merged(...deltas: JsonObject[]): JsonObject | undefined {
   return collector.choices()[0]?.message;
 }
 
-const call = (fields: JsonObject): JsonObject => ({ tool_calls: [fields as Json] });
+const call = (fields: JsonObject): JsonObject => ({ tool_calls: [fields] });
 
 describe('deltas become the message that the call without a stream gives', () => {
   test.each<[string, JsonObject[], JsonObject]>([

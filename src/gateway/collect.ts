@@ -78,7 +78,7 @@ export function choicesOf(answer: JsonObject): ChoiceRecord[] | null {
     const { index, message, finish_reason: finish, ...extra } = choice;
     return {
       index: indexOf(index, position),
-      message: withRole(message as JsonObject),
+      message: withRole(message),
       finishReason: typeof finish === 'string' ? finish : null,
       extra,
     };

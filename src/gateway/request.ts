@@ -59,7 +59,7 @@ export function recordedRequest(
   route: Route,
   { owner, conversationId }: { owner: string; conversationId?: string },
 ): NewCompletion {
-  const { messages, ...envelope } = request.body;
+  const { messages: _messages, ...envelope } = request.body;
   const all = request.keep === 'all';
   return {
     owner,

@@ -72,7 +72,7 @@ export function redact(text: string, secret?: string): string {
   const known = secret ? text.replaceAll(secret, '[key]') : text;
   return known
     .replace(/\b(?:sk|gsk|hf|xai|pk|rk)[-_][A-Za-z0-9_*-]{6,}/g, '[key]')
-    .replace(/(Bearer\s+)[^\s,;\"']+/gi, '$1[key]');
+    .replace(/(Bearer\s+)[^\s,;"']+/gi, '$1[key]');
 }
 
 /** What a vendor's error body says, whichever of the usual shapes it has. */

@@ -13,7 +13,7 @@ async function serve(version: string, names: string[]): Promise<string> {
     response.end(JSON.stringify(request.url === '/api/version' ? { version } : { models }));
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  close = () => void server.close().closeAllConnections();
+  close = () => server.close().closeAllConnections();
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
 }
 

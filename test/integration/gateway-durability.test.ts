@@ -4,6 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import type { JsonObject } from '../../src/core/canonical.ts';
 import { RatchetError } from '../../src/core/errors.ts';
+import { textOf } from '../../src/core/message.ts';
 import type { ChatStore } from '../../src/store/types.ts';
 import { type Harness, dataLines, openHarness, wireProvider } from '../fixtures/gateway-harness.ts';
 import { type WireServer, delta, finish, startWireServer, streamOf, whole } from '../fixtures/wire-server.ts';
@@ -22,7 +23,7 @@ const watched = (chats: ChatStore): ChatStore => ({
   },
   async progress(id, choices, firstTokenAt) {
     await chats.progress(id, choices, firstTokenAt);
-    hooks.progress?.(String(choices[0]?.message.content));
+    hooks.progress?.(textOf(choices[0]?.message.content));
   },
   async finish(id, outcome) {
     await hooks.finish?.();
@@ -174,9 +175,7 @@ describe('over a real connection', () => {
     const frame = `data: ${JSON.stringify(delta({ content: 'x'.repeat(16_000) }))}\n\n`;
     wire.answerWith(async (request, response) => {
       response.writeHead(200, { 'content-type': 'text/event-stream' });
-      let gone = false;
-      void request.cut.then(() => (gone = true));
-      while (!gone && written < 200e6) {
+      while (!response.destroyed && written < 200e6) {
         written += frame.length;
         if (!response.write(frame)) await Promise.race([once(response, 'drain'), request.cut]);
       }

@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import OpenAI, { APIError } from 'openai';
+import OpenAI, { type APIError } from 'openai';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { startProcess } from '../../src/process/supervise.ts';
 import { type Harness, openHarness, wireProvider } from '../fixtures/gateway-harness.ts';
