@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Hono } from 'hono';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import type { AppEnv } from './context.ts';
 import { serveApi } from './serve.ts';
 
@@ -35,7 +35,7 @@ describe('serveApi', () => {
     await sleep(50);
     await server.close();
     await asking;
-    expect(seen).toEqual(['aborted']);
+    await vi.waitFor(() => expect(seen).toEqual(['aborted']));
   });
 
   test('a port that is taken is a Conflict that says which', async () => {

@@ -20,6 +20,8 @@ export interface ServeOptions {
   graceMs?: number;
 }
 
+const tidyMs = 50;
+
 /** Binds an app to an address. */
 export async function serveApi(
   app: Pick<Hono<AppEnv>, 'fetch'>,
@@ -56,11 +58,13 @@ function listenError(error: unknown, host: string, port: number): RatchetError {
 
 function closeGently(server: Server, graceMs: number): Promise<void> {
   return new Promise((resolve) => {
-    const timer = setTimeout(() => server.closeAllConnections(), graceMs);
+    const cut = setTimeout(() => server.closeAllConnections(), graceMs);
+    // A kept connection turns idle only when its last request has ended.
+    const tidy = setInterval(() => server.closeIdleConnections(), tidyMs);
     server.close(() => {
-      clearTimeout(timer);
+      clearTimeout(cut);
+      clearInterval(tidy);
       resolve();
     });
-    server.closeIdleConnections();
   });
 }
