@@ -43,7 +43,7 @@ export const refuseInvalid: Hook<unknown, AppEnv, string, unknown> = (result) =>
 };
 
 /** The faults that zod found, as one sentence. */
-export function invalidInput(error: Pick<ZodError, 'issues'>): RatchetError {
+function invalidInput(error: Pick<ZodError, 'issues'>): RatchetError {
   const faults = error.issues.map(({ path, message }) => (path.length > 0 ? `${path.join('.')}: ${message}` : message));
   const param = error.issues[0]?.path.join('.') ?? null;
   return new RatchetError('InvalidInput', `Correct the request: ${faults.join('; ')}.`, { details: { param } });
