@@ -13,7 +13,8 @@ const pathsWithoutOurs = searchPath()
   .filter((folder) => !folder.includes('node_modules'))
   .join(':');
 const systemNode = findExecutable('node', pathsWithoutOurs);
-const isOlder = systemNode !== null && Number.parseInt(execFileSync(systemNode, ['-p', 'process.versions.node']).toString(), 10) < 24;
+const isOlder =
+  systemNode !== null && Number.parseInt(execFileSync(systemNode, ['-p', 'process.versions.node']).toString(), 10) < 24;
 
 let folder: string;
 
