@@ -11,6 +11,9 @@ os.environ.update(
     TOKENIZERS_PARALLELISM="false",
     CUBLAS_WORKSPACE_CONFIG=":4096:8",
 )
+# Threads that wait by spinning slow a busy machine down many times over.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+os.environ.setdefault("GOMP_SPINCOUNT", "0")
 
 
 def run() -> int:
