@@ -76,11 +76,6 @@ export async function rollback(deps: PromotionDeps, request: { actor: string }):
   return applyLine(deps, line, head?.seq ?? 0);
 }
 
-/** The line in force, null when nothing is selected; reconciles first. */
-export async function currentPromotion(deps: LedgerDeps): Promise<PromotionRecord | null> {
-  return reconcile(deps);
-}
-
 /** Selections as a person would undo them: every line adds one, a rollback takes one away, repeats are one. */
 async function undoStack(deps: LedgerDeps): Promise<PromotionRecord[]> {
   const lines: PromotionRecord[] = [];
