@@ -41,7 +41,7 @@ const tries = 4;
  */
 export async function answerPrompts(options: AnswerOptions): Promise<string[]> {
   const { prompts, concurrency } = options;
-  const answers = new Array<string>(prompts.length).fill('');
+  const answers = prompts.map(() => '');
   const stop = new AbortController();
   const signal = AbortSignal.any([options.signal, stop.signal]);
   let next = 0;

@@ -93,7 +93,7 @@ describe('signFlip', () => {
   });
 
   test('many differences: seeded, and near the exact binomial when all are of one size', () => {
-    const differences = [...new Array<number>(14).fill(0.2), ...new Array<number>(6).fill(-0.2)];
+    const differences = Array.from({ length: 20 }, (_, index) => (index < 14 ? 0.2 : -0.2));
     const p = signFlip(differences, 7);
     expect(p).toBe(signFlip(differences, 7));
     expect(p).toBeCloseTo(mcnemarExact(14, 6), 1.5);

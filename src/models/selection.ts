@@ -58,7 +58,7 @@ export function selectionDigest(selection: Selection): string {
 export function selectionRef({ provider, model }: Selection): string {
   if (provider !== 'litellm') return `${provider}/${model}`;
   const slash = model.indexOf('/');
-  if (slash <= 0) return `${/^claude/.test(model) ? 'anthropic' : 'openai'}/${model}`;
+  if (slash <= 0) return `${model.startsWith('claude') ? 'anthropic' : 'openai'}/${model}`;
   const named = model.slice(0, slash);
   return `${named === 'ollama_chat' ? 'ollama' : named}/${model.slice(slash + 1)}`;
 }
