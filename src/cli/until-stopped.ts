@@ -1,11 +1,12 @@
 /** Resolves when this process is told to end: by a signal, or, with `lifeline`, when the process that started it is gone. */
 export function untilStopped(lifeline: boolean): Promise<void> {
   return new Promise((resolve) => {
-    process.once('SIGINT', () => resolve());
-    process.once('SIGTERM', () => resolve());
-    process.once('SIGHUP', () => resolve());
-    if (!lifeline) return;
-    process.stdin.once('end', resolve).once('error', () => resolve());
-    process.stdin.resume();
+    const stop = () => {
+      // An open standard input would keep the process alive.
+      if (lifeline) process.stdin.destroy();
+      resolve();
+    };
+    process.once('SIGINT', stop).once('SIGTERM', stop).once('SIGHUP', stop);
+    if (lifeline) process.stdin.once('end', stop).once('error', stop).resume();
   });
 }

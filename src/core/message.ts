@@ -41,11 +41,12 @@ export function splitMessage(
   const overlay: MessageOverlay = {};
   const form = contentForm(wire);
   if (form) overlay.content = form;
-  const extra: JsonObject = {};
-  for (const [key, value] of Object.entries(wire)) {
+  const unhashed = Object.entries(wire).filter(([key]) => {
     const kept = hashedFields.some((field) => field === key && canonical[field] !== null);
-    if (key !== 'role' && key !== 'content' && !kept) extra[key] = value;
-  }
+    return key !== 'role' && key !== 'content' && !kept;
+  });
+  // Entries, not assignments: a field may be named "__proto__".
+  const extra: JsonObject = Object.fromEntries(unhashed);
   if (form === 'x') extra.content = wire.content as Json;
   if (Object.keys(extra).length > 0) overlay.extra = extra;
   return { canonical, overlay };
@@ -60,7 +61,7 @@ export function joinMessage(canonical: CanonicalMessage, overlay: MessageOverlay
   if (canonical.name !== null) wire.name = canonical.name;
   if (canonical.tool_calls !== null) wire.tool_calls = canonical.tool_calls;
   if (canonical.tool_call_id !== null) wire.tool_call_id = canonical.tool_call_id;
-  return Object.assign(wire, overlay.extra);
+  return { ...wire, ...overlay.extra };
 }
 
 /** The text whose keyed hash is the message's id. */

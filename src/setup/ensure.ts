@@ -90,7 +90,7 @@ export async function ensureParts<N extends PartName>(
 ): Promise<Record<N, FoundPart>> {
   const context = contextOf(options);
   const plan = await planParts(names, options);
-  describePlan(plan).forEach(context.onProgress);
+  for (const line of describePlan(plan)) context.onProgress(line);
   if (plan.needed.length > 0) requireSpace(options.config.cacheDir, plan.megabytes);
   const found = new Map(plan.present.map(({ name, part }) => [name, part]));
   for (const { name } of plan.needed) {

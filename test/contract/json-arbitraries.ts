@@ -45,7 +45,7 @@ export function wireMessage(): fc.Arbitrary<WireMessage> {
 }
 
 function key(): fc.Arbitrary<string> {
-  return fc.string({ unit: 'binary', maxLength: 5 }).filter((name) => name !== '__proto__');
+  return fc.string({ unit: 'binary', maxLength: 5 });
 }
 
 /** −0 in a part of a message is the same part as 0: canonical JSON has one zero. */
