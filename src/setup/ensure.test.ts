@@ -1,8 +1,9 @@
-import { chmodSync, mkdtempSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { type Config, loadConfig } from '../config.ts';
+import { requireSpace } from './disk.ts';
 import { diagnose } from './doctor.ts';
 import { describePlan, ensureParts, planParts } from './ensure.ts';
 
@@ -12,11 +13,14 @@ beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'ratchet-ensure-'));
   mkdirSync(join(folder, 'bin'));
   vi.stubEnv('PATH', join(folder, 'bin'));
+  // No release can be reached.
+  vi.stubGlobal('fetch', () => Promise.reject(new TypeError('fetch failed')));
   for (const name of ['RATCHET_TEMPORAL', 'RATCHET_OLLAMA', 'RATCHET_PYTHON', 'RATCHET_CHROMIUM']) vi.stubEnv(name, '');
 });
 
 afterEach(() => {
   vi.unstubAllEnvs();
+  vi.unstubAllGlobals();
   rmSync(folder, { recursive: true, force: true });
 });
 
@@ -35,6 +39,12 @@ function program(name: string, text: string): string {
   writeFileSync(file, `#!/bin/sh\n/bin/cat <<'END'\n${text}\nEND\n`);
   chmodSync(file, 0o755);
   return file;
+}
+
+function shell(name: string, script: string): void {
+  const file = join(folder, 'bin', name);
+  writeFileSync(file, `#!/bin/sh\n${script}\n`);
+  chmodSync(file, 0o755);
 }
 
 const temporal = 'temporal version 1.5.1 (Server 1.29.1, UI 2.42.1)';
@@ -92,6 +102,50 @@ test('without a compiler it says what to install', async () => {
     code: 'PartMissing',
     message: expect.stringContaining('install Temporal'),
   });
+});
+
+test('builds what cannot be downloaded, tells how it goes, and keeps it', async () => {
+  const go = `for last; do :; done; echo "$last" > "$GOBIN/temporal"; chmod +x "$GOBIN/temporal"`;
+  shell('go', go.replace('chmod', '/bin/chmod'));
+  const told: string[] = [];
+  const settings = config();
+  const { temporal: built } = await ensureParts(['temporal'], {
+    config: settings,
+    onProgress: (line) => told.push(line),
+  });
+  expect(built).toEqual({
+    path: join(folder, 'cache', 'tools', 'temporal-1.5.1', 'temporal'),
+    version: '1.5.1',
+    source: 'built',
+  });
+  expect(readFileSync(built.path, 'utf8')).toBe('github.com/temporalio/cli/cmd/temporal@v1.5.1\n');
+  expect(told.at(-1)).toMatch(/^Building Temporal 1\.5\.1: done in \d+ s$/);
+  expect(await ensureParts(['temporal'], { config: settings })).toEqual({ temporal: built });
+});
+
+test('a build that fails shows the end of its log', async () => {
+  shell('go', 'echo "no such module" >&2; exit 1');
+  await expect(ensureParts(['temporal'], { config: config() })).rejects.toMatchObject({
+    code: 'PartMissing',
+    message: expect.stringContaining('no such module'),
+  });
+});
+
+test('a build that is interrupted leaves nothing in the way of the next', async () => {
+  shell('go', '/bin/sleep 60');
+  const abort = new AbortController();
+  const settings = config();
+  const first = ensureParts(['temporal'], { config: settings, signal: abort.signal });
+  setTimeout(() => abort.abort(new Error('interrupted')), 500);
+  await expect(first).rejects.toMatchObject({ code: 'Cancelled' });
+  shell('go', 'echo ok > "$GOBIN/temporal"; /bin/chmod +x "$GOBIN/temporal"');
+  expect((await ensureParts(['temporal'], { config: settings })).temporal.source).toBe('built');
+  expect(readdirSync(join(folder, 'cache', 'tools')).toSorted()).toEqual(['logs', 'temporal-1.5.1']);
+});
+
+test('nothing is begun without the space for it', () => {
+  expect(() => requireSpace(folder, 1e12)).toThrowError(expect.objectContaining({ code: 'DiskFull' }));
+  expect(() => requireSpace(join(folder, 'not', 'there'), 1)).not.toThrow();
 });
 
 test('the doctor names every part, its source and the command that fixes it', async () => {
