@@ -74,7 +74,7 @@ async function perform<S extends StepName>(
   try {
     const recipe = await blobs.getJson<Recipe>(input.recipe);
     const output = await work({ input, recipe, signal, report });
-    await cycles.endStep(input.key, { state: 'done', output: output as never });
+    await cycles.endStep(input.key, { state: 'done', output });
     report({ state: 'done', output }, 'step');
     return output;
   } catch (error) {

@@ -1,6 +1,6 @@
 import { createRoute, z } from '@hono/zod-openapi';
 import { type SSEStreamingApi, streamSSE } from 'hono/streaming';
-import { type CycleState, closedStates, steps } from '../core/cycle.ts';
+import { closedStates, steps } from '../core/cycle.ts';
 import { RatchetError } from '../core/errors.ts';
 import { type Recipe, recipeSchema } from '../core/recipe.ts';
 import { readEvents } from '../store/event-log.ts';
@@ -49,7 +49,7 @@ function addTo(app: App, deps: CycleRouteDeps): void {
   });
   app.openapi(listRoute, async (c) => {
     const { state, limit, cursor } = c.req.valid('query');
-    const filter = state ? { states: [state as CycleState] } : {};
+    const filter = state ? { states: [state] } : {};
     const page = await deps.store.cycles.list(filter, { limit, order: 'desc', ...(cursor && { cursor }) });
     return c.json({ items: page.items.map(view), next: page.next }, 200);
   });

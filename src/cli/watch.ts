@@ -1,4 +1,5 @@
 import type { CycleEvent } from '../core/cycle.ts';
+import type { StepEvent } from '../core/job.ts';
 import type { ApiClient } from './api-client.ts';
 
 /** Prints a cycle's progress line by line, or in place on a terminal, until it closes or needs a person. */
@@ -43,10 +44,11 @@ export function describeEvent(event: CycleEvent): string | null {
   }
   if (event.kind !== 'progress') return null;
   if (data.event === 'step') {
-    const eta = Math.ceil(Number(data.eta_seconds));
-    return `  ${step} ${data.step}/${data.steps}  loss ${number(data.loss)}  ${Math.round(Number(data.tokens_per_second))} tokens/s  ${eta} s left`;
+    const figures = data as unknown as StepEvent;
+    const speed = `${Math.round(figures.tokens_per_second)} tokens/s  ${Math.ceil(figures.eta_seconds)} s left`;
+    return `  ${step} ${figures.step}/${figures.steps}  loss ${figures.loss.toFixed(4)}  ${speed}`;
   }
-  if (typeof data.done === 'number') return `  ${step} ${data.done}/${String(data.total)}  ${String(data.model ?? '')}`;
+  if (typeof data.done === 'number') return `  ${step} ${data.done}/${String(data.total)}  ${String(data.model)}`;
   return null;
 }
 
@@ -59,8 +61,4 @@ function describeState(data: CycleEvent['data']): string {
 
 function waitsForPerson(event: CycleEvent): boolean {
   return event.data.state === 'needs_attention' || event.data.state === 'awaiting_approval';
-}
-
-function number(value: unknown): string {
-  return typeof value === 'number' ? value.toFixed(4) : '–';
 }

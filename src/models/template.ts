@@ -1,5 +1,5 @@
 import { RatchetError } from '../core/errors.ts';
-import type { WireMessage } from '../core/message.ts';
+import { type WireMessage, textOf } from '../core/message.ts';
 import type { ChatTemplate } from './chat-template.ts';
 
 /** What a chat template writes around the contents of messages, found by rendering marked messages. */
@@ -92,7 +92,7 @@ function findTurns(template: ChatTemplate): Turns {
  */
 function endOfTurn(template: ChatTemplate, messages: WireMessage[], continuations: string[]): string {
   const text = attempt(() => template.render(messages, false)) ?? '';
-  const end = text.split(String(messages.at(-1)?.content)).at(-1) ?? '';
+  const end = text.split(textOf(messages.at(-1)?.content)).at(-1) ?? '';
   const shared = continuations.reduce(commonStart, end);
   return shared === end ? end : shared.replace(/[^\s>\]]*$/, '');
 }
@@ -100,7 +100,7 @@ function endOfTurn(template: ChatTemplate, messages: WireMessage[], continuation
 function findSystem(template: ChatTemplate, opening: string, userBefore: string): Turns['system'] {
   const text = attempt(() => template.render([system, question], true));
   if (text === null) return { kind: 'folded', before: '', after: '\n\n' };
-  if (!text.includes(String(system.content))) return { kind: 'ignored' };
+  if (!text.includes(textOf(system.content))) return { kind: 'ignored' };
   const [start, between] = cut(text, system, question);
   if (userBefore !== '' && between.endsWith(userBefore)) {
     return { kind: 'turn', before: start, after: before(between, userBefore) };
@@ -125,7 +125,7 @@ function cut(text: string, ...messages: WireMessage[]): [string, string, string,
   const pieces: string[] = [];
   let rest = text;
   for (const { content } of messages) {
-    const [piece, next, ...more] = rest.split(String(content));
+    const [piece, next, ...more] = rest.split(textOf(content));
     if (piece === undefined || next === undefined || more.length > 0) throw unknownShape();
     pieces.push(piece);
     rest = next;

@@ -45,10 +45,7 @@ interface Results {
  * Runs one job in a Python process of its own and returns its result. Throws the job's own error; `Stalled` when it went
  * silent; the signal's reason when it was cancelled, after the process has ended.
  */
-export async function runJob<K extends Job['kind']>(
-  job: Job & { kind: K },
-  options: RunJobOptions,
-): Promise<Results[K]> {
+export async function runJob<K extends Job['kind']>(job: JobOf<K>, options: RunJobOptions): Promise<Results[K]> {
   options.signal.throwIfAborted();
   await mkdir(job.work, { recursive: true });
   const file = join(job.work, `${job.kind}.job.json`);

@@ -164,7 +164,7 @@ function mayRetry(run: CycleRun, request: RetryRequest | undefined): void {
   if (run.state !== 'needs_attention')
     throw refuse(`The cycle is ${run.state}: only a step that needs attention is retried.`);
   if (request?.from !== undefined && !steps.includes(request.from)) {
-    throw refuse(`There is no step ${String(request.from)}: use one of ${steps.join(', ')}.`);
+    throw refuse(`There is no step ${request.from}: use one of ${steps.join(', ')}.`);
   }
 }
 

@@ -32,9 +32,17 @@ export async function startTemporal(config: Config, tool: { path: string; versio
     args: [
       'server',
       'start-dev',
-      ...['--ip', '127.0.0.1', '--port', portOf(address), '--ui-port', String(uiPort)],
+      '--ip',
+      '127.0.0.1',
+      '--port',
+      portOf(address),
+      '--ui-port',
+      String(uiPort),
       // One file per server version: a newer server may change its schema.
-      ...['--db-filename', join(folder, `server-${tool.version}.db`), '--log-level', 'error'],
+      '--db-filename',
+      join(folder, `server-${tool.version}.db`),
+      '--log-level',
+      'error',
     ],
     env: childEnvironment(),
     logFile: join(config.dataDir, 'logs', 'temporal.log'),
@@ -72,13 +80,14 @@ export async function untilReady(
   ready: () => Promise<boolean>,
 ): Promise<void> {
   const until = Date.now() + startTimeoutMs;
-  let ended: string | null = null;
+  const last: { line?: string } = {};
   void exited.then((exit) => {
-    ended = exit.tail.trim().split('\n').at(-1) ?? '';
+    last.line = exit.tail.trim().split('\n').at(-1) ?? '';
   });
   while (!(await ready())) {
-    if (ended !== null) {
-      throw new RatchetError('PartMissing', `${name} ended as soon as it was started: ${ended || 'look at its log'}`);
+    if (last.line !== undefined) {
+      const why = last.line || 'look at its log';
+      throw new RatchetError('PartMissing', `${name} ended as soon as it was started: ${why}`);
     }
     if (Date.now() > until) {
       const message = `${name} did not answer within ${startTimeoutMs / 1000} s: look at its log under the data folder.`;
