@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import type { Command } from 'commander';
 import { pino, type Logger } from 'pino';
 import { createApp } from '../api/app.ts';
+import { baseRoutes } from '../api/bases.ts';
 import { cycleRoutes } from '../api/cycles.ts';
 import { datasetRoutes } from '../api/datasets.ts';
 import { modelRoutes } from '../api/models.ts';
@@ -93,6 +94,7 @@ function routesOf(house: House, cycles: CycleService) {
   const { config, store, promotions } = house;
   return [
     cycleRoutes({ store, cycles, dataDir: config.dataDir }),
+    baseRoutes({ roots: house.baseRoots, imports: house.imports }),
     modelRoutes({ store }),
     promotionRoutes({ promotions }),
     datasetRoutes({ store, datasetsDir: config.datasetsDir }),

@@ -1,8 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import type { Command } from 'commander';
-import { loadConfig } from '../config.ts';
 import { RatchetError } from '../core/errors.ts';
-import { type ApiClient, createApiClient } from './api-client.ts';
+import type { ApiClient } from './api-client.ts';
+import { connectApi } from './connection.ts';
 import { createPrinter, watchCycle } from './watch.ts';
 
 interface CycleView {
@@ -101,8 +101,7 @@ function watch(api: ApiClient, id: string): Promise<void> {
 }
 
 function client(): ApiClient {
-  const { host, port, apiKey } = loadConfig();
-  return createApiClient({ url: `http://${host}:${port}`, apiKey });
+  return connectApi().api;
 }
 
 function parseJson(text: string, name: string): Record<string, unknown> {

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
-import { loadConfig } from '../config.ts';
-import { type ApiClient, createApiClient } from './api-client.ts';
+import type { ApiClient } from './api-client.ts';
+import { connectApi } from './connection.ts';
 
 interface ModelView {
   id: string;
@@ -28,6 +28,21 @@ export function registerModels(program: Command): void {
       if (options.json) return printJson(items);
       if (items.length === 0) console.log('No model version yet: they come from cycles.');
       for (const { id, served, base } of items) console.log(`${id}  ${served}  from ${base}`);
+    });
+  const base = program.command('base').description('what training starts from');
+  base
+    .command('list')
+    .description('names of the bases that can be trained')
+    .action(async () => {
+      const { items } = await client().get<{ items: { name: string }[] }>('/api/bases');
+      for (const { name } of items) console.log(name);
+    });
+  base
+    .command('use <name>')
+    .description('serve a base through Ollama and select it, to chat with it')
+    .action(async (name: string) => {
+      const { model } = await client().post<{ model: string }>(`/api/bases/${encodeURIComponent(name)}/serve`);
+      say(await client().post<PromotionView>('/api/promotions', { model }));
     });
   program
     .command('promote <model>')
@@ -61,8 +76,7 @@ function ref({ selection }: PromotionView): string {
 }
 
 function client(): ApiClient {
-  const { host, port, apiKey } = loadConfig();
-  return createApiClient({ url: `http://${host}:${port}`, apiKey });
+  return connectApi().api;
 }
 
 function printJson(value: unknown): void {

@@ -41,7 +41,7 @@ async function demo(options: DemoOptions): Promise<void> {
   tell(`Workspace ${folder}`);
   const workspace = await startWorkspace({ config, tools, ollamaModels: join(folder, 'ollama'), onProgress: tell });
   try {
-    const done = await Promise.race([runDemo(config, workspace, print, startedAt), stopped]);
+    const done = await Promise.race([runDemo(workspace, print, startedAt), stopped]);
     if (done === 'stopped') {
       process.exitCode = 130;
       return;

@@ -18,7 +18,7 @@ export function demoRecipe(world: World): RecipeInput {
       checkpoint_steps: 20,
       device: 'cpu',
     },
-    evaluate: { suite: suiteOf(world), max_prompts: 300, max_tokens: 96, concurrency: 2 },
+    evaluate: { suite: suiteOf(world), max_prompts: 240, max_tokens: 96, concurrency: 2 },
     gate: { metric: 'compliance', max_drop: 0.02 },
   };
 }

@@ -1,10 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Config } from '../../config.ts';
 import { closedStates, type CycleState } from '../../core/cycle.ts';
 import { RatchetError } from '../../core/errors.ts';
 import type { Evaluation } from '../../core/evaluation.ts';
-import { ensureBaseServed, resolveBase } from '../../models/bases.ts';
-import { type House, openHouse } from '../../workspace/house.ts';
 import type { Workspace } from '../../workspace/workspace.ts';
 import { type ApiClient, createApiClient } from '../api-client.ts';
 import { type Printer, watchCycle } from '../watch.ts';
@@ -30,16 +27,11 @@ export interface DemoResult {
 }
 
 /** The main job, in a workspace that is up: chat, rate, one cycle, and the same unseen prompts before and after. */
-export async function runDemo(
-  config: Config,
-  workspace: Workspace,
-  print: Printer,
-  startedAt: number,
-): Promise<DemoResult> {
+export async function runDemo(workspace: Workspace, print: Printer, startedAt: number): Promise<DemoResult> {
   const world = await loadWorld();
   const api = createApiClient({ url: workspace.api, apiKey: null });
   const seconds: Record<string, number> = { start: since(startedAt) };
-  await timed(seconds, 'base', () => selectBase(config, api));
+  await timed(seconds, 'base', () => selectBase(api));
   print(`Chatting with the base, ${chats} questions; the raters want: ${world.style.description}`, false);
   const rated = await timed(seconds, 'chat', () =>
     rateChats(api, world, chats, (done) => print(`  ${done}/${chats} chats rated`, true)),
@@ -64,14 +56,9 @@ export async function runDemo(
 }
 
 /** Puts the base into Ollama and selects it: where every user of a new model begins. */
-async function selectBase(config: Config, api: ApiClient): Promise<void> {
-  const house: House = await openHouse(config);
-  try {
-    const { served } = await ensureBaseServed(house.imports, await resolveBase(house.baseRoots, demoBase));
-    await api.post('/api/promotions', { model: served });
-  } finally {
-    await house.close();
-  }
+async function selectBase(api: ApiClient): Promise<void> {
+  const { model } = await api.post<{ model: string }>(`/api/bases/${demoBase}/serve`);
+  await api.post('/api/promotions', { model });
 }
 
 async function untilClosed(api: ApiClient, id: string): Promise<CycleDetail> {
