@@ -6,7 +6,8 @@ export function untilStopped(lifeline: boolean): Promise<void> {
       if (lifeline) process.stdin.destroy();
       resolve();
     };
-    process.once('SIGINT', stop).once('SIGTERM', stop).once('SIGHUP', stop);
+    // Listeners that stay: to the owner of child processes, a signal that nobody listens to means the end of all of them.
+    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, stop);
     if (lifeline) process.stdin.once('end', stop).once('error', stop).resume();
   });
 }

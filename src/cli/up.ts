@@ -22,7 +22,8 @@ async function runUp(): Promise<void> {
   tell(`  API and gateway  ${workspace.api}  (OpenAI clients: ${workspace.api}/v1)`);
   tell(`  Temporal UI      ${workspace.temporalUi}/namespaces/${config.temporal.namespace}/workflows`);
   tell(`  Data             ${config.dataDir}`);
-  tell('  Next             ratchet chat, ratchet rate, ratchet cycle start --help.  Ctrl-C stops all of this.');
+  tell('  Next             ratchet base use tiny-support, ratchet chat, ratchet rate, ratchet cycle start --help');
+  tell('Ctrl-C stops all that was started here.');
   await stopped;
   tell('Stopping …');
   await workspace.stop();

@@ -50,7 +50,7 @@ export function createResolver({ registry, selection, listFor = 5_000, now = Dat
     if (!selected) {
       throw new RatchetError(
         'NotFound',
-        'No model is selected yet: select one with "ratchet models select", or ask for one by its ref, provider/model.',
+        'No model is selected yet: select one with "ratchet base use tiny-support" or "ratchet promote provider/model", or ask for one by its ref, provider/model.',
       );
     }
     const target = registry.split(`${selected.provider}/${selected.model}`);

@@ -34,7 +34,9 @@ export interface Workspace {
 export async function startWorkspace(options: WorkspaceOptions): Promise<Workspace> {
   const { config, tools, onProgress } = options;
   const started: { name: string; stop: () => Promise<unknown>; pid: () => number | undefined }[] = [];
+  const stopping = new AbortController();
   const stop = async () => {
+    stopping.abort();
     for (const part of started.splice(0).reverse()) await part.stop();
   };
   try {
@@ -45,7 +47,9 @@ export async function startWorkspace(options: WorkspaceOptions): Promise<Workspa
     for (const result of outside) if (result.status === 'fulfilled') adopt(started, result.value, onProgress);
     for (const result of outside) if (result.status === 'rejected') throw result.reason;
     const withPython: Config = { ...config, python: tools.python.path };
-    for (const [name, args] of ownParts) started.push(keepRunning(withPython, name, args, onProgress));
+    for (const [name, args] of ownParts) {
+      started.push(keepRunning(withPython, name, args, { onProgress, stopping: stopping.signal }));
+    }
     const api = `http://${config.host}:${config.port}`;
     await untilAnswers(api, started);
     return {
@@ -87,9 +91,8 @@ function keepRunning(
   config: Config,
   name: string,
   args: readonly string[],
-  onProgress: (line: string) => void,
+  { onProgress, stopping }: { onProgress: (line: string) => void; stopping: AbortSignal },
 ): StartedPart {
-  let stopping = false;
   let last: ProcessExit | null = null;
   let child: Supervised = spawn();
   const watched = watch();
@@ -107,15 +110,14 @@ function keepRunning(
   async function watch(): Promise<void> {
     for (;;) {
       last = await child.exited;
-      if (stopping) return;
+      if (stopping.aborted) return;
       onProgress(`${name} ended (${last.signal ?? `exit code ${last.code}`}); it is started again`);
       await sleep(restartDelayMs);
-      if (stopping) return;
+      if (stopping.aborted) return;
       child = spawn();
     }
   }
   const stop = async () => {
-    stopping = true;
     await child.stop();
     await watched;
   };
