@@ -8,14 +8,14 @@ import { findExecutable } from './find.ts';
 import { adoptGroup, endGroup, groupRuns } from './group.ts';
 import { splitLines } from './lines.ts';
 import { readTail } from './tail.ts';
-import type { ProcessExit, ProcessSpec, Supervised } from './types.ts';
+import type { ProcessExit, ProcessSpec, StartedProcess, Supervised } from './types.ts';
 
 const defaultGraceMs = 5_000;
 /** How long output may still come when the child is gone but something else holds its end of the pipe, in ms. */
 const drainMs = 1_000;
 
 /** Starts a child in a process group of its own. PartMissing when there is no such program. */
-export function startProcess(spec: ProcessSpec): Supervised {
+export function startProcess(spec: ProcessSpec): StartedProcess {
   const env = spec.env ?? childEnvironment();
   const file = executableOf(spec, env);
   const log = openLog(spec.logFile);
@@ -42,19 +42,27 @@ export function startProcess(spec: ProcessSpec): Supervised {
     child.once('exit', (code, signal) => resolve({ code, signal }));
   });
   const drained = spec.onLine && child.stdout ? readLines(child.stdout, spec.onLine, spec.logFile) : Promise.resolve();
-  return supervise({ pid, left, drained, stdout: child.stdout, log, graceMs: spec.graceMs ?? defaultGraceMs });
+  const supervised = superviseGroup({ pid, left, drained, log, graceMs: spec.graceMs ?? defaultGraceMs });
+  void supervised.exited.then(() => child.stdout?.destroy());
+  const send = (line: string) => {
+    if (child.stdin?.writable === true) child.stdin.write(`${line}\n`);
+  };
+  return { ...supervised, send };
 }
 
-interface Running {
+/** A process that leads a group of its own, whoever started it. */
+export interface GroupLeader {
   pid: number;
   left: Promise<Pick<ProcessExit, 'code' | 'signal'>>;
+  /** Resolves when all its output has been taken. */
   drained: Promise<void>;
-  stdout: Readable | null;
-  log: Log;
+  /** Its log, and where its part begins. */
+  log: { file: string; offset: number };
   graceMs: number;
 }
 
-function supervise({ pid, left, drained, stdout, log, graceMs }: Running): Supervised {
+/** Watches over a process and its group; nothing of it outlives us. */
+export function superviseGroup({ pid, left, drained, log, graceMs }: GroupLeader): Supervised {
   let stopping: Promise<ProcessExit> | null = null;
   let over = false;
   let forget = () => {};
@@ -63,7 +71,6 @@ function supervise({ pid, left, drained, stdout, log, graceMs }: Running): Super
     // What a child leaves behind would hold its output, its ports and its GPU memory.
     if (stopping === null && groupRuns(pid)) await endGroup(pid, Math.min(graceMs, drainMs));
     await within(drained, drainMs);
-    stdout?.destroy();
     over = true;
     forget();
     return { ...exit, tail: readTail(log.file, log.offset) };

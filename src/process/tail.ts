@@ -1,4 +1,4 @@
-import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
+import { closeSync, fstatSync, openSync, readSync, statSync } from 'node:fs';
 
 /** Longest text that {@link readTail} gives. */
 export const tailBytes = 4096;
@@ -15,6 +15,11 @@ export function readTail(file: string, offset = 0): string {
   } catch {
     return '';
   }
+}
+
+/** The length of a file in bytes; 0 when there is none. */
+export function lengthOf(file: string): number {
+  return statSync(file, { throwIfNoEntry: false })?.size ?? 0;
 }
 
 function readEnd(fd: number, offset: number): string {

@@ -10,7 +10,7 @@ export interface ProcessSpec {
   logFile: string;
   /** Takes standard output line by line; lines over 1 MiB are cut. */
   onLine?: (line: string) => void;
-  /** `lifeline`: stdin is a pipe that stays open while we live, so that the child can end when we do. Default `ignore`. */
+  /** `lifeline`: stdin is a pipe that stays open while we live, so that the child can end when we do; `send` writes to it. Default `ignore`. */
   stdin?: 'lifeline' | 'ignore';
   /** How long SIGTERM is given before SIGKILL goes to the whole group, in ms. Default 5,000. */
   graceMs?: number;
@@ -30,4 +30,10 @@ export interface Supervised {
   readonly exited: Promise<ProcessExit>;
   /** SIGTERM to the group, then SIGKILL after the grace; resolves when nothing of the group is left. Idempotent. */
   stop(): Promise<ProcessExit>;
+}
+
+/** A process that we started. */
+export interface StartedProcess extends Supervised {
+  /** Writes a line to its standard input, where that is a `lifeline`; a child that has ended takes nothing. */
+  send(line: string): void;
 }

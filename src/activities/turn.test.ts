@@ -1,0 +1,66 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { uuidv7 } from '../store/ids.ts';
+import { openStore } from '../store/open.ts';
+import type { Store } from '../store/types.ts';
+import { holdTurn } from './turn.ts';
+
+const base = 'tiny';
+const never = new AbortController().signal;
+let folder: string;
+let store: Store;
+
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'ratchet-turn-'));
+  store = await openStore({ dataDir: folder });
+});
+
+afterEach(async () => {
+  await store.close();
+  await rm(folder, { recursive: true, force: true });
+});
+
+async function newCycle(): Promise<string> {
+  const id = uuidv7();
+  await store.cycles.create({ id, base, name: 'x', recipe: 'r' });
+  return id;
+}
+
+test('the second waits until the first gives its turn back', async () => {
+  const [first, second] = [await newCycle(), await newCycle()];
+  await holdTurn(store, { base, cycleId: first }, never);
+  const order: string[] = [];
+  const waiting = holdTurn(store, { base, cycleId: second }, never).then(() => order.push('second'));
+  await expect.poll(() => store.cycles.line(base)).toHaveLength(2);
+  order.push('released');
+  await store.cycles.releaseTurn(base, first);
+  await waiting;
+  expect(order).toEqual(['released', 'second']);
+  expect(await store.cycles.line(base)).toMatchObject([{ cycleId: second, held: true }]);
+});
+
+test('asking again while holding it changes nothing', async () => {
+  const id = await newCycle();
+  await holdTurn(store, { base, cycleId: id }, never);
+  await holdTurn(store, { base, cycleId: id }, never);
+  expect(await store.cycles.line(base)).toHaveLength(1);
+});
+
+test('waiting ends with the reason of its signal', async () => {
+  const [first, second] = [await newCycle(), await newCycle()];
+  await holdTurn(store, { base, cycleId: first }, never);
+  const stop = new AbortController();
+  const waiting = holdTurn(store, { base, cycleId: second }, stop.signal);
+  stop.abort(new Error('cancelled'));
+  await expect(waiting).rejects.toMatchObject({ cause: { message: 'cancelled' } });
+});
+
+test('a cycle that was closed and comes back is not idle while it stands in line', async () => {
+  const id = await newCycle();
+  await store.cycles.update(id, { state: 'completed' });
+  await holdTurn(store, { base, cycleId: id }, never);
+  expect(await store.cycles.get(id)).toMatchObject({ state: 'queued' });
+  expect(await store.cycles.line(base)).toMatchObject([{ cycleId: id, held: true }]);
+});
