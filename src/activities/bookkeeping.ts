@@ -1,19 +1,17 @@
 import { cancellationSignal } from '@temporalio/activity';
-import { ZodError } from 'zod';
 import { closedStates } from '../core/cycle.ts';
-import { RatchetError } from '../core/errors.ts';
 import { type Recipe, applyPatch } from '../core/recipe.ts';
 import { appendEvent } from '../store/event-log.ts';
-import { asFailure } from './boundary.ts';
+import { asFailure, asRetried } from './boundary.ts';
 import { type StepDeps, beating } from './step.ts';
 import { holdTurn } from './turn.ts';
 import type { BookkeepingActivities, StateNote } from './types.ts';
 
 export function createBookkeeping(deps: StepDeps): BookkeepingActivities {
   return {
-    takeTurn: (input) => beating(() => holdTurn(deps.store, input, cancellationSignal())),
-    noteState: (note) => failing(() => noteState(deps, note)),
-    patchRecipe: (input) => failing(() => patchRecipe(deps, input)),
+    takeTurn: (input) => beating(() => holdTurn(deps.store, input, cancellationSignal()), asRetried),
+    noteState: (note) => failing(() => noteState(deps, note), asRetried),
+    patchRecipe: (input) => failing(() => patchRecipe(deps, input), asFailure),
   };
 }
 
@@ -46,25 +44,15 @@ async function patchRecipe(
   { store }: StepDeps,
   { cycleId, recipe, patch }: { cycleId: string; recipe: string; patch: Record<string, unknown> },
 ): Promise<{ recipe: string }> {
-  const digest = await store.blobs.putJson(patched(await store.blobs.getJson<Recipe>(recipe), patch));
+  const digest = await store.blobs.putJson(applyPatch(await store.blobs.getJson<Recipe>(recipe), patch));
   await store.cycles.update(cycleId, { recipe: digest });
   return { recipe: digest };
 }
 
-function patched(recipe: Recipe, patch: Record<string, unknown>): Recipe {
-  try {
-    return applyPatch(recipe, patch);
-  } catch (error) {
-    if (!(error instanceof ZodError)) throw error;
-    const faults = error.issues.map((issue) => `${issue.path.join('.') || 'patch'}: ${issue.message}`);
-    throw new RatchetError('InvalidInput', `Correct the patch and send it again: ${faults.join('; ')}.`);
-  }
-}
-
-async function failing<T>(body: () => Promise<T>): Promise<T> {
+async function failing<T>(body: () => Promise<T>, failure: (error: unknown) => Error): Promise<T> {
   try {
     return await body();
   } catch (error) {
-    throw asFailure(error);
+    throw failure(error);
   }
 }

@@ -36,7 +36,7 @@ export function stepActivity<S extends StepName>(
 }
 
 /** Runs an activity that beats, and whose errors are failures that Temporal understands. */
-export async function beating<T>(body: () => Promise<T>): Promise<T> {
+export async function beating<T>(body: () => Promise<T>, failure = asFailure): Promise<T> {
   const signal = cancellationSignal();
   const timer = setInterval(() => heartbeat(), beatMs);
   try {
@@ -44,7 +44,7 @@ export async function beating<T>(body: () => Promise<T>): Promise<T> {
   } catch (error) {
     // Any other error would turn a cancel into a failure.
     if (signal.aborted) throw signal.reason;
-    throw asFailure(error);
+    throw failure(error);
   } finally {
     clearInterval(timer);
   }

@@ -43,6 +43,8 @@ export interface CycleInput {
   /** Digest of the resolved recipe's blob. */
   recipe: string;
   outputs: Outputs;
+  /** Key of the step call that was cut off when the cycle was interrupted: it goes on where it was. */
+  key?: string | undefined;
 }
 
 /** Input of every step's activity. `key` is the same through retries and worker deaths, new after a reset. */
@@ -97,6 +99,24 @@ export interface RetryRequest {
   patch?: Record<string, unknown> | undefined;
   /** Begin again at this earlier step instead of the one that failed. */
   from?: StepName | undefined;
+}
+
+/** Where a retry begins: at the step that failed or the one that is asked for, and not after what its patch changes. */
+export function retryStepOf(
+  failed: { step: StepName; code: ErrorCode | null },
+  { patch, from }: RetryRequest,
+): StepName {
+  // The gate decides whether a person is asked.
+  const changed = Object.keys(patch ?? {}).map((section) => (section === 'promote' ? 'gate' : section));
+  // What is selected changed since the evaluation: the candidate has to beat the new selection.
+  if (failed.step === 'promote' && failed.code === 'Conflict') changed.push('evaluate');
+  return steps.find((step) => step === (from ?? failed.step) || changed.includes(step)) ?? failed.step;
+}
+
+/** The outputs of the steps before one. */
+export function outputsBefore(outputs: Outputs, step: StepName): Outputs {
+  const kept = steps.slice(0, steps.indexOf(step));
+  return Object.fromEntries(kept.flatMap((name) => (outputs[name] ? [[name, outputs[name]]] : [])));
 }
 
 /** Argument of `abort` and `approve`. */

@@ -1,4 +1,5 @@
-import { z } from 'zod';
+import { ZodError, z } from 'zod';
+import { RatchetError } from './errors.ts';
 
 /** A name that is safe as a file name, an Ollama model name and a URL part. */
 export const nameSchema = z
@@ -138,8 +139,18 @@ export type RecipePatch = { [S in 'collect' | 'build' | 'train' | 'evaluate' | '
   promote?: Recipe['promote'];
 };
 
-/** The recipe with a patch merged in, parsed again. Throws a ZodError that names every bad value. */
+/** The recipe with a patch merged in, parsed again. Throws InvalidInput, which names every bad value. */
 export function applyPatch(recipe: Recipe, patch: unknown): Recipe {
+  try {
+    return merge(recipe, patch);
+  } catch (error) {
+    if (!(error instanceof ZodError)) throw error;
+    const faults = error.issues.map((issue) => `${issue.path.join('.') || 'patch'}: ${issue.message}`);
+    throw new RatchetError('InvalidInput', `Correct the patch and send it again: ${faults.join('; ')}.`);
+  }
+}
+
+function merge(recipe: Recipe, patch: unknown): Recipe {
   const merged: Record<string, unknown> = { ...recipe };
   for (const [section, value] of Object.entries(patchShape.parse(patch))) {
     const old = merged[section];

@@ -3,6 +3,7 @@ import {
   WorkflowExecutionAlreadyStartedError,
   WorkflowNotFoundError,
   WorkflowUpdateFailedError,
+  WorkflowUpdateRPCTimeoutOrCancelledError,
 } from '@temporalio/client';
 import { ApplicationFailure } from '@temporalio/common';
 import {
@@ -12,11 +13,14 @@ import {
   type RetryRequest,
   type StepName,
   closedStates,
+  outputsBefore,
+  retryStepOf,
+  steps,
   surface,
   taskQueues,
 } from '../core/cycle.ts';
 import { type ErrorCode, RatchetError, traits } from '../core/errors.ts';
-import type { Recipe } from '../core/recipe.ts';
+import { type Recipe, applyPatch } from '../core/recipe.ts';
 import { appendEvent } from '../store/event-log.ts';
 import { uuidv7 } from '../store/ids.ts';
 import type { CycleRecord, Store } from '../store/types.ts';
@@ -88,17 +92,34 @@ async function launch(deps: CycleServiceDeps, input: CycleInput): Promise<void> 
   }
 }
 
-async function retry(deps: CycleServiceDeps, id: string, request: RetryRequest): Promise<{ step: StepName | null }> {
+async function retry(deps: CycleServiceDeps, id: string, request: RetryRequest): Promise<{ step: StepName }> {
   const cycle = await known(deps.store, id);
   if (cycle.state !== 'interrupted' && cycle.state !== 'aborted') {
     return update<{ step: StepName }>(deps, id, surface.retryStep, request);
   }
+  return { step: await restart(deps, cycle, request) };
+}
+
+/** Starts a cycle that has no workflow again, at its first step that did not finish. */
+async function restart(deps: CycleServiceDeps, cycle: CycleRecord, request: RetryRequest): Promise<StepName> {
+  const { id } = cycle;
+  const { cycles, blobs } = deps.store;
+  const finished = await cycles.finishedOutputs(id);
+  const next = steps.find((step) => finished[step] === undefined) ?? 'promote';
+  const from = retryStepOf({ step: next, code: null }, request);
+  const changes = Object.keys(request.patch ?? {}).length > 0;
+  const recipe = changes
+    ? await blobs.putJson(applyPatch(await blobs.getJson<Recipe>(cycle.recipe), request.patch))
+    : cycle.recipe;
   await checkTemporal(deps.client, deps.address);
-  const outputs = await deps.store.cycles.finishedOutputs(id);
-  await deps.store.cycles.update(id, { state: 'queued', attention: null, result: null, finishedAt: null });
-  await deps.store.cycles.enqueue(cycle.base, id);
-  await launch(deps, { cycleId: id, base: cycle.base, recipe: cycle.recipe, outputs });
-  return { step: cycle.step };
+  // The same step as it was goes on from its checkpoint.
+  const last = (await cycles.stepsOf(id)).at(-1);
+  const key = !changes && last?.step === from && last.state !== 'done' ? last.key : undefined;
+  await cycles.update(id, { state: 'queued', recipe, attention: null, result: null, finishedAt: null });
+  await cycles.enqueue(cycle.base, id);
+  const outputs = outputsBefore(finished, from);
+  await launch(deps, { cycleId: id, base: cycle.base, recipe, outputs, ...(key && { key }) });
+  return from;
 }
 
 async function abort(deps: CycleServiceDeps, id: string, request: PersonRequest): Promise<{ state: string }> {
@@ -114,14 +135,18 @@ async function abort(deps: CycleServiceDeps, id: string, request: PersonRequest)
 async function update<T>(deps: CycleServiceDeps, id: string, name: string, request: object): Promise<T> {
   const cycle = await known(deps.store, id);
   const handle = deps.client.workflow.getHandle(workflowId(id));
+  await checkTemporal(deps.client, deps.address);
   try {
-    return await withinDeadline(
-      deps.client,
-      deps.address,
-      () => handle.executeUpdate<T, [object]>(name, { args: [request] }),
-      60_000,
+    return await deps.client.connection.withDeadline(Date.now() + 60_000, () =>
+      handle.executeUpdate<T, [object]>(name, { args: [request] }),
     );
   } catch (error) {
+    if (error instanceof WorkflowUpdateRPCTimeoutOrCancelledError) {
+      throw new RatchetError(
+        'TemporalUnavailable',
+        `Nothing did "${name}" for cycle ${id} within 60 s: see whether "ratchet worker" runs, then read the cycle again.`,
+      );
+    }
     if (error instanceof WorkflowNotFoundError) {
       throw new RatchetError(
         'Conflict',

@@ -20,6 +20,7 @@ import {
   type CycleState,
   type Outputs,
   type StepName,
+  outputsBefore,
   searchAttributeNames,
   steps,
 } from '../core/cycle.ts';
@@ -44,6 +45,10 @@ export interface CycleRun {
   outputs: Outputs;
   attention: Attention | null;
   decision: Decision | null;
+  /** The state that the record has. */
+  noted: CycleState;
+  /** Key of a step call that failed or was cut off, while it may go on where it was. */
+  key: string | null;
   /** History length at which the current step began: what arrived in that very task was meant for the step before. */
   stepBeganAt: number;
   scope: CancellationScope | null;
@@ -58,6 +63,8 @@ export function createRun(input: CycleInput): CycleRun {
     outputs: { ...input.outputs },
     attention: null,
     decision: null,
+    noted: 'queued',
+    key: input.key ?? null,
     stepBeganAt: -1,
     scope: null,
   };
@@ -85,6 +92,7 @@ export async function enterState(
     result: change.result ?? null,
     release: change.release ?? false,
   });
+  run.noted = state;
 }
 
 /** Stands in line for the base. Resolves to false when a person aborted meanwhile. */
@@ -103,13 +111,14 @@ export async function runStep(
   approvedBy?: string,
 ): Promise<Attention | 'aborted' | null> {
   run.step = step;
+  run.key ??= uuid4();
   run.stepBeganAt = workflowInfo().historyLength;
   setCurrentDetails(describe(run));
   const input = {
     cycleId: run.input.cycleId,
     base: run.input.base,
     recipe: run.recipe,
-    key: uuid4(),
+    key: run.key,
     outputs: run.outputs,
     ...(approvedBy === undefined ? {} : { approvedBy }),
   };
@@ -117,6 +126,7 @@ export async function runStep(
     const finished = await cancellable(run, async () => {
       const output = await activitiesFor(step)[step](input);
       run.outputs = { ...run.outputs, [step]: output };
+      run.key = null;
     });
     return finished ? null : 'aborted';
   } catch (error) {
@@ -127,8 +137,7 @@ export async function runStep(
 
 /** Steps from the given one on lose their outputs, so that they run again. */
 export function forgetFrom(run: CycleRun, from: StepName): void {
-  const kept = steps.slice(0, steps.indexOf(from));
-  run.outputs = Object.fromEntries(kept.flatMap((step) => (run.outputs[step] ? [[step, run.outputs[step]]] : [])));
+  run.outputs = outputsBefore(run.outputs, from);
 }
 
 /** Waits for a person's decision; null when nobody came in time. */
@@ -163,7 +172,7 @@ async function cancellable(run: CycleRun, body: () => Promise<void>): Promise<bo
   run.scope = scope;
   try {
     await scope.run(body);
-    return !isAborting(run);
+    return true;
   } catch (error) {
     if (isCancellation(error) && isAborting(run)) return false;
     throw error;

@@ -15,6 +15,8 @@ import {
   type PersonRequest,
   type RetryRequest,
   type StepName,
+  closedStates,
+  retryStepOf,
   steps,
   surface,
 } from '../core/cycle.ts';
@@ -75,6 +77,7 @@ async function go(run: CycleRun): Promise<CycleResult> {
     if (told === null) return expired(run);
     if (told.kind === 'abort') return aborted(told.reason);
     if (told.kind === 'retry') forgetFrom(run, told.from);
+    await enterState(run, 'queued');
     if (!(await beginTurn(run))) return abortedBy(run);
   }
   return {
@@ -102,6 +105,7 @@ async function awaitApproval(run: CycleRun): Promise<string | CycleResult> {
   const told = await awaitDecision(run);
   if (told === null) return expired(run);
   if (told.kind === 'abort') return aborted(told.reason);
+  await enterState(run, 'queued');
   if (!(await beginTurn(run))) return abortedBy(run);
   return told.kind === 'approve' ? told.by : 'unknown';
 }
@@ -161,45 +165,44 @@ function listen(run: CycleRun): void {
 }
 
 function mayRetry(run: CycleRun, request: RetryRequest | undefined): void {
-  if (run.state !== 'needs_attention')
-    throw refuse(`The cycle is ${run.state}: only a step that needs attention is retried.`);
+  if (run.state !== 'needs_attention' || run.decision)
+    throw refuse(`The cycle is ${run.decision ? 'going on' : run.state}: only a step that needs attention is retried.`);
   if (request?.from !== undefined && !steps.includes(request.from)) {
     throw refuse(`There is no step ${request.from}: use one of ${steps.join(', ')}.`);
   }
 }
 
+/** Each of these answers once the record has what it did, so that whoever reads next sees it. */
 async function retry(run: CycleRun, request: RetryRequest): Promise<{ step: StepName }> {
   const failed = run.attention;
   if (!failed) throw refuse('The cycle goes on already.');
-  let from = request.from ?? failed.step;
-  // What is selected changed since the evaluation: the candidate has to beat the new selection.
-  if (failed.step === 'promote' && failed.code === 'Conflict') from = earlier(from, 'evaluate');
-  if (request.patch && Object.keys(request.patch).length > 0) {
-    const patched = await bookkeeping.patchRecipe({
-      cycleId: run.input.cycleId,
-      recipe: run.recipe,
-      patch: request.patch,
-    });
+  const from = retryStepOf(failed, request);
+  const { patch } = request;
+  const changes = patch !== undefined && Object.keys(patch).length > 0;
+  if (changes) {
+    const { cycleId } = run.input;
+    const patched = await bookkeeping.patchRecipe({ cycleId, recipe: run.recipe, patch });
+    if (run.attention !== failed || run.decision) throw refuse('Somebody else decided at the same moment.');
     run.recipe = patched.recipe;
-    from = steps.filter((step) => step in (request.patch ?? {})).reduce(earlier, from);
   }
+  // The same step as it was goes on from its checkpoint.
+  if (changes || from !== failed.step) run.key = null;
   run.decision = { kind: 'retry', from };
+  await condition(() => run.noted !== 'needs_attention');
   return { step: from };
 }
 
 async function abort(run: CycleRun, request: PersonRequest): Promise<{ state: string }> {
   const by = request.by ?? 'the Temporal UI';
   await abortNow(run, { kind: 'abort', by, reason: request.reason ?? `It was aborted by ${by}.` });
-  return { state: 'aborted' };
+  await condition(() => closedStates.includes(run.noted));
+  return { state: run.noted };
 }
 
 async function approve(run: CycleRun, request: PersonRequest): Promise<{ state: string }> {
   run.decision = { kind: 'approve', by: request.by ?? 'the Temporal UI' };
-  return { state: 'running' };
-}
-
-function earlier(a: StepName, b: StepName): StepName {
-  return steps.indexOf(a) <= steps.indexOf(b) ? a : b;
+  await condition(() => run.noted !== 'awaiting_approval');
+  return { state: run.noted };
 }
 
 function refuse(message: string): ApplicationFailure {
