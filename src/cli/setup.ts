@@ -1,6 +1,7 @@
 import { type Command, Option } from 'commander';
 import { loadConfig } from '../config.ts';
 import { ensureParts, partsFor } from '../setup/ensure.ts';
+import { stopSignal } from './until-stopped.ts';
 
 /** What the parts are for: running Ratchet, or also testing it. */
 export function purposeOption(): Option {
@@ -16,9 +17,8 @@ export function registerSetup(program: Command): void {
     .option('--json', 'print the parts as one JSON object; progress goes to standard error')
     .action(async (options: { for: 'run' | 'test'; json?: boolean }) => {
       const tell = options.json ? console.error : console.log;
-      const found = await untilInterrupted((signal) =>
-        ensureParts(partsFor[options.for], { config: loadConfig(), signal, onProgress: tell }),
-      );
+      const wanted = { config: loadConfig(), signal: stopSignal(), onProgress: tell };
+      const found = await ensureParts(partsFor[options.for], wanted);
       if (options.json) {
         console.log(JSON.stringify(found, null, 2));
         return;
@@ -27,15 +27,4 @@ export function registerSetup(program: Command): void {
         console.log(`${name.padEnd(10)} ${version} (${source}) ${path}`);
       }
     });
-}
-
-async function untilInterrupted<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
-  const abort = new AbortController();
-  const onSignal = () => abort.abort(new Error('interrupted'));
-  process.once('SIGINT', onSignal).once('SIGTERM', onSignal);
-  try {
-    return await work(abort.signal);
-  } finally {
-    process.off('SIGINT', onSignal).off('SIGTERM', onSignal);
-  }
 }

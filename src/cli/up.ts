@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import { loadConfig } from '../config.ts';
 import { ensureParts } from '../setup/ensure.ts';
 import { startWorkspace } from '../workspace/workspace.ts';
-import { untilStopped } from './until-stopped.ts';
+import { stopSignal, untilAborted } from './until-stopped.ts';
 
 /** `ratchet up`: everything on this machine, until Ctrl-C. */
 export function registerUp(program: Command): void {
@@ -14,8 +14,8 @@ export function registerUp(program: Command): void {
 
 async function runUp(): Promise<void> {
   const config = loadConfig();
-  const stopped = untilStopped(false);
-  const tools = await ensureParts(['temporal', 'ollama', 'python'], { config, onProgress: tell });
+  const signal = stopSignal();
+  const tools = await ensureParts(['temporal', 'ollama', 'python'], { config, signal, onProgress: tell });
   const workspace = await startWorkspace({ config, tools, onProgress: tell });
   tell('');
   tell('Ratchet is up.');
@@ -24,7 +24,7 @@ async function runUp(): Promise<void> {
   tell(`  Data             ${config.dataDir}`);
   tell('  Next             ratchet base use tiny-support, ratchet chat, ratchet rate, ratchet cycle start --help');
   tell('Ctrl-C stops all that was started here.');
-  await stopped;
+  await untilAborted(signal);
   tell('Stopping …');
   await workspace.stop();
 }

@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import { loadConfig } from '../../config.ts';
 import { ensureParts } from '../../setup/ensure.ts';
 import { startWorkspace } from '../../workspace/workspace.ts';
-import { untilStopped } from '../until-stopped.ts';
+import { stopSignal, untilAborted } from '../until-stopped.ts';
 import { createPrinter } from '../watch.ts';
 import { cleanPlaces, createPlace } from './place.ts';
 import { describeReport } from './report.ts';
@@ -35,14 +35,14 @@ async function demo(options: DemoOptions): Promise<void> {
   }
   const print = createPrinter(options.json ? process.stderr : process.stdout);
   const tell = (line: string) => print(line, false);
-  const stopped = untilStopped(false).then(() => 'stopped' as const);
-  const tools = await ensureParts(['temporal', 'ollama', 'python'], { config: loadConfig(), onProgress: tell });
+  const signal = stopSignal();
+  const tools = await ensureParts(['temporal', 'ollama', 'python'], { config: loadConfig(), signal, onProgress: tell });
   const { config, folder } = await createPlace();
   tell(`Workspace ${folder}`);
   const workspace = await startWorkspace({ config, tools, ollamaModels: join(folder, 'ollama'), onProgress: tell });
   try {
-    const done = await Promise.race([runDemo(workspace, print, startedAt), stopped]);
-    if (done === 'stopped') {
+    const done = await Promise.race([runDemo(workspace, print, startedAt), untilAborted(signal)]);
+    if (!done) {
       process.exitCode = 130;
       return;
     }
@@ -53,7 +53,7 @@ async function demo(options: DemoOptions): Promise<void> {
     if (options.keep) {
       tell('  Everything stays up until Ctrl-C.');
       if (options.json) console.log(JSON.stringify(done.report));
-      await stopped;
+      await untilAborted(signal);
       return;
     }
     tell('  Run it with --keep to look around; "npm run demo -- --clean" removes what it left.');
