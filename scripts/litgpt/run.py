@@ -4,16 +4,7 @@ import os
 import sys
 from pathlib import Path
 
-os.environ.update(
-    HF_HUB_OFFLINE="1",
-    TRANSFORMERS_OFFLINE="1",
-    HF_HUB_DISABLE_TELEMETRY="1",
-    TOKENIZERS_PARALLELISM="false",
-    CUBLAS_WORKSPACE_CONFIG=":4096:8",
-)
-# Threads that wait by spinning slow a busy machine down many times over.
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-os.environ.setdefault("GOMP_SPINCOUNT", "0")
+from ratchet_litgpt.environment import prepare_environment
 
 
 def run() -> int:
@@ -21,6 +12,7 @@ def run() -> int:
     if len(sys.argv) != 2:
         sys.stderr.write("usage: run.py JOB.json\n")
         return 64
+    prepare_environment()
     from ratchet_litgpt.main import main
 
     return main(Path(sys.argv[1]))

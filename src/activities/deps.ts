@@ -1,4 +1,5 @@
 import type { Ask } from '../evaluation/answer.ts';
+import type { WarmPython } from '../training/warm-python.ts';
 import type { StepDeps } from './step.ts';
 
 /** What the activities need of the other rooms; made once per process. */
@@ -7,6 +8,7 @@ export interface ActivityDeps extends StepDeps {
   modelPrefix: string;
   /** The Python that holds LitGPT; PartMissing when there is none. */
   python: () => string;
+  warmPython: WarmPython;
   /** Whether chats of a provider may be collected. */
   trainAllowed: (provider: string) => boolean;
   ask: Ask;

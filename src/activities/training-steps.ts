@@ -88,6 +88,7 @@ async function placeOf(deps: ActivityDeps, { input }: StepWork): Promise<JobPlac
 function jobOptions(deps: ActivityDeps, { signal, recipe, report }: StepWork): RunJobOptions {
   return {
     python: deps.python(),
+    warm: deps.warmPython,
     signal,
     stallSeconds: recipe.train.stall_seconds,
     onEvent: (event: JobEvent) => report({ ...event }, event.event === 'warning' ? 'warning' : 'progress'),

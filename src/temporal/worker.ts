@@ -30,7 +30,7 @@ export function createGpuWorker({ connection, namespace, activities }: WorkerOpt
     connection,
     namespace,
     taskQueue: taskQueues.gpu,
-    activities: { train: activities.train, validate: activities.validate },
+    activities: { train: activities.train, validate: activities.validate, import: activities.import },
     maxConcurrentActivityTaskExecutions: 1,
     maxHeartbeatThrottleInterval: '1s',
     defaultHeartbeatThrottleInterval: '1s',

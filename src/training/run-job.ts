@@ -1,12 +1,12 @@
 import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { childEnvironment, packageRoot } from '../config.ts';
 import { isObject } from '../core/canonical.ts';
 import { type ErrorCode, RatchetError, traits } from '../core/errors.ts';
 import type { ExportResult, Job, JobEvent, JobOf, TrainResult, ValidateResult } from '../core/job.ts';
-import { startProcess } from '../process/supervise.ts';
-import type { ProcessExit, Supervised } from '../process/types.ts';
+import type { ProcessExit } from '../process/types.ts';
 import { writeFileDurably } from '../store/files.ts';
+import { type JobProcess, type JobRequest, startJobProcess } from './job-process.ts';
+import { type WarmPython, warmPythonWorks } from './warm-python.ts';
 
 /** Exit codes of `scripts/litgpt/run.py`. */
 const exitCodes: Readonly<Record<number, ErrorCode>> = {
@@ -22,12 +22,11 @@ const exitCodes: Readonly<Record<number, ErrorCode>> = {
   143: 'Cancelled',
 };
 
-/** SIGTERM lets the trainer finish a micro-batch and write a checkpoint before SIGKILL. */
-const checkpointGraceMs = 8_000;
-
 export interface RunJobOptions {
   /** The Python of the environment that holds LitGPT. */
   python: string;
+  /** Runs the job at once, where there is one that works here. */
+  warm?: WarmPython;
   signal: AbortSignal;
   /** Seconds without an event after which the job counts as hung. */
   stallSeconds: number;
@@ -42,8 +41,8 @@ interface Results {
 }
 
 /**
- * Runs one job in a Python process of its own and returns its result. Throws the job's own error; `Stalled` when it went
- * silent; the signal's reason when it was cancelled, after the process has ended.
+ * Runs one job in a process of its own, a child of the warm Python where there is one, and returns its result. Throws
+ * the job's own error; `Stalled` when it went silent; the signal's reason when it was cancelled, after it has ended.
  */
 export async function runJob<K extends Job['kind']>(job: JobOf<K>, options: RunJobOptions): Promise<Results[K]> {
   options.signal.throwIfAborted();
@@ -51,16 +50,13 @@ export async function runJob<K extends Job['kind']>(job: JobOf<K>, options: RunJ
   const file = join(job.work, `${job.kind}.job.json`);
   await writeFileDurably(file, `${JSON.stringify(job, null, 2)}\n`);
   const seen = watch(options);
-  const child = startProcess({
-    command: options.python,
-    args: [join(packageRoot, 'scripts', 'litgpt', 'run.py'), file],
-    env: childEnvironment({ PYTHONUNBUFFERED: '1', HF_HUB_OFFLINE: '1', TOKENIZERS_PARALLELISM: 'false' }),
+  const request: JobRequest = {
+    python: options.python,
+    jobFile: file,
     logFile: join(job.work, `${job.kind}.log`),
     onLine: seen.line,
-    stdin: 'lifeline',
-    graceMs: checkpointGraceMs,
-  });
-  const exit = await supervise(child, seen, options);
+  };
+  const exit = await runRequest(request, seen, options);
   options.signal.throwIfAborted();
   if (seen.stalled) {
     throw new RatchetError(
@@ -93,7 +89,14 @@ function watch(options: RunJobOptions): Watch {
   return seen;
 }
 
-async function supervise(child: Supervised, seen: Watch, options: RunJobOptions): Promise<ProcessExit> {
+/** A warm Python that could not even begin leaves the job to a process of its own, whose messages tell more. */
+async function runRequest(request: JobRequest, seen: Watch, options: RunJobOptions): Promise<ProcessExit> {
+  const warm = warmPythonWorks ? options.warm : undefined;
+  const exit = warm && (await supervise(warm.start(request), seen, options));
+  return exit ?? supervise(startJobProcess(request), seen, options);
+}
+
+async function supervise<E>(child: JobProcess<E>, seen: Watch, options: RunJobOptions): Promise<E> {
   const onAbort = () => void child.stop();
   options.signal.addEventListener('abort', onAbort, { once: true });
   if (options.signal.aborted) onAbort();

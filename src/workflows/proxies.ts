@@ -38,7 +38,8 @@ const gpu = proxyActivities<StepActivities>({
   cancellationType,
 });
 
-const onGpu: ReadonlySet<StepName> = new Set(['train', 'validate']);
+/** The steps that run Python: one worker keeps it warm for all of them. */
+const onGpu: ReadonlySet<StepName> = new Set(['train', 'validate', 'import']);
 
 /** The proxy that runs a step on its task queue. */
 export function activitiesFor(step: StepName): StepActivities {

@@ -12,6 +12,7 @@ import { readBody } from '../providers/http.ts';
 import { type Registry, createRegistry, providersOf } from '../providers/registry.ts';
 import { openStore } from '../store/open.ts';
 import type { Store } from '../store/types.ts';
+import { type WarmPython, createWarmPython } from '../training/warm-python.ts';
 
 /** The rooms of one process, furnished from its configuration. */
 export interface House {
@@ -42,11 +43,16 @@ export async function openHouse(config: Config): Promise<House> {
     assertServed: (ref) => assertServed(registry, ref),
   };
   const baseRoots = { basesDir: config.basesDir, builtIn: builtInBases(packageRoot) };
+  const warmPython = createWarmPython({ logFile: join(config.dataDir, 'logs', 'python.log') });
   const partial = { config, store, registry, promotions, imports, baseRoots };
-  return { ...partial, activities: activityDeps(partial), close: () => store.close() };
+  const close = async () => {
+    await warmPython.stop();
+    await store.close();
+  };
+  return { ...partial, activities: activityDeps(partial, warmPython), close };
 }
 
-function activityDeps(house: Omit<House, 'activities' | 'close'>): ActivityDeps {
+function activityDeps(house: Omit<House, 'activities' | 'close'>, warmPython: WarmPython): ActivityDeps {
   const { config, store, registry, imports, baseRoots, promotions } = house;
   return {
     store,
@@ -54,6 +60,7 @@ function activityDeps(house: Omit<House, 'activities' | 'close'>): ActivityDeps 
     datasetsDir: config.datasetsDir,
     modelPrefix: config.modelPrefix,
     python: () => pythonOf(config),
+    warmPython,
     trainAllowed: (provider) => registry.get(provider)?.locality === 'local',
     ask: createAsk(registry),
     baseFolder: async (name) => (await resolveBase(baseRoots, name)).folder,
