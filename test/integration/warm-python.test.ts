@@ -10,7 +10,8 @@ import { startProcess } from '../../src/process/supervise.ts';
 import { ensureParts } from '../../src/setup/ensure.ts';
 import { runJob } from '../../src/training/run-job.ts';
 import { type WarmPython, createWarmPython } from '../../src/training/warm-python.ts';
-import { lives, tinyTrainJob } from '../fixtures/train-job.ts';
+import { runs } from '../fixtures/cycle-events.ts';
+import { tinyTrainJob } from '../fixtures/train-job.ts';
 
 const owner = fileURLToPath(new URL('../fixtures/warm-owner.ts', import.meta.url));
 
@@ -90,7 +91,7 @@ test('jobs share one server, run in processes of their own, and train what a pla
   expect(second.adapter_digest).toBe(plain.adapter_digest);
   expect(warm.pid()).toBe(server);
   expect(pidSeen(events)).not.toBe(child);
-  expect(lives(child)).toBe(false);
+  expect(runs(child)).toBe(false);
 });
 
 test('two jobs at once do not hold each other up, and each has its own error', async () => {
@@ -108,7 +109,7 @@ test('a killed server takes its child with it; the job goes on from its checkpoi
   const seen = atStep(5, () => process.kill(warm.pid() ?? 0, 'SIGKILL'));
   const job = await tinyTrainJob(folder, 'killed');
   await expect(runJob(job, options({ onEvent: seen.onEvent }))).rejects.toMatchObject({ code: 'Stalled' });
-  expect(lives(pidSeen(seen.events))).toBe(false);
+  expect(runs(pidSeen(seen.events))).toBe(false);
   const again = atStep(1, () => {});
   const result = await runJob(job, options({ onEvent: again.onEvent }));
   expect(again.events).toContainEqual({ event: 'resumed', step: 4 });
@@ -122,8 +123,8 @@ test('a cancelled job writes its checkpoint and ends; the server stays', async (
   await expect(runJob(job, options({ signal: cancel.signal, onEvent: seen.onEvent }))).rejects.toThrow('told to');
   expect(seen.events.at(-1)).toMatchObject({ event: 'stopped' });
   expect(seen.events.some(({ event }) => event === 'checkpoint')).toBe(true);
-  expect(lives(pidSeen(seen.events))).toBe(false);
-  expect(lives(warm.pid() ?? 0)).toBe(true);
+  expect(runs(pidSeen(seen.events))).toBe(false);
+  expect(runs(warm.pid() ?? 0)).toBe(true);
 });
 
 test('a cancel is heard while the server still imports', async () => {
@@ -135,7 +136,7 @@ test('a cancel is heard while the server still imports', async () => {
   const began = performance.now();
   await expect(running).rejects.toThrow('told to');
   expect(performance.now() - began).toBeLessThan(2_000);
-  expect(lives(server)).toBe(false);
+  expect(runs(server)).toBe(false);
 });
 
 test('a hung job is ended and reported as stalled', async () => {
@@ -144,7 +145,7 @@ test('a hung job is ended and reported as stalled', async () => {
   await expect(runJob(job, options({ stallSeconds: 8, onEvent: seen.onEvent }))).rejects.toMatchObject({
     code: 'Stalled',
   });
-  expect(lives(pidSeen(seen.events))).toBe(false);
+  expect(runs(pidSeen(seen.events))).toBe(false);
 });
 
 test('a server that cannot start leaves the job to a plain process', async () => {
@@ -159,8 +160,8 @@ test('an idle server ends, and its memory is free', async () => {
   try {
     await runJob(await tinyTrainJob(folder, 'idle'), options({ warm: short }));
     const server = short.pid() ?? 0;
-    expect(lives(server)).toBe(true);
-    await until('the end of the idle server', () => !lives(server));
+    expect(runs(server)).toBe(true);
+    await until('the end of the idle server', () => !runs(server));
     await expect(runJob(await tinyTrainJob(folder, 'after'), options({ warm: short }))).resolves.toBeDefined();
   } finally {
     await short.stop();
@@ -177,8 +178,8 @@ test('kill -9 of the worker leaves no process behind', async () => {
   });
   await until('a step', () => lines.includes('step'), 60_000);
   const [, server = 0, child = 0] = (/server (\d+) child (\d+)/.exec(lines.join('\n')) ?? []).map(Number);
-  expect([lives(server), lives(child)]).toEqual([true, true]);
+  expect([runs(server), runs(child)]).toEqual([true, true]);
   process.kill(process_.pid, 'SIGKILL');
   await process_.exited;
-  await until('the end of both', () => !lives(server) && !lives(child), 5_000);
+  await until('the end of both', () => !runs(server) && !runs(child), 5_000);
 });
