@@ -43,8 +43,9 @@ export function cycleRoutes(deps: CycleRouteDeps): Routes {
 
 function addTo(app: App, deps: CycleRouteDeps): void {
   app.openapi(startRoute, async (c) => {
-    const recipe = parseRecipe(c.req.valid('json'));
-    const { cycle, position } = await deps.cycles.start(recipe, { queue: c.req.valid('query').queue !== 'false' });
+    const { cycle, position } = await deps.cycles.start(c.req.valid('json'), {
+      queue: c.req.valid('query').queue !== 'false',
+    });
     return c.json({ ...view(cycle), position }, 202, { location: `/api/cycles/${cycle.id}` });
   });
   app.openapi(listRoute, async (c) => {
@@ -86,10 +87,7 @@ const startRoute = createRoute({
   summary: 'Start a cycle from a recipe; it stands in line when its base is busy',
   request: {
     query: z.object({ queue: z.enum(['true', 'false']).default('true') }),
-    body: {
-      required: true,
-      content: { 'application/json': { schema: z.looseObject({ name: z.string(), base: z.string() }) } },
-    },
+    body: { required: true, content: { 'application/json': { schema: recipeSchema } } },
   },
   responses: { 202: json(cycleSchema, 'The cycle, with its position in line'), ...problems },
 });
@@ -161,13 +159,6 @@ async function outputsOf(deps: CycleRouteDeps, id: string) {
 
 function notYet(what: string): RatchetError {
   return new RatchetError('NotFound', `This cycle has not been ${what} yet: watch it with "ratchet cycle watch".`);
-}
-
-function parseRecipe(given: unknown): Recipe {
-  const parsed = recipeSchema.safeParse(given);
-  if (parsed.success) return parsed.data;
-  const faults = parsed.error.issues.map((issue) => `${issue.path.join('.') || 'recipe'}: ${issue.message}`);
-  throw new RatchetError('InvalidInput', `Correct the recipe and send it again: ${faults.join('; ')}.`);
 }
 
 async function known({ store }: CycleRouteDeps, id: string): Promise<CycleRecord> {
