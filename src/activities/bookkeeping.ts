@@ -1,7 +1,7 @@
-import { cancellationSignal } from '@temporalio/activity';
+import { activityInfo, cancellationSignal } from '@temporalio/activity';
 import { closedStates } from '../core/cycle.ts';
 import { type Recipe, applyPatch } from '../core/recipe.ts';
-import { appendEvent } from '../store/event-log.ts';
+import { appendEvent, readEvents } from '../store/event-log.ts';
 import { asFailure, asRetried } from './boundary.ts';
 import { type StepDeps, beating } from './step.ts';
 import { holdTurn } from './turn.ts';
@@ -12,10 +12,11 @@ export function createBookkeeping(deps: StepDeps): BookkeepingActivities {
     takeTurn: (input) => beating(() => holdTurn(deps.store, input, cancellationSignal()), asRetried),
     noteState: (note) => failing(() => noteState(deps, note), asRetried),
     patchRecipe: (input) => failing(() => patchRecipe(deps, input), asFailure),
+    admitAbort: (input) => failing(() => admitAbort(deps, input), asRetried),
   };
 }
 
-async function noteState({ store, dataDir }: StepDeps, note: StateNote): Promise<void> {
+async function noteState({ store, dataDir }: StepDeps, note: StateNote): Promise<{ runId: string }> {
   const now = Date.now();
   const cycle = await store.cycles.get(note.cycleId);
   await store.cycles.update(note.cycleId, {
@@ -38,6 +39,29 @@ async function noteState({ store, dataDir }: StepDeps, note: StateNote): Promise
       ...(note.result && { result: note.result }),
     },
   });
+  return { runId: runId() };
+}
+
+/** The first run that gets an abort notes it in the cycle's log, where a later run finds it. */
+async function admitAbort(
+  { dataDir }: StepDeps,
+  { cycleId, update }: { cycleId: string; update: string },
+): Promise<boolean> {
+  const events = await readEvents(dataDir, cycleId, 0);
+  const noted = events.find(({ event }) => event.kind === 'log' && event.data.abort === update);
+  if (noted) return noted.event.data.run === runId();
+  await appendEvent(dataDir, cycleId, {
+    at: new Date().toISOString(),
+    cycle: cycleId,
+    step: null,
+    kind: 'log',
+    data: { message: 'It is told to abort.', abort: update, run: runId() },
+  });
+  return true;
+}
+
+function runId(): string {
+  return activityInfo().workflowExecution?.runId ?? '';
 }
 
 async function patchRecipe(

@@ -20,19 +20,21 @@ export function createJudgingSteps(deps: ActivityDeps): Pick<StepActivities, 'ev
 
 /**
  * The opponent is what is selected when the evaluation begins; `promote` makes sure that it still is. A remote one is not
- * asked: the prompts come from chats that stayed here, so the base stands in, and a person decides.
+ * asked: the prompts come from chats that stayed here, so the base stands in, and a person decides. It stands in as well
+ * for a candidate that is selected already, which cannot be better than itself.
  */
 async function evaluateCandidate(deps: ActivityDeps, { input, recipe, signal, report }: StepWork) {
   const built = finished(input, 'build');
   const base = await deps.serveBase(input.base, signal);
   const selected = await deps.selected();
-  const opponent = selected?.local ? selected.ref : base;
+  const candidate = finished(input, 'import').served;
+  const opponent = selected?.local && selected.ref !== candidate ? selected.ref : base;
   const { digest, n } = await evaluate(
     { ask: deps.ask, blobs: deps.store.blobs },
     {
       evaluate: recipe.evaluate,
       datasetFolder: datasetFolder(deps.datasetsDir, built.name, built.dataset),
-      served: { candidate: finished(input, 'import').served, base, opponent },
+      served: { candidate, base, opponent },
       signal,
       onProgress: (progress) => report({ ...progress }),
     },

@@ -62,14 +62,8 @@ async function perform<S extends StepName>(
   if (done?.state === 'done') return done.output as unknown as StepOutputs[S];
   await holdTurn(deps.store, input, signal);
   const record = await cycles.beginStep(input.cycleId, step, input.key);
-  await cycles.update(input.cycleId, {
-    state: 'running',
-    step,
-    recipe: input.recipe,
-    attention: null,
-    finishedAt: null,
-  });
   const report = reporter(deps, input.cycleId, step);
+  await goOn(deps, step, input, report);
   report({ state: 'running', attempt: record.attempt }, 'step');
   try {
     const recipe = await blobs.getJson<Recipe>(input.recipe);
@@ -87,6 +81,20 @@ async function perform<S extends StepName>(
     );
     throw error;
   }
+}
+
+/** The record of a cycle whose workflow was reset has the end of the former run still. */
+async function goOn({ store }: StepDeps, step: StepName, input: StepInput, report: StepWork['report']): Promise<void> {
+  const before = await store.cycles.get(input.cycleId);
+  await store.cycles.update(input.cycleId, {
+    state: 'running',
+    step,
+    recipe: input.recipe,
+    attention: null,
+    result: null,
+    finishedAt: null,
+  });
+  if (before?.state !== 'running') report({ state: 'running' }, 'state');
 }
 
 function reporter(deps: StepDeps, cycle: string, step: StepName): StepWork['report'] {

@@ -19,7 +19,10 @@ export interface StateNote {
 export interface BookkeepingActivities {
   /** Waits in line for the base; resolves when this cycle holds the turn. */
   takeTurn(input: { cycleId: string; base: string }): Promise<void>;
-  noteState(note: StateNote): Promise<void>;
+  /** Gives the id of the workflow's run, which a reset changes. */
+  noteState(note: StateNote): Promise<{ runId: string }>;
   /** Merges a patch into a recipe and stores it; InvalidInput names what is wrong with the patch. */
   patchRecipe(input: { cycleId: string; recipe: string; patch: Record<string, unknown> }): Promise<{ recipe: string }>;
+  /** Whether an abort is meant for this run: false when the same update came to the run before a reset. */
+  admitAbort(input: { cycleId: string; update: string }): Promise<boolean>;
 }

@@ -5,7 +5,12 @@ import {
   WorkflowUpdateFailedError,
   WorkflowUpdateRPCTimeoutOrCancelledError,
 } from '@temporalio/client';
-import { ApplicationFailure } from '@temporalio/common';
+import {
+  ApplicationFailure,
+  SearchAttributeType,
+  TypedSearchAttributes,
+  defineSearchAttributeKey,
+} from '@temporalio/common';
 import {
   type CycleInput,
   type CycleResult,
@@ -15,6 +20,7 @@ import {
   closedStates,
   outputsBefore,
   retryStepOf,
+  searchAttributeNames,
   steps,
   surface,
   taskQueues,
@@ -83,6 +89,7 @@ async function launch(deps: CycleServiceDeps, input: CycleInput): Promise<void> 
         taskQueue: taskQueues.main,
         args: [input],
         staticSummary: `Train ${input.base}`,
+        typedSearchAttributes: searchable(input),
       }),
     );
   } catch (error) {
@@ -90,6 +97,15 @@ async function launch(deps: CycleServiceDeps, input: CycleInput): Promise<void> 
     await interrupt(deps, input.cycleId, input.base);
     throw error;
   }
+}
+
+/** What the workflow is found by before it has run; it keeps state and step up to date itself. */
+function searchable({ base }: CycleInput): TypedSearchAttributes {
+  const keyword = (name: string) => defineSearchAttributeKey(name, SearchAttributeType.KEYWORD);
+  return new TypedSearchAttributes([
+    { key: keyword(searchAttributeNames.state), value: 'queued' },
+    { key: keyword(searchAttributeNames.base), value: base },
+  ]);
 }
 
 async function retry(deps: CycleServiceDeps, id: string, request: RetryRequest): Promise<{ step: StepName }> {

@@ -5,9 +5,9 @@ import {
   CancelledFailure,
   TimeoutFailure,
   condition,
+  currentUpdateInfo,
   isCancellation,
   setCurrentDetails,
-  sleep,
   upsertSearchAttributes,
   uuid4,
   workflowInfo,
@@ -49,8 +49,8 @@ export interface CycleRun {
   noted: CycleState;
   /** Key of a step call that failed or was cut off, while it may go on where it was. */
   key: string | null;
-  /** History length at which the current step began: what arrived in that very task was meant for the step before. */
-  stepBeganAt: number;
+  /** Run id of the workflow when the record had a state last: another one than now tells that it was reset since. */
+  notedIn: string | null;
   scope: CancellationScope | null;
 }
 
@@ -65,7 +65,7 @@ export function createRun(input: CycleInput): CycleRun {
     decision: null,
     noted: 'queued',
     key: input.key ?? null,
-    stepBeganAt: -1,
+    notedIn: null,
     scope: null,
   };
 }
@@ -83,7 +83,7 @@ export async function enterState(
     { key: stepKey, value: run.step ?? 'none' },
   ]);
   setCurrentDetails(describe(run, change.result));
-  await bookkeeping.noteState({
+  const { runId } = await bookkeeping.noteState({
     cycleId: run.input.cycleId,
     base: run.input.base,
     state,
@@ -93,6 +93,7 @@ export async function enterState(
     release: change.release ?? false,
   });
   run.noted = state;
+  run.notedIn = runId;
 }
 
 /** Stands in line for the base. Resolves to false when a person aborted meanwhile. */
@@ -111,8 +112,10 @@ export async function runStep(
   approvedBy?: string,
 ): Promise<Attention | 'aborted' | null> {
   run.step = step;
+  // After a reset the step runs anew; its former call may be done.
+  if (run.notedIn !== workflowInfo().runId) run.key = null;
   run.key ??= uuid4();
-  run.stepBeganAt = workflowInfo().historyLength;
+  upsertSearchAttributes([{ key: stepKey, value: step }]);
   setCurrentDetails(describe(run));
   const input = {
     cycleId: run.input.cycleId,
@@ -148,18 +151,11 @@ export async function awaitDecision(run: CycleRun): Promise<Decision | null> {
   return decision;
 }
 
-/**
- * Ends what runs now, for `abort`. A workflow that is reset gets the updates of its former run again, in the task that
- * begins the step: such an abort was meant for the former run, and is refused.
- */
+/** Ends what runs now, for `abort`. A workflow that was reset gets the updates of its former run again: they are refused. */
 export async function abortNow(run: CycleRun, decision: Extract<Decision, { kind: 'abort' }>): Promise<void> {
-  const arrivedAt = workflowInfo().historyLength;
-  await sleep(1);
-  if (run.stepBeganAt === arrivedAt) {
-    throw ApplicationFailure.nonRetryable(
-      `The cycle had just come to the step ${run.step}: abort it again.`,
-      'Conflict',
-    );
+  const update = currentUpdateInfo()?.id ?? '';
+  if (!(await bookkeeping.admitAbort({ cycleId: run.input.cycleId, update }))) {
+    throw ApplicationFailure.nonRetryable('This abort ended the run before the reset: send a new one.', 'Conflict');
   }
   run.decision = decision;
   run.scope?.cancel();
@@ -217,11 +213,14 @@ function describe(run: CycleRun, result?: CycleResult): string {
     lines.push(
       `**Why:** ${run.attention.message}`,
       `**What to do:** ${run.attention.advice}`,
-      'Send the update `retryStep` (no input, or `{"patch":{"train":{"learning_rate":0.0001}}}`), or `abort`.',
+      'Send the update `retryStep`, empty or with a patch:',
+      '`{"patch":{"train":{"learning_rate":0.0001}}}`',
+      'Or send `abort` to keep what is selected.',
     );
   }
   if (run.state === 'awaiting_approval')
     lines.push('Send the update `approve` to promote, or `abort` to keep what is selected.');
   if (result) lines.push(result.reason);
-  return lines.join('\n\n');
+  // The Temporal UI cuts off the last line: let it be an empty one.
+  return [...lines, '\u00A0'].join('\n\n');
 }

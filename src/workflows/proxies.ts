@@ -6,7 +6,7 @@ const retry = { initialInterval: '1s', backoffCoefficient: 2, maximumInterval: '
 const cancellationType = ActivityCancellationType.WAIT_CANCELLATION_COMPLETED;
 
 /** Short and pure bookkeeping: tried until it works, since nothing else can go on without it. */
-export const bookkeeping = proxyActivities<Pick<BookkeepingActivities, 'noteState' | 'patchRecipe'>>({
+export const bookkeeping = proxyActivities<Pick<BookkeepingActivities, 'noteState' | 'patchRecipe' | 'admitAbort'>>({
   taskQueue: taskQueues.main,
   startToCloseTimeout: '1m',
   retry,
