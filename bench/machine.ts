@@ -20,6 +20,11 @@ export function describeMachine(): Machine {
     platform: `${process.platform} ${process.arch}`,
     node: process.version,
     date: new Date().toISOString(),
-    load: Math.round((loadavg()[0] ?? 0) * 100) / 100,
+    load: currentLoad(),
   };
+}
+
+/** Processes that ran or wanted to, over the last minute. */
+export function currentLoad(): number {
+  return Math.round((loadavg()[0] ?? 0) * 100) / 100;
 }

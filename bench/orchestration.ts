@@ -12,13 +12,14 @@ import {
   testRecipe,
 } from '../test/fixtures/workspace.ts';
 import { type CycleTimes, readCycleTimes } from './cycle-times.ts';
+import { currentLoad } from './machine.ts';
 import { median, rounded } from './statistics.ts';
 import type { Bench, BenchContext, Outcome } from './types.ts';
 import { type WarmPeer, copyJob, startWarmPeer } from './warm-peer.ts';
 
 const limit = 1.1;
-/** The workload: about 50 s of training on two quiet cores. */
-const workload = { chats: 190, epochs: 60, prompts: 24 };
+/** The workload: about a minute of training on two quiet cores, and as few prompts as the gate takes for evidence. */
+const workload = { chats: 190, epochs: 90, prompts: 20 };
 /** The steps that run Python: what the peer runs as well. */
 const pythonSteps = ['train', 'validate', 'import'] as const satisfies readonly StepName[];
 
@@ -36,6 +37,8 @@ interface Round {
   ours: CycleTimes;
   peer: number;
   sameAdapter: boolean;
+  /** Load of the machine at the end of the cycle and at the end of the peer: far apart, the round says little. */
+  load: { ours: number; peer: number };
 }
 
 async function run({ count, paths, tell }: BenchContext): Promise<Outcome> {
@@ -67,6 +70,7 @@ async function oneRound(house: TestWorkspace, peer: WarmPeer, base: string, numb
   await house.api.post('/api/promotions', { model: base });
   const { cycle, wall } = await timedCycle(house, recipeOf(house, number));
   const ours = await readCycleTimes(house.config.dataDir, cycle.id, wall);
+  const loadOfOurs = currentLoad();
   const jobs = pythonSteps.map((step) => {
     const key = cycle.steps.find((one) => one.step === step)?.key ?? '';
     const kind = step === 'import' ? 'export' : step;
@@ -75,7 +79,7 @@ async function oneRound(house: TestWorkspace, peer: WarmPeer, base: string, numb
   });
   const done = await peer.run(jobs);
   const sameAdapter = done.results[0]?.adapter_digest === cycle.outputs.train?.adapterDigest;
-  return { ours, peer: done.seconds, sameAdapter };
+  return { ours, peer: done.seconds, sameAdapter, load: { ours: loadOfOurs, peer: currentLoad() } };
 }
 
 function recipeOf({ world }: TestWorkspace, seed: number): RecipeInput {
@@ -122,6 +126,7 @@ function outcomeOf(rounds: readonly Round[]): Outcome {
         ...detailsOf(round.ours),
         peer: rounded(round.peer),
         same_adapter: round.sameAdapter,
+        load: round.load,
       })),
     },
     notes: [
@@ -145,9 +150,9 @@ function detailsOf({ wall, steps, intoOllama, between }: CycleTimes) {
   };
 }
 
-function describeRound({ ours, peer, sameAdapter }: Round): string {
+function describeRound({ ours, peer, sameAdapter, load }: Round): string {
   const steps = Object.entries(ours.steps).map(([step, seconds]) => `${step} ${seconds.toFixed(2)}`);
   const parts = [...steps, `between ${ours.between.toFixed(2)}`].join(', ');
   const same = sameAdapter ? '' : '; THE ADAPTERS DIFFER';
-  return `cycle ${ours.wall.toFixed(2)} s (${parts}; into Ollama ${ours.intoOllama.toFixed(2)}), peer ${peer.toFixed(2)} s, ratio ${(ours.wall / peer).toFixed(3)}${same}`;
+  return `cycle ${ours.wall.toFixed(2)} s (${parts}; into Ollama ${ours.intoOllama.toFixed(2)}; load ${load.ours}), peer ${peer.toFixed(2)} s (load ${load.peer}), ratio ${(ours.wall / peer).toFixed(3)}${same}`;
 }
