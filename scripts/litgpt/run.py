@@ -1,5 +1,6 @@
 """Run one job of Ratchet's Python side: `run.py JOB.json`, events on stdout, log on stderr."""
 
+import contextlib
 import os
 import sys
 from pathlib import Path
@@ -20,5 +21,6 @@ def run() -> int:
 
 if __name__ == "__main__":
     code = run()
-    sys.stderr.flush()
+    with contextlib.suppress(OSError):
+        sys.stderr.flush()
     os._exit(code)

@@ -1,5 +1,6 @@
 """The line protocol: one JSON event per line on the stdout that the parent reads; everything else goes to stderr."""
 
+import contextlib
 import json
 import math
 import os
@@ -28,6 +29,13 @@ class Events:
     def warn(self, message: str) -> None:
         """Say what went differently from what was asked, without ending the job."""
         self.emit("warning", message=message)
+
+
+def log(text: str) -> None:
+    """Write to the log, stderr; a disk too full for that keeps no job from telling why it failed, nor from ending."""
+    with contextlib.suppress(OSError):
+        sys.stderr.write(text)
+        sys.stderr.flush()
 
 
 def claim_stdout() -> Events:

@@ -3,7 +3,6 @@
 import fcntl
 import os
 import signal
-import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -12,7 +11,7 @@ from pathlib import Path
 from types import FrameType
 
 from .errors import EXIT_PARENT_GONE, JobError, Stopped
-from .events import Events
+from .events import Events, log
 
 WAIT_EVENT_SECONDS = 5.0
 POLL_SECONDS = 0.1
@@ -52,7 +51,7 @@ def end_with_parent() -> None:
                 pass
         except OSError:
             pass
-        sys.stderr.write("the parent is gone\n")
+        log("the parent is gone\n")
         os._exit(EXIT_PARENT_GONE)
 
     threading.Thread(target=watch, name="parent-watch", daemon=True).start()

@@ -5,7 +5,6 @@ that has imported this module may fork a child per job.
 """
 
 import os
-import sys
 import traceback
 from contextlib import ExitStack
 from importlib.metadata import version
@@ -17,7 +16,7 @@ import torch
 from .base import prepare_base
 from .context import Context
 from .errors import EXIT_STOPPED, JobError, Stopped, classify
-from .events import Events, claim_stdout
+from .events import Events, claim_stdout, log
 from .export import export
 from .files import read_json, sha256_file, write_json
 from .job import Job, read_job
@@ -41,7 +40,7 @@ def main(job_path: Path) -> int:
         events.emit("stopped", step=stopped.step)
         return EXIT_STOPPED
     except BaseException as error:
-        traceback.print_exc(file=sys.stderr)
+        log(traceback.format_exc())
         failure = classify(error)
         events.emit("error", code=failure.code, message=failure.message)
         return failure.exit_code

@@ -12,7 +12,6 @@ import json
 import os
 import selectors
 import signal
-import sys
 import traceback
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +19,7 @@ from types import FrameType
 from typing import Any
 
 from .errors import EXIT_CODES
+from .events import log
 from .main import main
 
 PIECE = 65536
@@ -113,15 +113,15 @@ class Server:
             for handle in (*held, *unused, self._replies, self._wake, self._wake_end):
                 os.close(handle)
             self._selector.close()
-            log = os.open(request["log"], os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
-            for given, wanted in ((stdin, 0), (stdout, 1), (log, 2)):
+            log_file = os.open(request["log"], os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+            for given, wanted in ((stdin, 0), (stdout, 1), (log_file, 2)):
                 os.dup2(given, wanted)
                 os.close(given)
             code = main(Path(request["job"]))
         except BaseException:
-            traceback.print_exc(file=sys.stderr)
+            log(traceback.format_exc())
         finally:
-            sys.stderr.flush()
+            log("")
             os._exit(code)
 
     def _relay(self, child: Child) -> bool:

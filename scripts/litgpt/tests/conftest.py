@@ -21,6 +21,8 @@ HERE = Path(__file__).resolve().parent.parent
 BASE = HERE / "tiny_base" / "model"
 RUN = HERE / "run.py"
 
+needs_full = pytest.mark.skipif(not Path("/dev/full").exists(), reason="it needs a device that is always full")
+
 
 class Recorder(Events):
     """Keeps events rather than writing them."""
@@ -144,10 +146,9 @@ def start(job: dict[str, Any], folder: Path, **options: Any) -> subprocess.Popen
         [sys.executable, str(RUN), str(path)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
         text=True,
         env={**os.environ, "OMP_NUM_THREADS": "1"},
-        **options,
+        **{"stderr": subprocess.DEVNULL, **options},
     )
 
 

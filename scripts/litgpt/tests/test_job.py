@@ -16,7 +16,7 @@ from ratchet_litgpt.errors import JobError, classify
 from ratchet_litgpt.job import parse_job
 from ratchet_litgpt.lifetime import Stop, hold
 
-from .conftest import RUN, JobMaker, Recorder, prepare_job, run_here
+from .conftest import RUN, JobMaker, Recorder, needs_full, prepare_job, run_here
 
 
 def set_at(job: dict[str, Any], path: str, value: Any) -> dict[str, Any]:
@@ -65,6 +65,19 @@ def test_the_command_ends_with_one_error_event(tmp_path: Path) -> None:
     events = [json.loads(line) for line in ended.stdout.splitlines()]
     assert ended.returncode == 64 and [event["event"] for event in events] == ["error"]
     assert events[0]["code"] == "InvalidInput" and "none.json" in events[0]["message"]
+
+
+@needs_full
+def test_a_log_on_a_full_disk_does_not_hide_why(tmp_path: Path) -> None:
+    with Path("/dev/full").open("w") as full:
+        ended = subprocess.run(
+            [sys.executable, str(RUN), str(tmp_path / "none.json")],
+            stdout=subprocess.PIPE,
+            stderr=full,
+            text=True,
+            env={**os.environ, "RATCHET_STDIN": "ignore"},
+        )
+    assert (ended.returncode, json.loads(ended.stdout)["code"]) == (64, "InvalidInput")
 
 
 def test_prepare_returns_the_digest(make_job: JobMaker) -> None:

@@ -13,7 +13,7 @@ from ratchet_litgpt.job import parse_job
 from ratchet_litgpt.lifetime import Stop
 from ratchet_litgpt.main import run_job
 
-from .conftest import JobMaker, Recorder, prepare_job, read_until, run_here, start
+from .conftest import JobMaker, Recorder, needs_full, prepare_job, read_until, run_here, start
 
 TIMEOUT = 60
 
@@ -47,6 +47,16 @@ def test_sigterm_writes_a_checkpoint_and_the_rest_is_the_same(make_job: JobMaker
 
 def test_a_job_ends_with_its_parent(make_job: JobMaker, tmp_path: Path) -> None:
     process = start(make_job(epochs=1000), tmp_path)
+    read_until(process, "step")
+    assert process.stdin is not None
+    process.stdin.close()
+    assert process.wait(10) == 75
+
+
+@needs_full
+def test_a_job_ends_with_its_parent_when_its_log_is_on_a_full_disk(make_job: JobMaker, tmp_path: Path) -> None:
+    with Path("/dev/full").open("w") as full:
+        process = start(make_job(epochs=1000), tmp_path, stderr=full)
     read_until(process, "step")
     assert process.stdin is not None
     process.stdin.close()
