@@ -48,7 +48,7 @@ test('a base that does not exist is refused with those that do', async () => {
 });
 
 test('a cycle without chats, ratings, Python or disk parks at each with what to do, and completes in the end', async () => {
-  const id = await startCycle(house.api, recipe({ max_steps: 20, checkpoint_steps: 5 }));
+  const id = await startCycle(house.api, recipe({ max_steps: 60, checkpoint_steps: 3 }));
   await expectParked(id, 'collect', 'NotEnoughData', 'There are no chats yet: chat with a model, then rate');
   await ask(house.api, 'How do I reset my password?');
   await retry(id);
@@ -69,15 +69,17 @@ test('a cycle without chats, ratings, Python or disk parks at each with what to 
   await retry(id);
   await expectParked(id, 'train', 'PartMissing', 'ratchet doctor');
   await house.python.on();
+  await retry(id);
   if (house.disk) {
+    await untilEvent(house, id, trainedTo(7));
     await house.disk.off();
-    await retry(id);
     await expectParked(id, 'train', 'DiskFull', 'free some space');
     await house.disk.on();
+    await retry(id);
+    await untilEvent(house, id, ({ data }) => data.event === 'resumed' && Number(data.step) > 0);
   }
-  await retry(id);
   const done = await untilCycle(house.api, id, inState('completed', 'needs_attention'));
-  expect(done).toMatchObject({ state: 'completed', outputs: { train: { steps: 20 } } });
+  expect(done).toMatchObject({ state: 'completed', outputs: { train: { steps: 60 } } });
   expect(done.outputs.collect?.examples).toBe(67);
 });
 
