@@ -18,6 +18,25 @@ describe('recipeSchema', () => {
   });
 });
 
+describe('the metric that decides', () => {
+  const item = (metric: string) => ({
+    id: metric,
+    messages: [{ role: 'user', content: 'x' }],
+    checks: [{ kind: 'contains' as const, metric, value: 'y' }],
+  });
+  const recipe = (metric: string | null, ...metrics: string[]) =>
+    recipeSchema.safeParse({ ...minimal, evaluate: { suite: metrics.map(item) }, gate: { metric } }).success;
+
+  test.each<[boolean, string | null, ...string[]]>([
+    [true, 'style', 'style', 'facts'],
+    [true, null, 'style'],
+    [false, null, 'style', 'facts'],
+    [false, 'stile', 'style'],
+  ])('%s: %j of %j', (taken, metric, ...metrics) => {
+    expect(recipe(metric, ...metrics)).toBe(taken);
+  });
+});
+
 test.each([
   ['tiny-support', true],
   ['qwen2.5', true],

@@ -118,17 +118,25 @@ const gate = z.strictObject({
 });
 
 /** What to collect, how to build and train, how to judge. Every part has defaults, so `{"name","base"}` is a recipe. */
-export const recipeSchema = z.strictObject({
-  name: nameSchema,
-  base: nameSchema,
-  collect: collect.prefault({}),
-  build: build.prefault({}),
-  train: train.prefault({}),
-  evaluate: evaluate.prefault({}),
-  gate: gate.prefault({}),
-  /** `manual`: a passed gate waits for a person. */
-  promote: z.enum(['auto', 'manual']).default('auto'),
-});
+export const recipeSchema = z
+  .strictObject({
+    name: nameSchema,
+    base: nameSchema,
+    collect: collect.prefault({}),
+    build: build.prefault({}),
+    train: train.prefault({}),
+    evaluate: evaluate.prefault({}),
+    gate: gate.prefault({}),
+    /** `manual`: a passed gate waits for a person. */
+    promote: z.enum(['auto', 'manual']).default('auto'),
+  })
+  .check(({ value, issues }) => {
+    const { metric } = value.gate;
+    const measured = [...new Set(value.evaluate.suite?.flatMap(({ checks }) => checks.map((check) => check.metric)))];
+    if (value.evaluate.suite === null || (metric !== null ? measured.includes(metric) : measured.length === 1)) return;
+    const message = `the suite measures ${measured.join(', ')}: name the one in which the candidate must be better`;
+    issues.push({ code: 'custom', path: ['gate', 'metric'], message, input: metric });
+  });
 
 /** A resolved recipe: every default filled in. It is stored as a blob; its digest stands in the lineage. */
 export type Recipe = z.infer<typeof recipeSchema>;

@@ -40,6 +40,12 @@ test('a recipe with several bad values is refused with every one of them', async
     expect(answer.body.detail).toContain(name);
 });
 
+test('a gate on what the suite does not measure is refused with what it does', async () => {
+  const answer = await send('/api/cycles', { ...recipe({ max_steps: 1 }), gate: { metric: 'nonsense' } });
+  expect(answer.status).toBe(400);
+  expect(answer.body.detail).toContain('gate.metric: the suite measures compliance, accuracy');
+});
+
 test('a base that does not exist is refused with those that do', async () => {
   const answer = await send('/api/cycles', { name: 'x', base: 'nosuch' });
   expect(answer.status).toBe(422);

@@ -183,19 +183,18 @@ test('a rollback returns to the base', async () => {
 });
 
 test('a parked step is retried with a patch, which is a new recipe; then a person approves', async () => {
-  const given = recipe({ name: 'manual', promote: 'manual', gate: { metric: 'nonsense', max_drop: 0.3 } });
+  const given = recipe({ name: 'manual', promote: 'manual', build: { min_examples: 100_000 } });
   const id = await startCycle(house.api, given);
   const parked = await untilCycle(house.api, id, inState('needs_attention', 'completed'));
-  expect(parked.attention).toMatchObject({ step: 'gate', code: 'InvalidInput' });
-  expect(parked.attention?.message).toContain('set gate.metric to one of accuracy, compliance');
+  expect(parked.attention).toMatchObject({ step: 'collect', code: 'NotEnoughData' });
   const before = await house.api.get<{ recipe: string }>(`/api/cycles/${id}`);
-  await house.api.post(`/api/cycles/${id}/retry`, { patch: { gate: { metric: 'compliance' } } });
+  await house.api.post(`/api/cycles/${id}/retry`, { patch: { build: { min_examples: 20 } } });
   const waiting = await untilCycle(house.api, id, inState('awaiting_approval', 'needs_attention', 'completed'));
   expect(waiting).toMatchObject({ state: 'awaiting_approval', outputs: { gate: { approval: 'person' } } });
   expect(waiting.steps.filter(({ step }) => step === 'evaluate')).toHaveLength(1);
-  const after = await house.api.get<{ recipe: string; recipe_resolved: { gate: unknown } }>(`/api/cycles/${id}`);
+  const after = await house.api.get<{ recipe: string; recipe_resolved: { build: unknown } }>(`/api/cycles/${id}`);
   expect(after.recipe).not.toBe(before.recipe);
-  expect(after.recipe_resolved.gate).toMatchObject({ metric: 'compliance', max_drop: 0.3 });
+  expect(after.recipe_resolved.build).toMatchObject({ min_examples: 20 });
   expect((await selection()).model).toBe(base.slice('ollama/'.length));
   await house.api.post(`/api/cycles/${id}/approve`, { by: 'a person' });
   const done = await untilCycle(house.api, id, inState('completed', 'needs_attention'));
