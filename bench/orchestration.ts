@@ -18,8 +18,8 @@ import type { Bench, BenchContext, Outcome } from './types.ts';
 import { type WarmPeer, copyJob, startWarmPeer } from './warm-peer.ts';
 
 const limit = 1.1;
-/** The workload: about a minute of training on two quiet cores, and as few prompts as the gate takes for evidence. */
-const workload = { chats: 190, epochs: 90, prompts: 20 };
+/** The workload: about 55 s of training on two quiet cores, and as few prompts as the gate takes for evidence. */
+const workload = { chats: 190, epochs: 58, prompts: 20 };
 /** The steps that run Python: what the peer runs as well. */
 const pythonSteps = ['train', 'validate', 'import'] as const satisfies readonly StepName[];
 
