@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
 import OpenAI from 'openai';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { inHouseStyle } from '../../src/cli/demo/world.ts';
+import { type Question, inHouseStyle } from '../../src/cli/demo/world.ts';
 import type { CycleEvent } from '../../src/core/cycle.ts';
 import type { RecipeInput } from '../../src/core/recipe.ts';
 import { startProcess } from '../../src/process/supervise.ts';
@@ -33,21 +33,22 @@ interface ModelView {
 
 const base = 'ollama/test-tiny-support-base';
 const kilobyte = 1024;
-/** Chats that the OpenAI clients have: half of them streamed. */
-const clientChats = 6;
+/** Chats that the OpenAI clients have, half of them streamed: those of npm, then two of Python's. */
+const [storeChats, npmChats, pythonChats] = [190, 6, 2];
+const clientChats = npmChats + pythonChats;
 
 let house: TestWorkspace;
 let first: CycleView;
 
 beforeAll(async () => {
   house = await startTestWorkspace();
-  await addRatedChats(house, 190);
+  await addRatedChats(house, storeChats);
 });
 afterAll(() => house?.stop());
 
 test('an unmodified OpenAI client chats and streams with the active model, and its answers take corrections', async () => {
   const client = new OpenAI({ baseURL: `${house.workspace.api}/v1`, apiKey: 'none', maxRetries: 0 });
-  for (const [index, question] of house.world.train_prompts.slice(190, 190 + clientChats).entries()) {
+  for (const [index, question] of askedByClients().slice(0, npmChats).entries()) {
     const request = {
       model: 'active',
       messages: [{ role: 'user' as const, content: question.prompt }],
@@ -64,11 +65,19 @@ test('an unmodified OpenAI client chats and streams with the active model, and i
   }
 });
 
-test('the OpenAI client of Python chats and streams with the active model', async () => {
-  const saw = await runOpenAiInPython(house);
+test('the OpenAI client of Python chats and streams with the active model, and its answers take corrections', async () => {
+  const questions = askedByClients().slice(npmChats);
+  const saw = await runOpenAiInPython(
+    house,
+    questions.map(({ prompt }) => prompt),
+  );
   expect(saw).toMatchObject({ model: 'active', refused: { status: 400 } });
   expect(saw.content).not.toBe('');
   expect(saw.models).toContain(`${base}:latest`);
+  for (const [index, id] of [saw.id, ...(saw.stream_ids as string[])].entries()) {
+    const correction = inHouseStyle(house.world, questions[index] as Question);
+    await house.api.post('/api/feedback', { completion_id: id, rating: -1, correction });
+  }
 });
 
 test('a cycle trains, wins and is promoted; a second one waits for it, loses, and changes nothing', async () => {
@@ -113,7 +122,7 @@ test('the dataset is exported with the corrections of those chats', async () => 
   const [train = []] = lines;
   expect(train).toHaveLength(first.outputs.build?.train ?? 0);
   const taught = lines.flat().map((line) => JSON.parse(line) as { messages: { role: string; content: string }[] });
-  for (const question of house.world.train_prompts.slice(190, 190 + clientChats)) {
+  for (const question of askedByClients()) {
     expect(taught).toContainEqual({
       messages: [
         { role: 'user', content: question.prompt },
@@ -227,13 +236,25 @@ function parseEvents(text: string): { id: string; event: CycleEvent }[] {
     }));
 }
 
-async function runOpenAiInPython({ folder, workspace }: TestWorkspace): Promise<Record<string, unknown>> {
+function askedByClients(): Question[] {
+  return house.world.train_prompts.slice(storeChats, storeChats + clientChats);
+}
+
+async function runOpenAiInPython(
+  { folder, workspace }: TestWorkspace,
+  questions: readonly string[],
+): Promise<Record<string, unknown>> {
   const python = process.env.RATCHET_TEST_PYTHON;
   if (!python) throw new Error('Set RATCHET_TEST_PYTHON to a Python that has the package openai.');
   const lines: string[] = [];
   const child = startProcess({
     command: python,
-    args: [fileURLToPath(new URL('../fixtures/openai_client.py', import.meta.url)), `${workspace.api}/v1`, 'active'],
+    args: [
+      fileURLToPath(new URL('../fixtures/openai_client.py', import.meta.url)),
+      `${workspace.api}/v1`,
+      'active',
+      ...questions,
+    ],
     logFile: join(folder, 'openai.log'),
     onLine: (line) => void lines.push(line),
   });
