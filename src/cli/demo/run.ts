@@ -56,7 +56,7 @@ export async function runDemo(workspace: Workspace, print: Printer, startedAt: n
 }
 
 /** Puts the base into Ollama and selects it: where every user of a new model begins. */
-async function selectBase(api: ApiClient): Promise<void> {
+export async function selectBase(api: ApiClient): Promise<void> {
   const { model } = await api.post<{ model: string }>(`/api/bases/${demoBase}/serve`);
   await api.post('/api/promotions', { model });
 }
