@@ -29,9 +29,7 @@ export function createCycleStore(database: Database): CycleStore {
         cycles()
           .$if(states !== undefined, (query) => query.where('state', 'in', states ?? []))
           .$if(base !== undefined, (query) => query.where('base', '=', base ?? ''))
-          .$if(after !== null, (query) =>
-            query.where((eb) => isAfter(eb, after ?? [0, ''], order, ['created_at', 'id'])),
-          )
+          .$if(after !== null, (query) => query.where(isAfter(after ?? [0, ''], order, ['created_at', 'id'])))
           .orderBy('created_at', order)
           .orderBy('id', order)
           .limit(plan.limit + 1),

@@ -10,12 +10,34 @@ export interface Statement {
   sql: string;
   parameters: Parameter[];
   /** Aborts the whole batch with this error when another number of rows is affected. */
-  expect?: { rows: number; error: RatchetError };
+  expect?: { rows: number; error: RatchetError | (() => RatchetError) };
+}
+
+/** What a statement expects not to happen; made only now, where making it for nothing would cost too much. */
+export function unexpected({ expect }: Statement): RatchetError | undefined {
+  return typeof expect?.error === 'function' ? expect.error() : expect?.error;
 }
 
 export interface WriteResult {
   rows: Row[];
   affected: number;
+}
+
+export interface WriteOptions {
+  /**
+   * Whether the commit is synced before the promise resolves; true unless given. What is not survives the end of this
+   * process, but not that of the machine, until the next synced batch, which covers all that was written before it. A
+   * batch that needs no sync may overtake one that does.
+   */
+  sync?: boolean;
+  /** How many chats of this process may ask for a sync soon: with many, one waits for others to share it. */
+  inFlight?: number;
+}
+
+/** What was committed since the database was opened: transactions, and how many of them were synced. */
+export interface WriteCounts {
+  commits: number;
+  syncs: number;
 }
 
 /** What a repository knows of a database: compile, read, write a batch. Errors are `RatchetError`s. */
@@ -28,9 +50,19 @@ export interface Database {
   /** What a batch that changes the schema begins with. */
   readonly schemaLock: readonly Statement[];
   read<T>(query: Compilable<T>): Promise<T[]>;
-  /** Runs a batch atomically; resolves only after its commit is synced. */
-  write(statements: readonly Statement[]): Promise<WriteResult[]>;
+  /** As `read`, of a statement that is compiled already. */
+  readCompiled<T>(statement: Statement): Promise<T[]>;
+  /**
+   * As `read`, for what may take long: lists, search, export. It never holds up the event loop; on SQLite it runs in a
+   * thread of its own, one query after the other.
+   */
+  readAside<T>(query: Compilable<T>): Promise<T[]>;
+  /** Runs a batch atomically; resolves only after its commit is synced, unless the options say otherwise. */
+  write(statements: readonly Statement[], options?: WriteOptions): Promise<WriteResult[]>;
+  writes(): WriteCounts;
   check(): Promise<void>;
+  /** Removes what deleted rows leave behind: SQLite's log is emptied, PostgreSQL's tables are vacuumed. */
+  tidy(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -40,7 +72,8 @@ export function statement(query: Compilable<unknown>, expect?: Statement['expect
   return { sql, parameters: parameters.map(toParameter), ...(expect && { expect }) };
 }
 
-function toParameter(value: unknown): Parameter {
+/** A value as the databases take it. */
+export function toParameter(value: unknown): Parameter {
   if (value === null || value === undefined) return null;
   if (typeof value === 'string' || typeof value === 'number' || typeof value === 'bigint') return value;
   if (typeof value === 'boolean') return value ? 1 : 0;

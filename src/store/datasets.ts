@@ -22,9 +22,7 @@ export function createDatasetStore(database: Database): DatasetStore {
         build
           .selectFrom('dataset')
           .selectAll()
-          .$if(after !== null, (query) =>
-            query.where((eb) => isAfter(eb, after ?? [0, ''], order, ['created_at', 'digest'])),
-          )
+          .$if(after !== null, (query) => query.where(isAfter(after ?? [0, ''], order, ['created_at', 'digest'])))
           .orderBy('created_at', order)
           .orderBy('digest', order)
           .limit(plan.limit + 1),

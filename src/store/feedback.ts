@@ -26,9 +26,7 @@ export function createFeedbackStore(database: Database): FeedbackStore {
         build
           .selectFrom('feedback')
           .selectAll()
-          .$if(after !== null, (query) =>
-            query.where((eb) => isAfter(eb, after ?? [0, ''], order, ['created_at', 'id'])),
-          )
+          .$if(after !== null, (query) => query.where(isAfter(after ?? [0, ''], order, ['created_at', 'id'])))
           .orderBy('created_at', order)
           .orderBy('id', order)
           .limit(plan.limit + 1),
@@ -54,7 +52,13 @@ async function add(database: Database, feedback: NewFeedback): Promise<FeedbackR
     source,
     created_at: now(),
   };
-  await database.write([statement(database.build.insertInto('feedback').values(row))]);
+  const { build } = database;
+  await database.write([
+    statement(build.insertInto('feedback').values(row)),
+    statement(
+      build.updateTable('completion').set({ rated: 1 }).where('id', '=', completionId).where('rated', 'is', null),
+    ),
+  ]);
   return toRecord(row);
 }
 

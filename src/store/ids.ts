@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 
 let last = { time: 0, counter: 0 };
 
@@ -12,20 +12,19 @@ export function now(): number {
 
 /**
  * A version 7 UUID. Those of one process sort in the order in which they were made: the 12 bits after the time are a
- * counter (RFC 9562, section 6.2, method 1) that carries into the next millisecond when it is used up.
+ * counter (RFC 9562, section 6.2, method 1) that carries into the next millisecond when it is used up. What is random in
+ * it is that of a version 4 UUID, whose variant is the same.
  */
 export function uuidv7(): string {
+  const random = randomUUID();
   const time = now();
-  if (time > last.time) last = { time, counter: randomBytes(2).readUInt16BE() & 0x3ff };
+  if (time > last.time) last = { time, counter: Number.parseInt(random.slice(0, 3), 16) & 0x3ff };
   else if (last.counter < 0xfff) last = { time: last.time, counter: last.counter + 1 };
   else last = { time: last.time + 1, counter: 0 };
 
-  const bytes = randomBytes(16);
-  bytes.writeUIntBE(last.time, 0, 6);
-  bytes.writeUInt16BE(0x7000 | last.counter, 6);
-  bytes.writeUInt8(0x80 | (bytes.readUInt8(8) & 0x3f), 8);
-  const hex = bytes.toString('hex');
-  return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join('-');
+  const hex = last.time.toString(16).padStart(12, '0');
+  const counter = last.counter.toString(16).padStart(3, '0');
+  return `${hex.slice(0, 8)}-${hex.slice(8)}-7${counter}${random.slice(18)}`;
 }
 
 /** Whether a text is a UUID of any version, as {@link uuidv7} writes it. */

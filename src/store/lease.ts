@@ -24,11 +24,13 @@ export async function holdLease(database: Database, ttlMs: number): Promise<Leas
       .values(row)
       .onConflict((conflict) => conflict.column('id').doUpdateSet({ expires_at: expiry })),
   );
-  await database.write([renewal]);
+  // Not synced: with the machine's power the process is gone as well.
+  const renew = () => database.write([renewal], { sync: false });
+  await renew();
   let renewing: Promise<unknown> = Promise.resolve();
   const timer = setInterval(() => {
     // One that fails is tried again at the next tick; a lapse only costs a sweep, which `finish` puts right.
-    renewing = database.write([renewal]).catch(() => undefined);
+    renewing = renew().catch(() => undefined);
   }, ttlMs / 3);
   timer.unref();
 

@@ -33,7 +33,7 @@ async function apply(database: Database, migration: (typeof migrations)[number])
     await database.write([
       ...database.schemaLock,
       statement(claim, { rows: 1, error: taken }),
-      ...migration.up(database.build).map((change) => statement(change)),
+      ...migration.up(database.build, database.kind).map((change) => statement(change)),
     ]);
   } catch (error) {
     if (error !== taken) throw error;

@@ -1,11 +1,13 @@
 import type { Compilable, Kysely, SchemaModule } from 'kysely';
-import { sql } from 'kysely';
+import { CompiledQuery, sql } from 'kysely';
+import { unusualKind, unusualState } from './chats/filters.ts';
+import type { Database } from './database.ts';
 import type { Schema } from './schema.ts';
 
 export interface Migration {
   /** Sorts after the one before; never renamed once released. */
   name: string;
-  up(build: Kysely<Schema>): Compilable<unknown>[];
+  up(build: Kysely<Schema>, kind: Database['kind']): Compilable<unknown>[];
 }
 
 /** In order. Each is written once, for both databases; a released one is never changed. */
@@ -20,6 +22,15 @@ export const migrations: readonly Migration[] = [
       ...datasets(schema),
       ...models(schema),
     ],
+  },
+  {
+    name: '0002-recorder',
+    up: ({ schema }) => [...completionFields(schema), ...recorderIndexes(schema), ...keys(schema), usage(schema)],
+  },
+  { name: '0003-threads', up: threads },
+  {
+    name: '0004-reading-back',
+    up: (build, kind) => [...readingFields(build), ...readingIndexes(build.schema), ...searchIndex(kind)],
   },
 ];
 
@@ -210,4 +221,144 @@ function models(schema: SchemaModule): Compilable<unknown>[] {
       .addColumn('created_at', 'bigint', (c) => c.notNull())
       .addColumn('applied_at', 'bigint'),
   ];
+}
+
+/** One column a statement: SQLite adds no more at once. */
+function completionFields(schema: SchemaModule): Compilable<unknown>[] {
+  const completion = () => schema.alterTable('completion');
+  return [
+    completion().addColumn('kind', 'text', (c) => c.notNull().defaultTo('chat')),
+    completion().addColumn('key_id', 'text'),
+    completion().addColumn('team', 'text'),
+    completion().addColumn('record', 'text', (c) => c.notNull().defaultTo('all')),
+    completion().addColumn('attempts_json', 'text'),
+    completion().addColumn('cost_nanos', 'bigint'),
+    completion().addColumn('erased_at', 'bigint'),
+    schema.alterTable('thread_node').addColumn('continued_at', 'bigint'),
+  ];
+}
+
+function recorderIndexes(schema: SchemaModule): Compilable<unknown>[] {
+  return [
+    schema.createIndex('completion_by_model').on('completion').columns(['model', 'created_at']),
+    schema.createIndex('completion_by_tip').on('completion').column('tip'),
+    schema.createIndex('message_by_parent').on('message').column('parent'),
+  ];
+}
+
+function keys(schema: SchemaModule): Compilable<unknown>[] {
+  return [
+    schema
+      .createTable('api_key')
+      .addColumn('id', 'text', (c) => c.primaryKey())
+      .addColumn('name', 'text', (c) => c.notNull())
+      .addColumn('owner', 'text', (c) => c.notNull())
+      .addColumn('team', 'text')
+      .addColumn('role', 'text', (c) => c.notNull())
+      .addColumn('secret_hash', 'text', (c) => c.notNull())
+      .addColumn('settings_json', 'text', (c) => c.notNull())
+      .addColumn('created_at', 'bigint', (c) => c.notNull())
+      .addColumn('expires_at', 'bigint')
+      .addColumn('revoked_at', 'bigint')
+      .addColumn('last_used_at', 'bigint'),
+    schema.createIndex('api_key_name').unique().on('api_key').column('name').where(sql.ref('revoked_at'), 'is', null),
+    schema
+      .createTable('team')
+      .addColumn('name', 'text', (c) => c.primaryKey())
+      .addColumn('settings_json', 'text', (c) => c.notNull())
+      .addColumn('created_at', 'bigint', (c) => c.notNull()),
+  ];
+}
+
+function usage(schema: SchemaModule): Compilable<unknown> {
+  return schema
+    .createTable('usage_day')
+    .addColumn('day', 'text', (c) => c.notNull())
+    .addColumn('owner', 'text', (c) => c.notNull())
+    .addColumn('key_id', 'text', (c) => c.notNull())
+    .addColumn('team', 'text', (c) => c.notNull())
+    .addColumn('provider', 'text', (c) => c.notNull())
+    .addColumn('model', 'text', (c) => c.notNull())
+    .addColumn('requests', 'bigint', (c) => c.notNull())
+    .addColumn('failures', 'bigint', (c) => c.notNull())
+    .addColumn('prompt_tokens', 'bigint', (c) => c.notNull())
+    .addColumn('completion_tokens', 'bigint', (c) => c.notNull())
+    .addColumn('cost_nanos', 'bigint', (c) => c.notNull())
+    .addPrimaryKeyConstraint('usage_day_key', ['day', 'owner', 'key_id', 'team', 'provider', 'model']);
+}
+
+/** A conversation keeps its node; the hashes of one answer are tied together. */
+function threads(build: Kysely<Schema>): Compilable<unknown>[] {
+  const { schema } = build;
+  return [
+    schema.alterTable('conversation').addColumn('node', 'text'),
+    build.updateTable('conversation').set((eb) => ({
+      node: eb
+        .selectFrom('completion')
+        .select('completion.node')
+        .whereRef('completion.conversation_id', '=', 'conversation.id')
+        .where('completion.node', 'is not', null)
+        .orderBy('completion.created_at')
+        .limit(1),
+    })),
+    schema.alterTable('thread_node').addColumn('point', 'text'),
+    schema.createIndex('thread_node_by_point').on('thread_node').column('point'),
+  ];
+}
+
+function readingFields(build: Kysely<Schema>): Compilable<unknown>[] {
+  return [
+    build.schema.alterTable('completion').addColumn('rated', 'integer'),
+    build.schema.alterTable('completion').addColumn('entry', 'bigint'),
+    build.schema.alterTable('completion').addColumn('origin_json', 'text'),
+    build
+      .updateTable('completion')
+      .set({ rated: 1 })
+      .where((eb) => eb('id', 'in', eb.selectFrom('feedback').select('feedback.completion_id'))),
+  ];
+}
+
+/** Every index ends in what lists are ordered by. Those of rare values have only these, and cost a plain chat nothing. */
+function readingIndexes(schema: SchemaModule): Compilable<unknown>[] {
+  const index = (name: string, ...columns: string[]) =>
+    schema
+      .createIndex(name)
+      .on('completion')
+      .columns([...columns, 'created_at', 'id']);
+  return [
+    schema.dropIndex('completion_by_owner'),
+    schema.dropIndex('completion_by_model'),
+    schema.dropIndex('completion_by_tip'),
+    // Erasing looks for other answers to the same request.
+    schema.createIndex('completion_tip_finished').on('completion').columns(['tip', 'finished_at']),
+    index('completion_owner_time', 'owner'),
+    index('completion_model_time', 'model'),
+    index('completion_provider_time', 'provider'),
+    index('completion_key_time', 'key_id').where(sql.ref('key_id'), 'is not', null),
+    index('completion_team_time', 'team').where(sql.ref('team'), 'is not', null),
+    index('completion_unusual_kind', 'kind').where(sql<boolean>`${sql.ref('kind')} ${sql.raw(unusualKind)}`),
+    index('completion_unusual_state', 'state').where(sql<boolean>`${sql.ref('state')} ${sql.raw(unusualState)}`),
+    index('completion_rated').where(sql.ref('rated'), '=', 1),
+    schema
+      .createIndex('completion_unindexed')
+      .on('completion')
+      .columns(['finished_at', 'id'])
+      .where(sql<boolean>`${sql.ref('entry')} is null and ${sql.ref('finished_at')} is not null`),
+    schema.createIndex('completion_by_entry').unique().on('completion').column('entry').where(sql.ref('entry'), '>', 0),
+  ];
+}
+
+function searchIndex(kind: Database['kind']): Compilable<unknown>[] {
+  const statements =
+    kind === 'sqlite'
+      ? [
+          `create virtual table search using fts5(text, tag, tokenize = 'unicode61 remove_diacritics 2')`,
+          // What is erased leaves the index at once, not with a later merge.
+          `insert into search (search, rank) values ('secure-delete', 1)`,
+        ]
+      : [
+          'create table search (entry bigint primary key, tsv tsvector not null)',
+          'create index search_words on search using gin (tsv)',
+        ];
+  return statements.map((text) => ({ compile: () => CompiledQuery.raw(text) }));
 }

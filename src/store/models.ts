@@ -31,9 +31,7 @@ export function createModelStore(database: Database): ModelStore {
       const { after, order } = plan;
       const rows = await read(
         versions()
-          .$if(after !== null, (query) =>
-            query.where((eb) => isAfter(eb, after ?? [0, ''], order, ['created_at', 'id'])),
-          )
+          .$if(after !== null, (query) => query.where(isAfter(after ?? [0, ''], order, ['created_at', 'id'])))
           .orderBy('created_at', order)
           .orderBy('id', order)
           .limit(plan.limit + 1),

@@ -7,13 +7,15 @@ import { prepareDataFolder } from './data-folder.ts';
 import type { Database } from './database.ts';
 import { createDatasetStore } from './datasets.ts';
 import { createFeedbackStore } from './feedback.ts';
+import { readFigures } from './figures.ts';
 import { installationKey } from './installation.ts';
 import { type Lease, holdLease } from './lease.ts';
 import { migrate } from './migrate.ts';
+import { createKeyStore } from './keys.ts';
 import { createModelStore } from './models.ts';
-import { openPostgres } from './postgres/database.ts';
-import { openSqlite } from './sqlite/database.ts';
+import { type SqliteOptions, openSqlite } from './sqlite/database.ts';
 import type { Store } from './types.ts';
+import { createUsageStore } from './usage.ts';
 
 export interface StoreOptions {
   /** Holds the database file, blobs and event logs. Made when it is missing. */
@@ -22,14 +24,16 @@ export interface StoreOptions {
   databaseUrl?: string | null;
   /** How long after its last sign of life a process counts as gone. 30 s unless given. */
   lease?: { ttlMs?: number };
+  /** `synchronous: 'NORMAL'` is weaker: a chat is acknowledged before it is synced, and a power cut can take it. */
+  sqlite?: Pick<SqliteOptions, 'synchronous'>;
 }
 
 /** Opens the store, bringing its schema up to date. Close it when done: that gives back this process's lease. */
 export async function openStore(options: StoreOptions): Promise<Store> {
   await prepareDataFolder(options.dataDir);
   const database = options.databaseUrl
-    ? openPostgres(options.databaseUrl)
-    : await openSqlite(join(options.dataDir, 'ratchet.db'));
+    ? (await import('./postgres/database.ts')).openPostgres(options.databaseUrl)
+    : await openSqlite(join(options.dataDir, 'ratchet.db'), options.sqlite);
   try {
     await migrate(database);
     const key = await installationKey(database);
@@ -57,7 +61,11 @@ function assemble(database: Database, key: KeyObject, lease: Lease, dataDir: str
     cycles: createCycleStore(database),
     datasets: createDatasetStore(database),
     models: createModelStore(database),
+    usage: createUsageStore(database),
+    keys: createKeyStore(database),
     blobs: createBlobStore(dataDir),
+    writes: () => database.writes(),
+    figures: () => readFigures(database),
     check: () => database.check(),
     close: () => (closing ??= close()),
   };

@@ -21,7 +21,7 @@ export function createLedger(database: Database): Ledger {
       const { after, order } = plan;
       const rows = await read(
         lines()
-          .$if(after !== null, (query) => query.where((eb) => isAfter(eb, after ?? [0, ''], order, ['seq', 'id'])))
+          .$if(after !== null, (query) => query.where(isAfter(after ?? [0, ''], order, ['seq', 'id'])))
           .orderBy('seq', order)
           .limit(plan.limit + 1),
       );

@@ -4,9 +4,13 @@ export interface Schema {
   installation: { id: number; hmac_key: string; created_at: number };
   process_lease: { id: string; host: string; pid: number; started_at: number; expires_at: number };
   message: MessageTable;
-  conversation: { id: string; owner: string; created_at: number };
-  thread_node: { hash: string; conversation_id: string; created_at: number };
+  conversation: ConversationTable;
+  thread_node: ThreadNodeTable;
+  api_key: ApiKeyTable;
+  team: { name: string; settings_json: string; created_at: number };
+  usage_day: UsageDayTable;
   completion: CompletionTable;
+  search: SearchTable;
   feedback: FeedbackTable;
   cycle: CycleTable;
   cycle_step: CycleStepTable;
@@ -15,6 +19,55 @@ export interface Schema {
   dataset_row: { digest: string; row_id: string; split: string; completion_id: string; choice: number };
   model_version: ModelVersionTable;
   promotion: PromotionTable;
+}
+
+export interface ConversationTable {
+  id: string;
+  owner: string;
+  /** The node of its completions: the first user message that it began with. */
+  node: string | null;
+  created_at: number;
+}
+
+/** What an answer of ours is found by when a client goes on from it: several hashes for each. */
+export interface ThreadNodeTable {
+  hash: string;
+  conversation_id: string;
+  created_at: number;
+  /** When a request went on from here; null until then. */
+  continued_at: number | null;
+  /** Ties the hashes of one answer together. */
+  point: string | null;
+}
+
+export interface ApiKeyTable {
+  id: string;
+  name: string;
+  owner: string;
+  team: string | null;
+  role: string;
+  secret_hash: string;
+  /** Limits, budget, record mode. */
+  settings_json: string;
+  created_at: number;
+  expires_at: number | null;
+  revoked_at: number | null;
+  last_used_at: number | null;
+}
+
+/** Sums; a key or team that there was none of is the empty text. */
+export interface UsageDayTable {
+  day: string;
+  owner: string;
+  key_id: string;
+  team: string;
+  provider: string;
+  model: string;
+  requests: number;
+  failures: number;
+  prompt_tokens: number;
+  completion_tokens: number;
+  cost_nanos: number;
 }
 
 export interface MessageTable {
@@ -37,7 +90,7 @@ export interface CompletionTable {
   messages_json: string;
   /** Id of the request's last message: the parent of every choice. */
   tip: string | null;
-  /** Normalised hash of the request's messages: the parent of every choice's thread node. */
+  /** Normalised hashes of the request's messages: the parents of every choice's thread nodes. */
   thread: string;
   node: string | null;
   state: string;
@@ -50,9 +103,29 @@ export interface CompletionTable {
   completion_tokens: number | null;
   error_json: string | null;
   process_id: string;
+  kind: string;
+  key_id: string | null;
+  team: string | null;
+  record: string;
+  /** Models that failed before the one that answered. */
+  attempts_json: string | null;
+  cost_nanos: number | null;
+  erased_at: number | null;
+  /** 1 when there is feedback on it. */
+  rated: number | null;
+  /** Its number in the search index; null as long as it is not indexed, 0 when it has no words. */
+  entry: number | null;
+  /** Of an imported chat: its format, and what its line has beside request and response. */
+  origin_json: string | null;
   created_at: number;
   first_token_at: number | null;
   finished_at: number | null;
+}
+
+/** Words by entry. SQLite names an entry `rowid` and keeps text and tag, PostgreSQL `entry` and keeps a `tsvector`. */
+export interface SearchTable {
+  rowid: number;
+  entry: number;
 }
 
 export interface FeedbackTable {

@@ -1,3 +1,4 @@
+import type { Budget, RateLimits, RecordMode, Role } from '../core/access.ts';
 import type { Json, JsonObject } from '../core/canonical.ts';
 import type { CycleState, Outputs, StepName, StepState } from '../core/cycle.ts';
 import type { DatasetManifest, Split } from '../core/dataset.ts';
@@ -9,6 +10,16 @@ export type Millis = number;
 
 export type CompletionState = 'open' | 'complete' | 'interrupted' | 'failed';
 
+/** What kind of call a completion is. Only `chat` and `responses` are conversations. */
+export type CompletionKind = 'chat' | 'text' | 'responses' | 'embeddings';
+
+/** A model that was asked and failed before another was. */
+export interface Attempt {
+  provider: string;
+  model: string;
+  code: ErrorCode;
+}
+
 /** A request as it came in. `envelope` is every field but `messages`, as sent. */
 export interface NewCompletion {
   owner: string;
@@ -19,6 +30,15 @@ export interface NewCompletion {
   messages: WireMessage[];
   conversationId?: string;
   stream: boolean;
+  /** `chat` unless given. */
+  kind?: CompletionKind;
+  /** Key and team that the call is counted for. */
+  keyId?: string | null;
+  team?: string | null;
+  /** Who is behind the owner's key: threads of two scopes never meet. */
+  scope?: string | null;
+  /** `meta`: the caller has left out everything that was said. `all` unless given. */
+  record?: Exclude<RecordMode, 'none'>;
 }
 
 /** One answer of a completion. `extra` is every other field of the choice, as got. */
@@ -38,11 +58,22 @@ export interface Outcome {
   completionTokens: number | null;
   firstTokenAt: Millis | null;
   error: { code: ErrorCode; message: string; status: number | null } | null;
+  /** Billionths of a US dollar; null when nothing is known of tokens or price. */
+  costNanos?: number | null;
+  /** Who answered, when it was not who was asked first. */
+  answeredBy?: { provider: string; model: string };
+  /** Who failed before. */
+  attempts?: readonly Attempt[];
 }
 
-export interface CompletionRecord extends NewCompletion {
+export interface CompletionRecord extends Required<Omit<NewCompletion, 'scope'>> {
   id: string;
-  conversationId: string;
+  attempts: readonly Attempt[];
+  costNanos: number | null;
+  /** When its text was erased; null while it is there. */
+  erasedAt: Millis | null;
+  /** What is known beside it of a chat that was imported; null of one that was had here. */
+  origin: JsonObject | null;
   state: CompletionState;
   /** Ids of the request's messages, in order. */
   messageIds: string[];
@@ -68,9 +99,32 @@ export interface CompletionFilter {
   states?: readonly CompletionState[];
   /** Only those with feedback, or without. */
   rated?: boolean;
+  keyId?: string;
+  team?: string;
+  kinds?: readonly CompletionKind[];
+  /** Only those whose text was erased, or is there. */
+  erased?: boolean;
+  /** Words that must all occur, `"phrases in order"` and `beginnings*`. InvalidInput when there is no word in it. */
+  search?: string;
 }
 
-/** A page, oldest first or newest first; `next` is the cursor of the page after it, null at the end. */
+export interface ConversationRecord {
+  id: string;
+  owner: string;
+  /** The beginning of its first question; null when no text of it is kept. */
+  firstWords: string | null;
+  completions: number;
+  /** Refs of the models that answered, the last one last. */
+  models: string[];
+  costNanos: number | null;
+  firstAt: Millis;
+  lastAt: Millis;
+}
+
+/**
+ * A page, oldest first or newest first; `next` is the cursor of the page after it, null at the end. A page may have
+ * fewer items than were asked for, or none, before the end: then a bounded stretch of the record was looked through.
+ */
 export interface Page<T> {
   items: T[];
   next: string | null;
@@ -82,17 +136,167 @@ export interface PageRequest {
   order?: 'asc' | 'desc';
 }
 
+/** A chat that was had elsewhere. */
+export interface ImportedChat extends Pick<NewCompletion, 'owner' | 'provider' | 'model' | 'envelope' | 'messages'> {
+  scope?: string | null;
+  choices: ChoiceRecord[];
+  /** Every field of the response but `choices`. */
+  response: JsonObject;
+  promptTokens: number | null;
+  completionTokens: number | null;
+  /** Null when it is not known: then it is the time of the import. */
+  createdAt: Millis | null;
+  /** Where it came from, and what its line says beside request and response. */
+  origin: JsonObject;
+}
+
+export interface ImportReport {
+  written: number;
+  /** How many were there already. */
+  known: number;
+}
+
+/** Which chats are erased: those that meet all that is given. */
+export interface EraseRequest {
+  completionId?: string;
+  conversationId?: string;
+  owner?: string;
+  /** Only those that were made before this time. */
+  before?: Millis;
+}
+
+export interface EraseReport {
+  /** How many were erased now. */
+  completions: number;
+  /** How many were left, because they are still being answered. */
+  open: number;
+  /** Digests of dataset versions that hold one of them: these are products, and stay. */
+  datasets: string[];
+}
+
+/** A completion that has begun. */
+export interface BegunCompletion {
+  readonly id: string;
+  /** Of one that is held it may still change, until it is finished: another may have gone on from the same answer. */
+  conversationId: string;
+}
+
+export interface BeginOptions {
+  /**
+   * How long the request may wait for its outcome, in ms, to be written together with it. One that has not ended by then
+   * is written on its own; one whose process dies before is not on record, and nobody was told that it is. 0 unless given.
+   */
+  holdMs?: number;
+  /** Told when a request that was held could not be written. */
+  lost?: (error: unknown) => void;
+}
+
 export interface ChatStore {
-  /** Writes the request durably before the provider is called; the record is `open` and leased by this process. */
-  begin(request: NewCompletion): Promise<{ id: string; conversationId: string }>;
+  /**
+   * Records a request; the record is `open` and leased by this process. It is written when this resolves, so that it
+   * survives the end of the process, unless the options let it wait for its outcome.
+   */
+  begin(request: NewCompletion, options?: BeginOptions): Promise<BegunCompletion>;
   /** Replaces what is known so far of an open completion's choices. Flushed at most once a second by the caller. */
   progress(id: string, choices: ChoiceRecord[], firstTokenAt: Millis | null): Promise<void>;
   /** Writes the outcome durably. The promise resolves only after the commit is synced. */
   finish(id: string, outcome: Outcome): Promise<void>;
   get(id: string): Promise<CompletionRecord | null>;
   list(filter: CompletionFilter, page: PageRequest): Promise<Page<CompletionRecord>>;
+  /** Conversations with a completion that the filter lets through, by the last such completion. */
+  conversations(filter: CompletionFilter, page: PageRequest): Promise<Page<ConversationRecord>>;
+  /** Indexes up to `limit` completions for the search; returns how many there were, 0 when all are. */
+  indexNext(limit: number): Promise<number>;
+  /** Writes chats that were had elsewhere, durably; those that are known already stay as they are. */
+  import(chats: readonly ImportedChat[]): Promise<ImportReport>;
+  /**
+   * Erases what was said, for good: messages that no other chat needs, answers, drafts, comments, corrections, and the
+   * words in the index. Ratings, tokens, costs and times stay. InvalidInput when nothing says what.
+   */
+  erase(request: EraseRequest): Promise<EraseReport>;
   /** Open completions whose process no longer renews its lease become `interrupted`; returns how many. */
   sweepInterrupted(): Promise<number>;
+}
+
+/** One call as it counts in the sums. */
+export interface CallUsage {
+  owner: string;
+  keyId: string | null;
+  team: string | null;
+  provider: string;
+  model: string;
+  failed: boolean;
+  promptTokens: number;
+  completionTokens: number;
+  costNanos: number;
+}
+
+export const usageDimensions = ['day', 'owner', 'keyId', 'team', 'provider', 'model'] as const;
+export type UsageDimension = (typeof usageDimensions)[number];
+
+export interface UsageSum extends Partial<Record<UsageDimension, string>> {
+  requests: number;
+  failures: number;
+  promptTokens: number;
+  completionTokens: number;
+  costNanos: number;
+}
+
+/** Sums of calls by UTC day, key, team, provider and model. `finish` of a chat adds to them in its own commit. */
+export interface UsageStore {
+  /** Adds a call of which no record is kept. */
+  add(call: CallUsage): Promise<void>;
+  /** Days are `2026-11-21`, both counted in. Sums are grouped and sorted by `by`. */
+  sum(
+    filter: { from?: string; to?: string; owner?: string; keyId?: string; team?: string },
+    by: readonly UsageDimension[],
+  ): Promise<UsageSum[]>;
+}
+
+export interface NewApiKey {
+  name: string;
+  owner: string;
+  team: string | null;
+  role: Role;
+  /** SHA-256 of the secret, hex. */
+  secretHash: string;
+  limits: RateLimits;
+  budget: Budget | null;
+  record: RecordMode;
+  expiresAt: Millis | null;
+}
+
+export interface ApiKeyRecord extends NewApiKey {
+  id: string;
+  createdAt: Millis;
+  revokedAt: Millis | null;
+  lastUsedAt: Millis | null;
+}
+
+export interface TeamRecord {
+  name: string;
+  limits: RateLimits;
+  budget: Budget | null;
+  createdAt: Millis;
+}
+
+export interface KeyStore {
+  /** Conflict when a key that is not revoked has the name. */
+  create(key: NewApiKey, id: string): Promise<ApiKeyRecord>;
+  get(id: string): Promise<ApiKeyRecord | null>;
+  /** All of them, revoked ones too, oldest first. */
+  list(): Promise<ApiKeyRecord[]>;
+  /** Changes what may be changed; NotFound. */
+  update(
+    id: string,
+    change: Partial<Pick<ApiKeyRecord, 'role' | 'team' | 'limits' | 'budget' | 'record' | 'expiresAt' | 'secretHash'>>,
+  ): Promise<void>;
+  /** Idempotent; NotFound. */
+  revoke(id: string): Promise<void>;
+  /** Notes when keys were last used; a time before the one that is known changes nothing. */
+  used(times: ReadonlyMap<string, Millis>): Promise<void>;
+  putTeam(team: Omit<TeamRecord, 'createdAt'>): Promise<void>;
+  teams(): Promise<TeamRecord[]>;
 }
 
 /** An append-only event on a choice. */
@@ -269,6 +473,12 @@ export interface BlobStore {
   getJson<T>(digest: string): Promise<T>;
 }
 
+/** What the whole database holds, in numbers. */
+export interface StoreFigures {
+  cycles: Record<CycleState, number>;
+  openCompletions: number;
+}
+
 export interface Store {
   readonly kind: 'sqlite' | 'postgres';
   readonly chats: ChatStore;
@@ -276,7 +486,12 @@ export interface Store {
   readonly cycles: CycleStore;
   readonly datasets: DatasetStore;
   readonly models: ModelStore;
+  readonly usage: UsageStore;
+  readonly keys: KeyStore;
   readonly blobs: BlobStore;
+  /** Transactions committed since it was opened, and how many of them were synced. */
+  writes(): { commits: number; syncs: number };
+  figures(): Promise<StoreFigures>;
   /** SQLite: `integrity_check`; PostgreSQL: a round trip. Throws StoreUnavailable. */
   check(): Promise<void>;
   close(): Promise<void>;

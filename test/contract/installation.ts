@@ -1,8 +1,9 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { Compilable } from 'kysely';
 import { afterEach } from 'vitest';
-import { statement } from '../../src/store/database.ts';
+import { type Database, statement } from '../../src/store/database.ts';
 import { openStore } from '../../src/store/open.ts';
 import { openPostgres } from '../../src/store/postgres/database.ts';
 import { openSqlite } from '../../src/store/sqlite/database.ts';
@@ -43,8 +44,23 @@ export function installations(databaseUrl: () => Promise<string | null>): NewIns
 }
 
 /** Makes every process look as if it had stopped renewing its lease long ago. */
-export async function lapseLeases({ dataDir, databaseUrl }: Installation): Promise<void> {
+export async function lapseLeases(installation: Installation): Promise<void> {
+  await withDatabase(installation, ({ build }) => build.updateTable('process_lease').set({ expires_at: 0 }));
+}
+
+/** Runs a statement beside the stores. */
+export async function withDatabase(
+  { dataDir, databaseUrl }: Installation,
+  make: (database: Database) => Compilable<unknown>,
+): Promise<void> {
   const database = databaseUrl ? openPostgres(databaseUrl) : await openSqlite(join(dataDir, 'ratchet.db'));
-  await database.write([statement(database.build.updateTable('process_lease').set({ expires_at: 0 }))]);
+  await database.write([statement(make(database))]);
+  await database.close();
+}
+
+/** Makes every chat look as if it had ended long ago. */
+export async function ageChats({ dataDir, databaseUrl }: Installation): Promise<void> {
+  const database = databaseUrl ? openPostgres(databaseUrl) : await openSqlite(join(dataDir, 'ratchet.db'));
+  await database.write([statement(database.build.updateTable('completion').set({ finished_at: 1 }))]);
   await database.close();
 }

@@ -28,6 +28,17 @@ test('two transactions that deadlock both succeed in the end', async () => {
   await database.close();
 });
 
+test('a batch is synced unless it says otherwise, and the next one is again', async () => {
+  const { databaseUrl } = await install();
+  const database = openPostgres(databaseUrl ?? '');
+  const show = [{ sql: 'show synchronous_commit', parameters: [] }];
+  const shown: unknown[] = [];
+  for (const sync of [true, false, true]) shown.push((await database.write(show, { sync }))[0]?.rows[0]);
+  expect(shown).toEqual(['on', 'off', 'on'].map((synchronous_commit) => ({ synchronous_commit })));
+  expect(database.writes()).toEqual({ commits: 3, syncs: 2 });
+  await database.close();
+});
+
 test('text that PostgreSQL cannot hold is refused as such where it is not JSON', async () => {
   const store = await (await install()).open();
   const begun = store.chats.begin(request([user('hi')], { model: 'a\u0000b' }));

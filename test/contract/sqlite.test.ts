@@ -1,8 +1,9 @@
 import { once } from 'node:events';
-import { open, stat, writeFile } from 'node:fs/promises';
+import { open, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Worker } from 'node:worker_threads';
+import { type Compilable, type RawBuilder, sql } from 'kysely';
 import { expect, test } from 'vitest';
 import { RatchetError } from '../../src/core/errors.ts';
 import { type Database, statement } from '../../src/store/database.ts';
@@ -33,6 +34,52 @@ test('while another process holds the write lock, timers tick, reads answer, and
   expect(events).toEqual([...Array.from({ length: 20 }, (_, n) => `tick ${n + 1}`), 'released', 'written']);
 });
 
+test('a slow query aside holds up neither timers nor reads nor writes', async () => {
+  const { database } = await emptyDatabase();
+  const slow = database.readAside<{ n: number }>(countTo(database, 5_000_000));
+  const events: string[] = [];
+  const counted = slow.then(([row]) => events.push(`counted ${row?.n}`));
+  for (let tick = 1; tick <= 5; tick += 1) {
+    await stand(database, `${tick}`);
+    expect(await line(database)).toHaveLength(tick);
+    await sleep(1);
+    events.push(`tick ${tick}`);
+  }
+  await counted;
+  expect(events.slice(0, 5)).toEqual(['tick 1', 'tick 2', 'tick 3', 'tick 4', 'tick 5']);
+  expect(events.at(-1)).toBe('counted 5000000');
+  const seen = await database.readAside(database.build.selectFrom('turn').select('cycle_id'));
+  expect(seen).toHaveLength(5);
+  await database.close();
+});
+
+test('its thread starts with the first query aside, and closing lets queries finish', async () => {
+  const { database } = await emptyDatabase();
+  const started = once(process, 'worker') as Promise<[Worker]>;
+  const counted = database.readAside<{ n: number }>(countTo(database, 500_000));
+  await started;
+  const wrong = database.readAside(raw(database, sql`select no_such_column from turn`));
+  const outcomes = Promise.allSettled([counted, wrong]);
+  const closing = database.close();
+  expect(await outcomes).toMatchObject([{ status: 'fulfilled', value: [{ n: 500_000 }] }, { status: 'rejected' }]);
+  await closing;
+  await expect(database.readAside(countTo(database, 1))).rejects.toMatchObject({ code: 'StoreUnavailable' });
+});
+
+test('when its reader dies, queries fail, and the next one starts another', async () => {
+  const { database } = await emptyDatabase();
+  const started = once(process, 'worker') as Promise<[Worker]>;
+  expect(await database.readAside(countTo(database, 3))).toEqual([{ n: 3 }]);
+  const [worker] = await started;
+  const lost = expect(database.readAside(countTo(database, 50_000_000))).rejects.toMatchObject({
+    code: 'StoreUnavailable',
+  });
+  await worker.terminate();
+  await lost;
+  expect(await database.readAside(countTo(database, 4))).toEqual([{ n: 4 }]);
+  await database.close();
+});
+
 test('a write that waits too long for the lock is given up, and later ones are not', async () => {
   const { installation, database } = await emptyDatabase(200);
   const child = await holdWriteLock(installation);
@@ -42,6 +89,43 @@ test('a write that waits too long for the lock is given up, and later ones are n
   await late;
   expect(await line(database)).toEqual(['late']);
   await database.close();
+});
+
+test.each([
+  ['FULL', [2, 1, 2]],
+  ['NORMAL', [1, 1, 1]],
+] as const)('with synchronous=%s a batch is synced unless it says otherwise', async (synchronous, expected) => {
+  const { dataDir } = await install();
+  const database = await openSqlite(join(dataDir, 'ratchet.db'), { synchronous });
+  const show = [{ sql: 'pragma synchronous', parameters: [] }];
+  const shown: unknown[] = [];
+  for (const sync of [true, false, true]) shown.push((await database.write(show, { sync }))[0]?.rows[0]?.synchronous);
+  expect(shown).toEqual(expected);
+  expect(database.writes()).toEqual({ commits: 3, syncs: synchronous === 'FULL' ? 2 : 0 });
+  await database.close();
+});
+
+test('synced and unsynced batches that come together are all written, whatever group they come into', async () => {
+  const { database } = await emptyDatabase();
+  const before = database.writes();
+  const batches = Array.from({ length: 400 }, (_, n) =>
+    database.write([place(database, `${n}`)], { sync: n % 3 === 0, inFlight: n % 5 === 0 ? 200 : 0 }),
+  );
+  await Promise.all(batches);
+  expect(await line(database)).toHaveLength(400);
+  const { commits, syncs } = database.writes();
+  expect(syncs - before.syncs).toBeGreaterThan(0);
+  expect(commits - before.commits).toBeLessThan(200);
+  await database.close();
+});
+
+test('what was deleted or replaced is not left in the file', async () => {
+  const { installation, database } = await emptyDatabase();
+  const secret = 'a sentence that was to be forgotten';
+  for (let n = 0; n < 50; n += 1) await stand(database, `${n} ${secret}`);
+  await database.write([statement(database.build.deleteFrom('turn'))]);
+  await database.close();
+  expect((await readFile(join(installation.dataDir, 'ratchet.db'))).includes(secret)).toBe(false);
 });
 
 test('writes that are asked for together are committed together', async () => {
@@ -161,7 +245,7 @@ test.skipIf(process.platform === 'win32')('nobody but its owner can read the dat
 async function emptyDatabase(busyTimeoutMs?: number): Promise<{ installation: Installation; database: Database }> {
   const installation = await install();
   const path = join(installation.dataDir, 'ratchet.db');
-  const database = await openSqlite(path, busyTimeoutMs);
+  const database = await openSqlite(path, { ...(busyTimeoutMs !== undefined && { busyTimeoutMs }) });
   const store = await openStore({ dataDir: installation.dataDir });
   await store.close();
   return { installation, database };
@@ -194,4 +278,17 @@ function stand(database: Database, id: string) {
 
 async function line({ build, read }: Database): Promise<string[]> {
   return (await read(build.selectFrom('turn').select('cycle_id'))).map((row) => row.cycle_id);
+}
+
+function raw<T>({ build }: Database, query: RawBuilder<T>): Compilable<T> {
+  return { compile: () => query.compile(build) };
+}
+
+/** A query that takes long, and no lock. */
+function countTo(database: Database, n: number): Compilable<{ n: number }> {
+  return raw(
+    database,
+    sql<{ n: number }>`with recursive counted(n) as (select 1 union all select n + 1 from counted where n < ${n})
+      select max(n) as n from counted`,
+  );
 }

@@ -3,9 +3,16 @@ import { type PostgresServer, startPostgres } from '../fixtures/postgres.ts';
 import { chatSuite, interruptionSuite } from './chats.suite.ts';
 import { concurrencySuite } from './concurrency.suite.ts';
 import { cycleSuite } from './cycles.suite.ts';
+import { erasingSuite } from './erasing.suite.ts';
+import { heldSuite } from './held.suite.ts';
 import { type NewInstallation, installations } from './installation.ts';
+import { keySuite } from './keys.suite.ts';
 import { lineageSuite } from './lineage.suite.ts';
+import { outcomeSuite } from './outcome.suite.ts';
+import { readingSuite } from './reading.suite.ts';
+import { threadPropertySuite } from './thread-properties.suite.ts';
 import { threadingSuite } from './threading.suite.ts';
+import { usageSuite } from './usage.suite.ts';
 
 describe('SQLite', () => {
   suites(installations(async () => null));
@@ -23,8 +30,15 @@ describe('PostgreSQL', () => {
 function suites(install: NewInstallation): void {
   describe('chats', () => chatSuite(install));
   describe('interruption', () => interruptionSuite(install));
+  describe('outcomes', { timeout: 30_000 }, () => outcomeSuite(install));
+  describe('held requests', { timeout: 30_000 }, () => heldSuite(install));
   describe('threading', () => threadingSuite(install));
+  describe('threads', { timeout: 30_000 }, () => threadPropertySuite(install));
+  describe('reading back', { timeout: 30_000 }, () => readingSuite(install));
+  describe('erasing', { timeout: 30_000 }, () => erasingSuite(install));
   describe('cycles', () => cycleSuite(install));
   describe('lineage', () => lineageSuite(install));
+  describe('usage', () => usageSuite(install));
+  describe('keys', () => keySuite(install));
   describe('concurrency', { timeout: 30_000 }, () => concurrencySuite(install));
 }

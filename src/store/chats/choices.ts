@@ -2,8 +2,10 @@ import type { KeyObject } from 'node:crypto';
 import type { JsonObject } from '../../core/canonical.ts';
 import { type Database, type Statement } from '../database.ts';
 import type { ChoiceRecord, CompletionRecord } from '../types.ts';
+import type { Begun } from './open-chats.ts';
 import { type MessageReader, type MessageRef, identify, insertMessages, toRef } from './messages.ts';
-import { extendThread, rememberThread } from './threading.ts';
+import { answerPoint, decodeThread } from './thread-hashes.ts';
+import { rememberAnswer } from './threading.ts';
 
 /** A choice as a closed completion keeps it. */
 export interface StoredChoice extends MessageRef {
@@ -12,32 +14,31 @@ export interface StoredChoice extends MessageRef {
   extra: JsonObject;
 }
 
-/** Where the choices of a completion belong. */
-export interface ChoiceContext {
-  database: Database;
-  key: KeyObject;
-  /** Id of the request's last message. */
-  tip: string | null;
-  /** Hash of the request's thread. */
-  thread: string;
-  conversationId: string;
-}
-
-/** Turns choices into references, with the statements that store their messages and let later requests find them. */
+/**
+ * Turns the choices of a completion that began so into references, with the statements that store their messages and let
+ * later requests find them.
+ */
 export function storeChoices(
-  context: ChoiceContext,
+  { database, key }: { database: Database; key: KeyObject },
+  { tip, thread: column, conversation_id: conversationId }: Begun,
   choices: readonly ChoiceRecord[],
 ): { stored: StoredChoice[]; statements: Statement[] } {
-  const { database, key, tip, thread, conversationId } = context;
   const messages = choices.map(({ message }) => identify(key, message, tip));
   const stored = choices.map((choice, at) => toStored(choice, messages[at] ?? identify(key, choice.message, tip)));
-  // Without a request there is no thread to go on with.
-  const threads = tip === null ? [] : choices.map(({ message }) => extendThread(key, thread, message));
+  const different = new Map(messages.map((message, at) => [message.id, { message, wire: choices[at]?.message }]));
+  const thread = decodeThread(column);
+  const remember = [...different].map(([messageId, { wire }]) =>
+    rememberAnswer(database, answerPoint(key, thread, wire ?? { role: '' }), { conversationId, messageId }),
+  );
   return {
     stored,
     statements: [
-      ...insertMessages(database, [...new Map(messages.map((message) => [message.id, message])).values()]),
-      ...[...new Set(threads)].map((hash) => rememberThread(database, hash, conversationId)),
+      ...insertMessages(
+        database,
+        [...different.values()].map(({ message }) => message),
+      ),
+      // Without a request there is no thread to go on with.
+      ...(tip === null ? [] : remember),
     ],
   };
 }

@@ -1,146 +1,240 @@
-import { type KeyObject, createHmac } from 'node:crypto';
-import { type Json, canonicalJson, isObject } from '../../core/canonical.ts';
 import { RatchetError } from '../../core/errors.ts';
-import { type WireMessage, splitMessage } from '../../core/message.ts';
+import { compileOnce, compileRows, perDatabase } from '../compiled.ts';
 import { type Database, type Statement, chunks, statement } from '../database.ts';
 import { now, uuidv7 } from '../ids.ts';
+import type { ConversationTable, ThreadNodeTable } from '../schema.ts';
+import { type History, type Point, hashesOf } from './thread-hashes.ts';
 
-// A client that resends its history is recognised by a chained hash over a normalised form of its messages. Only the
-// hashes that end in an answer of ours are stored, so that two chats which merely begin alike never meet.
-
-const lookedUpAtOnce = 500;
-
-/** Hash of a thread that has no message yet: every owner has threads of their own. */
-export function rootThread(key: KeyObject, owner: string): string {
-  return createHmac('sha256', key).update(`thread\n${owner}`).digest('hex');
-}
-
-/** Hash of a thread with one more message. */
-export function extendThread(key: KeyObject, thread: string, message: WireMessage): string {
-  return createHmac('sha256', key)
-    .update(`${thread}\n${canonicalJson(normalForm(message))}`)
-    .digest('hex');
-}
-
-/** Hash of the thread after each message. */
-export function threadHashes(key: KeyObject, owner: string, messages: readonly WireMessage[]): string[] {
-  let thread = rootThread(key, owner);
-  return messages.map((message) => {
-    thread = extendThread(key, thread, message);
-    return thread;
-  });
-}
-
-/**
- * What two messages must share to count as the same when a client sends its history again: white space collapsed,
- * and without reasoning, the way in which content is written, and fields of others.
- */
-export function normalForm(message: WireMessage): Json {
-  const { role, parts, name, tool_calls, tool_call_id } = splitMessage(message, null).canonical;
-  const content = parts.map(normalPart).filter((part) => part !== null);
-  return {
-    role,
-    text: collapse(withoutThinking(content.filter((part) => typeof part === 'string').join(' '), role)),
-    media: content.filter((part) => typeof part !== 'string'),
-    name,
-    tool_calls: (tool_calls ?? []).map(normalCall),
-    tool_call_id,
-  };
-}
-
-function normalPart(part: Json): Json {
-  if (!isObject(part)) return part;
-  if (typeof part.text === 'string' && (part.type === 'text' || part.type === undefined)) return part.text;
-  if (typeof part.type === 'string' && /^(redacted_)?(thinking|reasoning)$/.test(part.type)) return null;
-  return part;
-}
-
-function normalCall(call: Json): Json {
-  if (!isObject(call) || !isObject(call.function)) return call;
-  const { name, arguments: given } = call.function;
-  return { id: call.id ?? null, name: name ?? null, arguments: normalArguments(given ?? null) };
-}
-
-function normalArguments(given: Json): Json {
-  if (typeof given !== 'string') return given;
-  try {
-    return JSON.parse(given) as Json;
-  } catch {
-    return collapse(given);
-  }
-}
-
-function withoutThinking(text: string, role: string): string {
-  return role === 'assistant' ? text.replace(/^\s*<think>[\s\S]*?<\/think>/, '') : text;
-}
-
-function collapse(text: string): string {
-  return text.replace(/\s+/g, ' ').trim();
-}
+const lookedUpAtOnce = 450;
+/** Exchanges from the end of a history that a trimmed one is looked for by. */
+const exchangesLookedAt = 4;
+const placingAttempts = 20;
 
 export interface Placement {
   conversationId: string;
-  /** What makes the conversation when it is a new one. */
+  /** The node by which datasets are split: it stays that of the conversation however the chat grows. */
+  node: string | null;
+  /** What makes the conversation, or marks where it was continued. */
   statements: Statement[];
 }
 
-/** Finds the conversation that a request goes on with, or begins one. */
-export async function placeRequest(
-  database: Database,
-  request: { owner: string; messages: readonly WireMessage[]; conversationId?: string },
-  threads: readonly string[],
-): Promise<Placement> {
-  const { owner, conversationId } = request;
-  if (conversationId !== undefined) {
-    await requireConversation(database, conversationId, owner);
-    return { conversationId, statements: [] };
-  }
-  const answered = threads.filter((_, index) => request.messages[index]?.role === 'assistant');
-  const known = await longestKnown(database, answered);
-  return known === null ? beginConversation(database, owner) : { conversationId: known, statements: [] };
+/** What is asked of a request to find its conversation. */
+export interface Placing {
+  owner: string;
+  /** When given it decides. */
+  conversationId?: string;
+  history: History;
+  /** Id of the request's first user message: the node of a conversation that it begins. */
+  firstUser: string | null;
 }
 
-/** Statement that lets later requests find a thread which ends in an answer of ours. */
-export function rememberThread({ build }: Database, hash: string, conversationId: string): Statement {
-  return statement(
+/** An answer of ours that a request goes on from. */
+interface Candidate {
+  hash: string;
+  conversation_id: string;
+  created_at: number;
+  continued_at: number | null;
+  point: string | null;
+  node: string | null;
+}
+
+/**
+ * Finds the conversation that a request goes on with, or begins one, and writes it with what `write` makes of the
+ * placement. When another request goes on from the same answer at the same moment, the place is looked for again.
+ */
+export async function placeAndWrite(
+  database: Database,
+  placing: Placing,
+  write: (placement: Placement) => Promise<void>,
+): Promise<Placement> {
+  for (let attempt = 1; ; attempt += 1) {
+    const placement = await placeRequest(database, placing);
+    try {
+      await write(placement);
+      return placement;
+    } catch (error) {
+      if (!isOvertaken(error) || attempt === placingAttempts) throw error;
+    }
+  }
+}
+
+/** Statements that let later requests find an answer of ours. `messageId` is the answer's. */
+export function rememberAnswer(
+  database: Database,
+  point: Point,
+  { conversationId, messageId }: { conversationId: string; messageId: string },
+): Statement {
+  const rows = hashesOf(point).map((hash) => ({
+    hash,
+    conversation_id: conversationId,
+    point: pointOf(messageId),
+    created_at: now(),
+  }));
+  return threadStatements(database).insertNodes(rows);
+}
+
+/** What ties the hashes of one answer together: half of its message's id. */
+export function pointOf(messageId: string): string {
+  return messageId.slice(0, 32);
+}
+
+/** Finds the place of a request; nothing is written. */
+export async function placeRequest(database: Database, placing: Placing): Promise<Placement> {
+  if (placing.conversationId !== undefined) return placeByName(database, placing, placing.conversationId);
+  const candidates = await findCandidates(database, placing.history.points);
+  const [only, ...others] = candidates;
+  if (!only) return beginConversation(database, placing.owner, placing.firstUser);
+  if (others.length === 0) return goOn(database, placing, only, null);
+  const free = candidates.find(({ continued_at }) => continued_at === null);
+  if (free) return goOn(database, placing, free, overtaken());
+  // What they share stays in one split, though they are not one conversation.
+  return beginConversation(database, placing.owner, only.node ?? placing.firstUser);
+}
+
+/** The conversations that know the longest of a history's prefixes, else its last exchange; the newest first. */
+async function findCandidates(database: Database, points: readonly Point[]): Promise<Candidate[]> {
+  const newestFirst = [...points].reverse();
+  const prefixes = newestFirst.flatMap(({ whole, bare }) => [whole, bare]);
+  const exchanges = newestFirst.map(({ exchange }) => exchange).filter((hash) => hash !== null);
+  // Nearly always the last answer is known: it is asked for alone.
+  const stages = [prefixes.slice(0, 2), ...chunks(prefixes.slice(2), lookedUpAtOnce)];
+  for (const hashes of [...stages, exchanges.slice(0, exchangesLookedAt)]) {
+    const found = await lookUp(database, hashes);
+    const best = hashes.find((hash) => found.some((candidate) => candidate.hash === hash));
+    if (best !== undefined) return found.filter(({ hash }) => hash === best);
+  }
+  return [];
+}
+
+async function lookUp(database: Database, hashes: readonly string[]): Promise<Candidate[]> {
+  if (hashes.length === 0) return [];
+  return database.readCompiled(threadStatements(database).nodesOf(hashes.map((hash) => ({ hash }))));
+}
+
+const threadStatements = perDatabase(({ build }) => ({
+  nodesOf: compileRows((rows: { hash: string }[]) =>
+    build
+      .selectFrom('thread_node')
+      .innerJoin('conversation', 'conversation.id', 'thread_node.conversation_id')
+      .select(['hash', 'conversation_id', 'thread_node.created_at', 'continued_at', 'point', 'node'])
+      .where(
+        'hash',
+        'in',
+        rows.map(({ hash }) => hash),
+      )
+      .orderBy('thread_node.created_at', 'desc')
+      .orderBy('conversation_id', 'desc'),
+  ),
+  insertNodes: compileRows((rows: Omit<ThreadNodeTable, 'continued_at'>[]) =>
     build
       .insertInto('thread_node')
-      .values({ hash, conversation_id: conversationId, created_at: now() })
+      .values(rows)
       .onConflict((conflict) => conflict.columns(['hash', 'conversation_id']).doNothing()),
+  ),
+  markHashes: compileRows((rows: Mark[]) => markOf(build, rows, [])),
+  markPoint: compileRows((rows: Mark[]) => markOf(build, rows, [rows[0]?.point ?? ''])),
+  insertConversation: compileOnce((row: ConversationTable) => build.insertInto('conversation').values(row)),
+}));
+
+/** Goes on from a candidate. With `lost`, only if nobody has done so yet. */
+function goOn(database: Database, placing: Placing, candidate: Candidate, lost: RatchetError | null): Placement {
+  const { build } = database;
+  const { conversation_id: conversationId, hash, point } = candidate;
+  const known = placing.history.points.find((each) => hashesOf(each).includes(hash));
+  const claim = build
+    .updateTable('thread_node')
+    .set({ continued_at: now() })
+    .where('conversation_id', '=', conversationId)
+    .where('hash', '=', hash)
+    .where('continued_at', 'is', null);
+  const node = candidate.node ?? placing.firstUser;
+  return {
+    conversationId,
+    node,
+    statements: [
+      ...(lost ? [statement(claim, { rows: 1, error: lost })] : []),
+      ...markContinued(database, conversationId, known ? hashesOf(known) : [hash], point),
+      ...(candidate.node === null && node !== null ? [giveNode(database, conversationId, node)] : []),
+    ],
+  };
+}
+
+async function placeByName(database: Database, placing: Placing, id: string): Promise<Placement> {
+  const { build, read } = database;
+  const { owner, history, firstUser } = placing;
+  const [found] = await read(
+    build.selectFrom('conversation').select('node').where('id', '=', id).where('owner', '=', owner),
   );
-}
-
-/** The newest conversation of the longest of these prefixes (shortest first) that is known. */
-async function longestKnown({ build, read }: Database, prefixes: readonly string[]): Promise<string | null> {
-  const length = new Map(prefixes.map((hash, index) => [hash, index]));
-  for (const some of chunks([...length.keys()].reverse(), lookedUpAtOnce)) {
-    const found = await read(
-      build
-        .selectFrom('thread_node')
-        .select(['hash', 'conversation_id'])
-        .where('hash', 'in', some)
-        .orderBy('created_at', 'desc')
-        .orderBy('conversation_id', 'desc'),
-    );
-    const [longest] = found.sort((a, b) => (length.get(b.hash) ?? 0) - (length.get(a.hash) ?? 0));
-    if (longest) return longest.conversation_id;
-  }
-  return null;
-}
-
-async function requireConversation({ build, read }: Database, id: string, owner: string): Promise<void> {
-  const query = build.selectFrom('conversation').select('id').where('id', '=', id).where('owner', '=', owner);
-  const [found] = await read(query);
   if (!found) {
     throw new RatchetError(
       'NotFound',
       `You have no conversation "${id}": leave x-conversation-id out to begin one, or send an id that an answer gave.`,
     );
   }
+  const last = history.points.at(-1);
+  const node = found.node ?? firstUser;
+  return {
+    conversationId: id,
+    node,
+    statements: [
+      ...(last ? markContinued(database, id, hashesOf(last), null) : []),
+      ...(found.node === null && node !== null ? [giveNode(database, id, node)] : []),
+    ],
+  };
 }
 
-function beginConversation({ build }: Database, owner: string): Placement {
+/** Marks every hash of an answer, so that whoever finds it by another of them sees that it was gone on from. */
+function markContinued(
+  database: Database,
+  conversationId: string,
+  hashes: readonly string[],
+  point: string | null,
+): Statement[] {
+  const { markHashes, markPoint } = threadStatements(database);
+  const mark = { conversation_id: conversationId, continued_at: now() };
+  const rows = hashes.map((hash) => ({ hash, point, ...mark }));
+  return [point === null ? markHashes(rows) : markPoint(rows)];
+}
+
+type Mark = Pick<ThreadNodeTable, 'hash' | 'conversation_id' | 'continued_at' | 'point'>;
+
+function markOf(build: Database['build'], rows: readonly Mark[], points: readonly string[]) {
+  const [first] = rows;
+  return build
+    .updateTable('thread_node')
+    .set({ continued_at: first?.continued_at ?? null })
+    .where('conversation_id', '=', first?.conversation_id ?? '')
+    .where('continued_at', 'is', null)
+    .where((eb) =>
+      eb.or([
+        eb(
+          'hash',
+          'in',
+          rows.map(({ hash }) => hash),
+        ),
+        ...points.map((point) => eb('point', '=', point)),
+      ]),
+    );
+}
+
+function giveNode({ build }: Database, conversationId: string, node: string): Statement {
+  return statement(
+    build.updateTable('conversation').set({ node }).where('id', '=', conversationId).where('node', 'is', null),
+  );
+}
+
+function beginConversation(database: Database, owner: string, node: string | null): Placement {
   const id = uuidv7();
-  const insert = build.insertInto('conversation').values({ id, owner, created_at: now() });
-  return { conversationId: id, statements: [statement(insert)] };
+  const insert = threadStatements(database).insertConversation({ id, owner, node, created_at: now() });
+  return { conversationId: id, node, statements: [insert] };
+}
+
+function overtaken(): RatchetError {
+  return new RatchetError('Conflict', 'Another request went on from the same answer: send this one again.', {
+    details: { overtaken: true },
+  });
+}
+
+function isOvertaken(error: unknown): boolean {
+  return error instanceof RatchetError && error.details.overtaken === true;
 }

@@ -9,13 +9,26 @@ import {
   sql,
 } from 'kysely';
 import pg from 'pg';
-import { type Database, type Row, type Statement, type WriteResult, statement, unavailable } from '../database.ts';
+import {
+  type Database,
+  type Row,
+  type Statement,
+  type WriteResult,
+  statement,
+  unavailable,
+  unexpected,
+} from '../database.ts';
 import type { Schema } from '../schema.ts';
 import { isTransient, postgresError } from './errors.ts';
 
 const attempts = 20;
 /** Any number of our own: it keeps two processes from changing the schema at once. */
 const schemaLock = 7_245_110_386;
+const begin = {
+  synced: 'begin',
+  /** The server answers before its log is synced, which a later synced commit makes up for; both in one message. */
+  unsynced: 'begin; set local synchronous_commit = off',
+};
 
 /** Opens a pool of connections to a PostgreSQL database. */
 export function openPostgres(url: string): Database {
@@ -29,11 +42,11 @@ export function openPostgres(url: string): Database {
   // A connection that breaks is replaced by the pool; the query that it was used for, or the next one, tells.
   pool.on('error', () => undefined);
   pool.on('connect', (client) => client.on('error', () => undefined));
+  const counts = { commits: 0, syncs: 0 };
   let open = true;
 
-  async function read<T>(query: Compilable<T>): Promise<T[]> {
+  async function readCompiled<T>({ sql: text, parameters }: Statement): Promise<T[]> {
     if (!open) throw unavailable('it is closed.');
-    const { sql: text, parameters } = statement(query);
     try {
       return (await pool.query(text, parameters)).rows as T[];
     } catch (error) {
@@ -41,19 +54,34 @@ export function openPostgres(url: string): Database {
     }
   }
 
+  const read = <T>(query: Compilable<T>): Promise<T[]> => readCompiled<T>(statement(query));
+
   return {
     kind: 'postgres',
     build: createBuilder(),
     clock: sql<number>`cast(extract(epoch from clock_timestamp()) * 1000 as bigint)`,
     schemaLock: [{ sql: 'select pg_advisory_xact_lock($1)', parameters: [schemaLock] }],
     read,
-    write: async (statements) => {
+    readCompiled,
+    readAside: read,
+    write: async (statements, { sync = true } = {}) => {
       if (!open) throw unavailable('it is closed.');
-      return writeBatch(pool, statements);
+      const results = await writeBatch(pool, statements, sync);
+      counts.commits += 1;
+      if (sync) counts.syncs += 1;
+      return results;
     },
+    writes: () => ({ ...counts }),
     check: async () => {
       try {
         await pool.query('select 1');
+      } catch (error) {
+        throw postgresError(error);
+      }
+    },
+    tidy: async () => {
+      try {
+        await pool.query('vacuum message, completion, thread_node, feedback, search');
       } catch (error) {
         throw postgresError(error);
       }
@@ -66,10 +94,10 @@ export function openPostgres(url: string): Database {
   };
 }
 
-async function writeBatch(pool: pg.Pool, statements: readonly Statement[]): Promise<WriteResult[]> {
+async function writeBatch(pool: pg.Pool, statements: readonly Statement[], sync: boolean): Promise<WriteResult[]> {
   for (let attempt = 1; ; attempt += 1) {
     try {
-      return await transact(pool, statements);
+      return await transact(pool, statements, sync);
     } catch (error) {
       if (!isTransient(error) || attempt === attempts) throw postgresError(error);
     }
@@ -77,15 +105,15 @@ async function writeBatch(pool: pg.Pool, statements: readonly Statement[]): Prom
   }
 }
 
-async function transact(pool: pg.Pool, statements: readonly Statement[]): Promise<WriteResult[]> {
+async function transact(pool: pg.Pool, statements: readonly Statement[], sync: boolean): Promise<WriteResult[]> {
   const client = await pool.connect();
   let broken = false;
   try {
-    await client.query('begin');
+    await client.query(sync ? begin.synced : begin.unsynced);
     const results: WriteResult[] = [];
-    for (const { sql: text, parameters, expect } of statements) {
-      const { rows, rowCount } = await client.query<Row>(text, parameters);
-      if (expect && rowCount !== expect.rows) throw expect.error;
+    for (const statement of statements) {
+      const { rows, rowCount } = await client.query<Row>(statement.sql, statement.parameters);
+      if (statement.expect && rowCount !== statement.expect.rows) throw unexpected(statement);
       results.push({ rows, affected: rowCount ?? 0 });
     }
     await client.query('commit');

@@ -1,30 +1,58 @@
 import { open as openFile } from 'node:fs/promises';
 import { DatabaseSync } from 'node:sqlite';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
-import { DummyDriver, Kysely, SqliteAdapter, SqliteIntrospector, SqliteQueryCompiler, sql } from 'kysely';
-import { type Database, statement, unavailable } from '../database.ts';
+import {
+  type Compilable,
+  DummyDriver,
+  Kysely,
+  SqliteAdapter,
+  SqliteIntrospector,
+  SqliteQueryCompiler,
+  sql,
+} from 'kysely';
+import { type Database, type Statement, statement, unavailable } from '../database.ts';
 import type { Schema } from '../schema.ts';
 import { sqliteError } from './errors.ts';
-import { isBusy, resultCode } from './result-code.ts';
-import { createRunner } from './statements.ts';
+import { readPatiently } from './patience.ts';
+import { createAsideReader } from './reader.ts';
+import { resultCode } from './result-code.ts';
+import { createRunner, rowsOf } from './statements.ts';
 import { startWriter } from './writer.ts';
 
-const readAttempts = 200;
+/** Each waits five seconds for readers. */
+const emptyingAttempts = 6;
+
+export interface SqliteOptions {
+  /** How long a write waits for the lock of another process, in ms. 30 s unless given. */
+  busyTimeoutMs?: number;
+  /** `NORMAL` syncs no commit: what is acknowledged can be lost with the machine. `FULL` unless given. */
+  synchronous?: 'FULL' | 'NORMAL';
+}
 
 /**
- * Opens a database file. Writes go through one worker thread; reads run here on a read-only connection, which the
- * write-ahead log keeps from ever waiting for a writer.
+ * Opens a database file. Writes go through one worker thread, reads that may take long through another; short reads run
+ * here on a read-only connection, which the write-ahead log keeps from ever waiting for a writer.
  */
-export async function openSqlite(path: string, busyTimeoutMs = 30_000): Promise<Database> {
+export async function openSqlite(path: string, options: SqliteOptions = {}): Promise<Database> {
+  const { busyTimeoutMs = 30_000, synchronous = 'FULL' } = options;
   await makePrivate(path);
-  const writer = await startWriter({ path, busyTimeoutMs });
+  const writer = await startWriter({ path, busyTimeoutMs, synchronous });
   const reader = await openReader(path).catch(async (error: unknown) => {
     await writer.close();
     throw error;
   });
   const run = createRunner(reader);
+  const aside = createAsideReader(path);
   let open = true;
+
+  async function readCompiled<T>({ sql, parameters }: Statement): Promise<T[]> {
+    if (!open) throw unavailable('it is closed.');
+    try {
+      return rowsOf(run(sql, parameters)) as T[];
+    } catch {
+      return patiently(path, () => rowsOf(run(sql, parameters)) as T[]);
+    }
+  }
 
   return {
     kind: 'sqlite',
@@ -32,17 +60,17 @@ export async function openSqlite(path: string, busyTimeoutMs = 30_000): Promise<
     clock: sql<number>`cast(unixepoch('subsec') * 1000 as integer)`,
     // BEGIN IMMEDIATE holds off every other writer already.
     schemaLock: [],
-    read: async <T>(query: { compile(): { sql: string; parameters: readonly unknown[] } }) => {
-      if (!open) throw unavailable('it is closed.');
-      const compiled = statement(query as Parameters<typeof statement>[0]);
-      return patiently(path, () => run(compiled.sql, compiled.parameters).rows as T[]);
-    },
-    write: (statements) => writer.write(statements),
+    read: <T>(query: Compilable<T>) => readCompiled<T>(statement(query)),
+    readCompiled,
+    readAside: async <T>(query: Compilable<T>) => (await aside.read(statement(query))) as T[],
+    write: (statements, how = {}) => writer.write(statements, how),
+    writes: () => writer.counts(),
     check: () => checkFile(path),
+    tidy: () => emptyLog(path),
     close: async () => {
       if (open) reader.close();
       open = false;
-      await writer.close();
+      await Promise.all([aside.close(), writer.close()]);
     },
   };
 }
@@ -72,28 +100,34 @@ async function openReader(path: string): Promise<DatabaseSync> {
   return patiently(path, () => new DatabaseSync(path, { readOnly: true, timeout: 0 }));
 }
 
-/** A reader meets a lock only for moments, while another process recovers or removes the log. */
 async function patiently<T>(path: string, action: () => T): Promise<T> {
-  for (let attempt = 1; ; attempt += 1) {
-    try {
-      return action();
-    } catch (error) {
-      const code = resultCode(error);
-      const message = error instanceof Error ? error.message : String(error);
-      if (!isBusy(code) || attempt === readAttempts) throw sqliteError(code, message, path, error);
-    }
-    await sleep(Math.min(attempt, 25));
+  try {
+    return await readPatiently(action);
+  } catch (error) {
+    throw sqliteError(resultCode(error), error instanceof Error ? error.message : String(error), path, error);
   }
 }
 
 async function checkFile(path: string): Promise<void> {
-  const file = import.meta.url.endsWith('.ts') ? './check-worker.ts' : './check-worker.js';
-  const faults = await new Promise<string[]>((resolve, reject) => {
-    const worker = new Worker(new URL(file, import.meta.url), { workerData: path });
-    worker.once('message', resolve);
-    worker.once('error', (error) => reject(sqliteError(resultCode(error), error.message, path, error)));
-  });
+  const faults = await runWorker<string[]>('check-worker', path);
   if (faults.join() !== 'ok') {
     throw unavailable(`${path} is damaged (${faults.join('; ')}): restore it from a backup.`);
   }
+}
+
+async function emptyLog(path: string): Promise<void> {
+  for (let attempt = 1; attempt <= emptyingAttempts; attempt += 1) {
+    if (await runWorker<boolean>('tidy-worker', path)) return;
+  }
+  throw unavailable(`the log of ${path} is read all the time and cannot be emptied: end what reads it, and try again.`);
+}
+
+/** Runs a thread that does one thing with a database file and tells how it went. */
+async function runWorker<T>(name: string, path: string): Promise<T> {
+  const file = new URL(`./${name}.${import.meta.url.endsWith('.ts') ? 'ts' : 'js'}`, import.meta.url);
+  return new Promise<T>((resolve, reject) => {
+    const worker = new Worker(file, { workerData: path });
+    worker.once('message', resolve);
+    worker.once('error', (error) => reject(sqliteError(resultCode(error), error.message, path, error)));
+  });
 }

@@ -1,26 +1,42 @@
-import type { Parameter, WriteResult } from '../database.ts';
+import type { Parameter, Row } from '../database.ts';
 
-/** What the main thread tells the writer. */
-export type ToWriter =
-  | { kind: 'batch'; id: number; statements: { sql: string; parameters: Parameter[]; rows?: number }[] }
-  | { kind: 'close' };
+// Tuples, not objects: what crosses to another thread is written and read with the names of all its fields.
 
-export type Batch = Extract<ToWriter, { kind: 'batch' }>;
+/** What the main thread tells a thread of a database. Many questions of one moment are one message. */
+export type ToThread<Question> = { kind: 'ask'; asked: [id: number, question: Question][] } | { kind: 'close' };
 
-/** Why a batch, or the opening, failed: `code` is SQLite's extended result code, 0 when it was not SQLite. */
-export type Failure = { kind: 'expectation'; statement: number } | { kind: 'sqlite'; code: number; message: string };
-
-export type Reply =
-  | { kind: 'done'; id: number; results: WriteResult[] }
-  | { kind: 'failed'; id: number; failure: Failure };
-
-/** What the writer tells the main thread. A group's replies come in one message, after its commit. */
-export type FromWriter =
+/** What a thread answers. Answers that are known together come in one message. */
+export type FromThread<Answer> =
   | { kind: 'ready' }
   | { kind: 'unready'; failure: Failure }
-  | { kind: 'replies'; replies: Reply[] };
+  | { kind: 'answers'; answers: [id: number, answer: Answer][] };
+
+/** Why a batch, a query or the opening failed: `code` is SQLite's extended result code, 0 when it was not SQLite. */
+export type Failure = { kind: 'expectation'; statement: number } | { kind: 'sqlite'; code: number; message: string };
+
+/** A statement's text, its number when it was sent before, or both when it will be named by the number from now on. */
+export type StatementText = string | number | [number: number, text: string];
+
+/** `rows` is how many must be affected, −1 when any number may. */
+export type BatchStatement = [text: StatementText, parameters: Parameter[], rows: number];
+
+/** `inFlight` is how many chats may still ask for a sync of their own. */
+export type Batch = [sync: boolean, inFlight: number, statements: BatchStatement[]];
+
+/** What a statement gave: its rows, or how many it affected. */
+export type StatementAnswer = Row[] | number;
+
+export type BatchAnswer = StatementAnswer[] | { failure: Failure };
+
+export type Query = [text: string, parameters: Parameter[]];
+
+export type QueryAnswer = { rows: Row[] } | { failure: Failure };
 
 export interface WriterData {
   path: string;
   busyTimeoutMs: number;
+  /** `NORMAL` never syncs a commit. */
+  synchronous: 'FULL' | 'NORMAL';
+  /** Counts for the main thread to read: commits, synced commits. */
+  counts: Int32Array;
 }

@@ -1,28 +1,39 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
-import type { Parameter, Row, WriteResult } from '../database.ts';
+import type { Parameter, Row } from '../database.ts';
+import type { StatementAnswer } from './protocol.ts';
 
 const kept = 200;
 
-/** Runs statements of one connection, keeping the most used ones prepared. */
-export function createRunner(connection: DatabaseSync): (sql: string, parameters: Parameter[]) => WriteResult {
-  const prepared = new Map<string, StatementSync>();
+interface Prepared {
+  query: StatementSync;
+  /** Whether it gives rows. */
+  gives: boolean;
+}
 
-  function prepare(sql: string): StatementSync {
-    const known = prepared.get(sql);
-    const found = known ?? connection.prepare(sql);
-    prepared.delete(sql);
-    prepared.set(sql, found);
-    const [oldest] = prepared.keys();
-    if (prepared.size > kept && oldest !== undefined) prepared.delete(oldest);
-    return found;
+/** Runs statements of one connection, keeping the most used ones prepared. */
+export function createRunner(connection: DatabaseSync): (sql: string, parameters: Parameter[]) => StatementAnswer {
+  const prepared = new Map<string, Prepared>();
+
+  function prepare(sql: string): Prepared {
+    const query = connection.prepare(sql);
+    const made = { query, gives: query.columns().length > 0 };
+    prepared.set(sql, made);
+    if (prepared.size > kept) forget();
+    return made;
+  }
+
+  /** Half at a time: keeping the order of use would cost more with every statement than preparing some again. */
+  function forget(): void {
+    for (const sql of [...prepared.keys()].slice(0, kept / 2)) prepared.delete(sql);
   }
 
   return (sql, parameters) => {
-    const query = prepare(sql);
-    if (query.columns().length > 0) {
-      const rows = query.all(...parameters) as Row[];
-      return { rows, affected: rows.length };
-    }
-    return { rows: [], affected: Number(query.run(...parameters).changes) };
+    const { query, gives } = prepared.get(sql) ?? prepare(sql);
+    return gives ? query.all(...parameters) : Number(query.run(...parameters).changes);
   };
+}
+
+/** The rows that a statement gave. */
+export function rowsOf(answer: StatementAnswer): Row[] {
+  return typeof answer === 'number' ? [] : answer;
 }

@@ -1,12 +1,22 @@
 import { DatabaseSync } from 'node:sqlite';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
-import type { WriteResult } from '../database.ts';
-import type { Batch, Failure, FromWriter, Reply, ToWriter, WriterData } from './protocol.ts';
-import { isBusy, resultCode } from './result-code.ts';
+import { type Waiting, createLine } from './group.ts';
+import type {
+  Batch,
+  BatchAnswer,
+  Failure,
+  FromThread,
+  StatementAnswer,
+  StatementText,
+  ToThread,
+  WriterData,
+} from './protocol.ts';
+import { failureOf, isBusy, resultCode } from './result-code.ts';
 import { createRunner } from './statements.ts';
 
 // The only connection of its process that writes. Batches that wait are committed together: one fsync for all.
+// SQLite syncs the whole log when a commit is FULL (walFrames in wal.c), so that it covers the unsynced ones before it.
 
 const maxStatements = 1000;
 const maxMillis = 50;
@@ -14,16 +24,13 @@ const maxDelay = 50;
 
 const port = parentPort;
 if (!port) throw new Error('The writer runs as a worker thread only.');
-const { path, busyTimeoutMs } = workerData as WriterData;
+const { path, busyTimeoutMs, synchronous, counts } = workerData as WriterData;
 
-interface Waiting {
-  batch: Batch;
-  since: number;
-}
-
-const queue: Waiting[] = [];
+const line = createLine();
+const texts: string[] = [];
 let closing = false;
 let pumping = false;
+let wake: (() => void) | null = null;
 
 await main();
 
@@ -36,10 +43,11 @@ async function main(): Promise<void> {
     port?.close();
     return;
   }
-  const run = createRunner(connection);
-  port?.on('message', (message: ToWriter) => {
+  const writer = createWriter(connection);
+  port?.on('message', (message: ToThread<Batch>) => {
     accept(message);
-    void pump(connection, run);
+    wake?.();
+    void pump(writer);
   });
   send({ kind: 'ready' });
 }
@@ -48,7 +56,13 @@ async function main(): Promise<void> {
 async function openConnection(connection: DatabaseSync): Promise<void> {
   connection.open();
   await patiently(() => connection.exec('PRAGMA journal_mode = WAL'));
-  await patiently(() => connection.exec('PRAGMA synchronous = FULL; PRAGMA journal_size_limit = 67108864'));
+  // A checkpoint of the log syncs two files: with 16 MB it is rarer than with SQLite's 4. What is erased or replaced is
+  // overwritten with zeros.
+  await patiently(() =>
+    connection.exec(
+      'PRAGMA wal_autocheckpoint = 4096; PRAGMA journal_size_limit = 67108864; PRAGMA secure_delete = ON',
+    ),
+  );
   const mode = connection.prepare('PRAGMA journal_mode').get();
   if (mode?.journal_mode !== 'wal') throw new Error('this folder cannot hold a write-ahead log');
 }
@@ -65,44 +79,106 @@ async function patiently(action: () => void): Promise<void> {
   }
 }
 
-function accept(message: ToWriter): void {
+/** One connection with what a group needs again and again. */
+function createWriter(connection: DatabaseSync) {
+  const [begin, commit, savepoint, release, rollbackTo] = [
+    'BEGIN IMMEDIATE',
+    'COMMIT',
+    'SAVEPOINT batch',
+    'RELEASE batch',
+    'ROLLBACK TO batch',
+  ].map((sql) => connection.prepare(sql));
+  let full: boolean | null = null;
+  return {
+    connection,
+    run: createRunner(connection),
+    begin: () => begin?.run(),
+    commit: () => commit?.run(),
+    savepoint: () => savepoint?.run(),
+    release: () => release?.run(),
+    rollbackTo: () => rollbackTo?.run(),
+    /** Whether commits are synced from now on. Only outside a transaction. */
+    sync(wanted: boolean) {
+      if (full === wanted) return;
+      connection.exec(`PRAGMA synchronous = ${wanted ? synchronous : 'NORMAL'}`);
+      full = wanted;
+    },
+  };
+}
+
+type Writer = ReturnType<typeof createWriter>;
+
+function accept(message: ToThread<Batch>): void {
   if (message.kind === 'close') closing = true;
-  else queue.push({ batch: message, since: performance.now() });
+  else for (const [id, batch] of message.asked) line.add(id, withTexts(batch));
+}
+
+/** A batch with its numbers exchanged for texts, at once: whatever becomes of it, later ones use the numbers too. */
+function withTexts(batch: Batch): Batch {
+  for (const statement of batch[2]) statement[0] = textOf(statement[0]);
+  return batch;
+}
+
+function textOf(text: StatementText): string {
+  if (typeof text === 'string') return text;
+  if (typeof text === 'number') return texts[text] ?? '';
+  const [number, sql] = text;
+  texts[number] = sql;
+  return sql;
 }
 
 /** Takes in every message that has arrived without going through the event loop. */
 function drain(): void {
   if (!port) return;
-  for (let next = receiveMessageOnPort(port); next; next = receiveMessageOnPort(port)) accept(next.message as ToWriter);
+  for (let next = receiveMessageOnPort(port); next; next = receiveMessageOnPort(port)) {
+    accept(next.message as ToThread<Batch>);
+  }
 }
 
-async function pump(connection: DatabaseSync, run: Runner): Promise<void> {
+async function pump(writer: Writer): Promise<void> {
   if (pumping) return;
   pumping = true;
   drain();
-  while (queue.length > 0) {
-    if (await beginGroup(connection)) runGroup(connection, run);
+  while (line.size > 0) {
+    const now = performance.now();
+    const due = line.due(now);
+    const wait = closing || due === null ? 0 : due - now;
+    if (wait > 0 && !line.unsynced) await pause(wait);
+    else {
+      const full = due !== null && wait <= 0;
+      if (await beginGroup(writer, full)) runGroup(writer, full);
+    }
     drain();
   }
   pumping = false;
   if (closing) {
-    connection.close();
+    writer.connection.close();
     port?.close();
   }
 }
 
-type Runner = ReturnType<typeof createRunner>;
+/** Until the time is over or a message comes. */
+async function pause(ms: number): Promise<void> {
+  await new Promise<void>((resolve) => {
+    const timer = setTimeout(resolve, ms);
+    wake = () => {
+      clearTimeout(timer);
+      resolve();
+    };
+  });
+  wake = null;
+}
 
-/** Waits for the write lock; batches that have waited too long fail. False when none is left. */
-async function beginGroup(connection: DatabaseSync): Promise<boolean> {
-  for (let delay = 1; queue.length > 0; delay = Math.min(delay * 2, maxDelay)) {
+/** Waits for the write lock; batches that have waited too long fail. False when none is left for this group. */
+async function beginGroup(writer: Writer, full: boolean): Promise<boolean> {
+  for (let delay = 1; line.next(full); delay = Math.min(delay * 2, maxDelay)) {
     try {
-      connection.exec('BEGIN IMMEDIATE');
+      writer.sync(full);
+      writer.begin();
       return true;
     } catch (error) {
       const hopeless = !isBusy(resultCode(error));
-      const expired = queue.filter((waiting) => hopeless || performance.now() - waiting.since > busyTimeoutMs);
-      queue.splice(0, expired.length);
+      const expired = line.remove(({ since }) => hopeless || performance.now() - since > busyTimeoutMs);
       fail(expired, failureOf(error));
     }
     await sleep(delay * (0.5 + Math.random()));
@@ -111,66 +187,75 @@ async function beginGroup(connection: DatabaseSync): Promise<boolean> {
   return false;
 }
 
-function runGroup(connection: DatabaseSync, run: Runner): void {
+/**
+ * Commits what waits. A savepoint writes every page that its batch changes to a journal of its own: only batches of a
+ * group in which one has failed get one, when they are tried again.
+ */
+function runGroup(writer: Writer, full: boolean): void {
   const started = performance.now();
   const taken: Waiting[] = [];
-  const replies: Reply[] = [];
+  const answers: [number, BatchAnswer][] = [];
   let statements = 0;
   try {
-    for (let next = queue[0]; next; next = queue[0]) {
-      statements += next.batch.statements.length;
+    for (let next = line.next(full); next; next = line.next(full)) {
+      statements += next.batch[2].length;
       if (taken.length > 0 && (statements > maxStatements || performance.now() - started > maxMillis)) break;
-      queue.shift();
+      line.take(full);
       taken.push(next);
-      replies.push(runBatch(connection, run, next.batch));
+      const answer = next.careful ? runCarefully(writer, next.batch) : runBatch(writer, next.batch);
+      answers.push([next.id, answer]);
+      if ('failure' in answer && !next.careful) return giveUp(writer, taken, answer.failure);
       drain();
     }
-    connection.exec('COMMIT');
+    writer.commit();
   } catch (error) {
-    if (connection.isTransaction) connection.exec('ROLLBACK');
+    if (writer.connection.isTransaction) writer.connection.exec('ROLLBACK');
     fail(taken, failureOf(error));
     return;
   }
-  send({ kind: 'replies', replies });
+  Atomics.add(counts, 0, 1);
+  if (full && synchronous === 'FULL') Atomics.add(counts, 1, 1);
+  send({ kind: 'answers', answers });
 }
 
-/** Runs one batch in a savepoint of its own. Throws only when the whole transaction is lost. */
-function runBatch(connection: DatabaseSync, run: Runner, batch: Batch): Reply {
-  connection.exec('SAVEPOINT batch');
-  const results: WriteResult[] = [];
+/** Undoes a group whose last batch has failed; the others are tried again. */
+function giveUp(writer: Writer, taken: Waiting[], failure: Failure): void {
+  writer.connection.exec('ROLLBACK');
+  fail(taken.splice(-1), failure);
+  for (const waiting of taken) waiting.careful = true;
+  line.putBack(taken);
+}
+
+/** Runs one batch in a savepoint of its own. */
+function runCarefully(writer: Writer, batch: Batch): BatchAnswer {
+  writer.savepoint();
+  const answer = runBatch(writer, batch);
+  if ('failure' in answer) writer.rollbackTo();
+  writer.release();
+  return answer;
+}
+
+/** Throws only when the whole transaction is lost: a full disk or an I/O error may have rolled everything back. */
+function runBatch(writer: Writer, [, , statements]: Batch): BatchAnswer {
+  const answers: StatementAnswer[] = [];
   try {
-    for (const [index, { sql, parameters, rows }] of batch.statements.entries()) {
-      const result = run(sql, parameters);
-      if (rows !== undefined && result.affected !== rows) {
-        return undo(connection, batch.id, { kind: 'expectation', statement: index });
-      }
-      results.push(result);
+    for (const [index, [text, parameters, rows]] of statements.entries()) {
+      const answer = writer.run(text as string, parameters);
+      const affected = typeof answer === 'number' ? answer : answer.length;
+      if (rows >= 0 && affected !== rows) return { failure: { kind: 'expectation', statement: index } };
+      answers.push(answer);
     }
   } catch (error) {
-    // A full disk or an I/O error may have rolled everything back.
-    if (!connection.isTransaction) throw error;
-    return undo(connection, batch.id, failureOf(error));
+    if (!writer.connection.isTransaction) throw error;
+    return { failure: failureOf(error) };
   }
-  connection.exec('RELEASE batch');
-  return { kind: 'done', id: batch.id, results };
-}
-
-function undo(connection: DatabaseSync, id: number, failure: Failure): Reply {
-  connection.exec('ROLLBACK TO batch');
-  connection.exec('RELEASE batch');
-  return { kind: 'failed', id, failure };
+  return answers;
 }
 
 function fail(batches: readonly Waiting[], failure: Failure): void {
-  if (batches.length === 0) return;
-  send({ kind: 'replies', replies: batches.map(({ batch }) => ({ kind: 'failed', id: batch.id, failure })) });
+  if (batches.length > 0) send({ kind: 'answers', answers: batches.map(({ id }) => [id, { failure }]) });
 }
 
-function failureOf(error: unknown): Failure {
-  const message = error instanceof Error ? error.message : String(error);
-  return { kind: 'sqlite', code: resultCode(error), message };
-}
-
-function send(message: FromWriter): void {
+function send(message: FromThread<BatchAnswer>): void {
   port?.postMessage(message);
 }

@@ -1,100 +1,63 @@
-import { Worker } from 'node:worker_threads';
 import type { RatchetError } from '../../core/errors.ts';
-import { type Statement, type WriteResult, unavailable } from '../database.ts';
+import {
+  type Statement,
+  type WriteOptions,
+  type WriteResult,
+  type WriteCounts,
+  unavailable,
+  unexpected,
+} from '../database.ts';
 import { sqliteError } from './errors.ts';
-import type { Failure, FromWriter, Reply, ToWriter, WriterData } from './protocol.ts';
+import type { Batch, BatchAnswer, Failure, StatementAnswer, StatementText, WriterData } from './protocol.ts';
+import { startThread } from './thread.ts';
 
 export interface Writer {
-  write(statements: readonly Statement[]): Promise<WriteResult[]>;
+  write(statements: readonly Statement[], options: WriteOptions): Promise<WriteResult[]>;
+  counts(): WriteCounts;
   /** Lets what was asked for finish, then ends the thread. */
   close(): Promise<void>;
 }
 
-interface Pending {
-  statements: readonly Statement[];
-  resolve(results: WriteResult[]): void;
-  reject(error: RatchetError): void;
-}
+/** So many texts are sent once and named by a number afterwards; lists of ever other lengths must not fill the memory. */
+const maxNumbered = 500;
 
 /** Starts the thread that does all writes of this process to one database file. */
-export async function startWriter(data: WriterData): Promise<Writer> {
-  const file = import.meta.url.endsWith('.ts') ? './writer-worker.ts' : './writer-worker.js';
-  const worker = new Worker(new URL(file, import.meta.url), { workerData: data, name: 'ratchet-writer' });
-  const pending = new Map<number, Pending>();
-  let lastId = 0;
-  let dead: RatchetError | null = null;
+export async function startWriter(options: Omit<WriterData, 'counts'>): Promise<Writer> {
+  const { path } = options;
+  const counts = new Int32Array(new SharedArrayBuffer(2 * Int32Array.BYTES_PER_ELEMENT));
+  const data: WriterData = { ...options, counts };
+  const thread = await startThread<Batch, BatchAnswer>({ file: 'writer-worker', name: 'writer', data, path });
+  const numbers = new Map<string, number>();
 
-  function settle(reply: Reply): void {
-    const waiting = pending.get(reply.id);
-    if (!waiting) return;
-    pending.delete(reply.id);
-    if (pending.size === 0) worker.unref();
-    if (reply.kind === 'done') waiting.resolve(reply.results);
-    else waiting.reject(toError(reply.failure, waiting.statements, data.path));
+  function textOf(sql: string): StatementText {
+    const known = numbers.get(sql);
+    if (known !== undefined) return known;
+    if (numbers.size >= maxNumbered) return sql;
+    numbers.set(sql, numbers.size);
+    return [numbers.size - 1, sql];
   }
-
-  function die(error: RatchetError): void {
-    dead ??= error;
-    for (const waiting of pending.values()) waiting.reject(error);
-    pending.clear();
-  }
-
-  worker.on('error', (cause) => die(unavailable('its writer failed: start Ratchet again.', cause)));
-  const ended = new Promise<void>((resolve) => {
-    worker.on('exit', () => {
-      die(unavailable('its writer stopped: start Ratchet again.'));
-      resolve();
-    });
-  });
-  await ready(worker, data.path);
-  worker.on('message', (message: FromWriter) => {
-    if (message.kind === 'replies') message.replies.forEach(settle);
-  });
-  worker.unref();
 
   return {
-    write: (statements) =>
-      new Promise((resolve, reject) => {
-        if (dead) return reject(dead);
-        lastId += 1;
-        pending.set(lastId, { statements, resolve, reject });
-        worker.ref();
-        worker.postMessage(batchOf(lastId, statements));
-      }),
-    close: async () => {
-      if (!dead) {
-        dead = unavailable('it is closed.');
-        worker.ref();
-        worker.postMessage({ kind: 'close' } satisfies ToWriter);
-      }
-      await ended;
+    write: async (statements, { sync = true, inFlight = 0 }) => {
+      const answer = await thread.ask([
+        sync,
+        inFlight,
+        statements.map(({ sql, parameters, expect }) => [textOf(sql), parameters, expect?.rows ?? -1]),
+      ]);
+      if ('failure' in answer) throw toError(answer.failure, statements, path);
+      return answer.map(toResult);
     },
+    counts: () => ({ commits: Atomics.load(counts, 0), syncs: Atomics.load(counts, 1) }),
+    close: () => thread.close(),
   };
 }
 
-function ready(worker: Worker, path: string): Promise<void> {
-  return new Promise((resolve, reject) => {
-    worker.once('error', (cause) => reject(unavailable('its writer did not start.', cause)));
-    worker.once('message', (message: FromWriter) => {
-      if (message.kind === 'unready') reject(toError(message.failure, [], path));
-      else resolve();
-    });
-  });
-}
-
-function batchOf(id: number, statements: readonly Statement[]): ToWriter {
-  return {
-    kind: 'batch',
-    id,
-    statements: statements.map(({ sql, parameters, expect }) => ({
-      sql,
-      parameters,
-      ...(expect && { rows: expect.rows }),
-    })),
-  };
+function toResult(answer: StatementAnswer): WriteResult {
+  return typeof answer === 'number' ? { rows: [], affected: answer } : { rows: answer, affected: answer.length };
 }
 
 function toError(failure: Failure, statements: readonly Statement[], path: string): RatchetError {
   if (failure.kind === 'sqlite') return sqliteError(failure.code, failure.message, path);
-  return statements[failure.statement]?.expect?.error ?? unavailable('its writer answered out of turn.');
+  const statement = statements[failure.statement];
+  return (statement && unexpected(statement)) ?? unavailable('its writer answered out of turn.');
 }

@@ -1,0 +1,102 @@
+import type { Database, Statement } from '../database.ts';
+import { now, uuidv7 } from '../ids.ts';
+import { encodeJson } from '../json.ts';
+import type { BeginOptions, BegunCompletion, NewCompletion } from '../types.ts';
+import type { ChatContext } from './ending.ts';
+import { type IdentifiedMessage, identifyAll, isForgotten, storeChain, toRef } from './messages.ts';
+import type { OpenChats } from './open-chats.ts';
+import { type BegunRow, chatStatements } from './statements.ts';
+import { encodeThread, hashHistory } from './thread-hashes.ts';
+import { type Placement, type Placing, placeAndWrite, placeRequest } from './threading.ts';
+
+/** Places a request in its conversation and writes it, at once or when its outcome is there. */
+export async function begin(
+  context: ChatContext,
+  request: NewCompletion,
+  { holdMs = 0, lost = () => undefined }: BeginOptions = {},
+): Promise<BegunCompletion> {
+  const { database, open } = context;
+  const { messages, placing, row } = prepare(context, request);
+  const begun: BegunCompletion = { id: row.id, conversationId: '' };
+
+  function adopt({ conversationId }: Placement): void {
+    const { id, tip, thread, owner, provider, model, key_id, team } = row;
+    open.begun.set(id, { tip, thread, owner, provider, model, key_id, team, conversation_id: conversationId });
+    begun.conversationId = conversationId;
+  }
+
+  function rowsOf({ conversationId, node, statements }: Placement): Statement[] {
+    const insert = chatStatements(database).insertCompletion({ ...row, conversation_id: conversationId, node });
+    return [...statements, insert];
+  }
+
+  const write = async (): Promise<void> => {
+    const place = (placement: Placement) => writeBegun(database, open, messages, rowsOf(placement));
+    adopt(await placeAndWrite(database, placing, place));
+  };
+  if (holdMs === 0) await write();
+  else {
+    const placement = await placeRequest(database, placing);
+    adopt(placement);
+    open.hold(row.id, {
+      holdMs,
+      statements: () => [...storeChain(database, messages, open), ...rowsOf(placement)],
+      written: () => open.remember(messages.map(({ id }) => id)),
+      write,
+      lost,
+    });
+  }
+  return begun;
+}
+
+interface Prepared {
+  messages: IdentifiedMessage[];
+  placing: Placing;
+  row: Omit<BegunRow, 'conversation_id' | 'node'>;
+}
+
+function prepare({ key, processId }: ChatContext, request: NewCompletion): Prepared {
+  const { owner, conversationId: named } = request;
+  const messages = identifyAll(key, request.messages);
+  const history = hashHistory(key, request);
+  const firstUser = messages[request.messages.findIndex(({ role }) => role === 'user')]?.id ?? null;
+  return {
+    messages,
+    placing: { owner, history, firstUser, ...(named !== undefined && { conversationId: named }) },
+    row: {
+      id: uuidv7(),
+      owner,
+      provider: request.provider,
+      model: request.model,
+      stream: request.stream ? 1 : 0,
+      envelope_json: encodeJson(request.envelope),
+      messages_json: encodeJson(messages.map(toRef)),
+      tip: messages.at(-1)?.id ?? null,
+      thread: encodeThread(history.thread),
+      process_id: processId,
+      kind: request.kind ?? 'chat',
+      key_id: request.keyId ?? null,
+      team: request.team ?? null,
+      record: request.record ?? 'all',
+      created_at: now(),
+    },
+  };
+}
+
+/** Writes messages and what belongs to them, not synced: the outcome's sync covers it. */
+async function writeBegun(
+  database: Database,
+  open: OpenChats,
+  messages: readonly IdentifiedMessage[],
+  statements: readonly Statement[],
+): Promise<void> {
+  const write = () => database.write([...storeChain(database, messages, open), ...statements], { sync: false });
+  try {
+    await write();
+  } catch (error) {
+    if (!isForgotten(error)) throw error;
+    open.forget();
+    await write();
+  }
+  open.remember(messages.map(({ id }) => id));
+}

@@ -1,0 +1,177 @@
+import type { KeyObject } from 'node:crypto';
+import { RatchetError } from '../../core/errors.ts';
+import type { Database, Statement, WriteOptions } from '../database.ts';
+import { now } from '../ids.ts';
+import { encodeJson, encodeNullable } from '../json.ts';
+import type { CompletionTable } from '../schema.ts';
+import type { CallUsage, ChoiceRecord, Outcome } from '../types.ts';
+import { countCall } from '../usage.ts';
+import { type StoredChoice, storeChoices } from './choices.ts';
+import type { Begun, HeldRequest, OpenChats } from './open-chats.ts';
+import { chatStatements } from './statements.ts';
+
+export interface ChatContext {
+  database: Database;
+  /** The installation's key, with which message ids are made. */
+  key: KeyObject;
+  /** Lease of this process, under which its completions are open. */
+  processId: string;
+  open: OpenChats;
+}
+
+/** Replaces what is known so far of an open completion's choices. */
+export async function progress(
+  context: ChatContext,
+  id: string,
+  choices: readonly ChoiceRecord[],
+  firstTokenAt: number | null,
+): Promise<void> {
+  const draft = chatStatements(context.database).setDraft(
+    { id, draft_json: encodeJson(choices), first_token_at: firstTokenAt },
+    { rows: 1, error: () => notOpen(id) },
+  );
+  // The sweep has counted the call: it will be counted again when it ends.
+  await writeToOpen(context, id, { sync: false }, (requests) => [
+    draft,
+    ...(requests === 0 ? [uncount(context, id)] : []),
+  ]);
+}
+
+/** Writes the outcome of an open completion, and adds the call to the sums. */
+export async function finish(context: ChatContext, id: string, outcome: Outcome): Promise<void> {
+  const { open } = context;
+  try {
+    const held = await open.release(id);
+    if (!held || !(await finishTogether(context, id, outcome, held))) await finishBegun(context, id, outcome);
+  } finally {
+    open.begun.delete(id);
+  }
+}
+
+/** Writes request and outcome in one batch. False when the request has to be placed anew; it is written then. */
+async function finishTogether(
+  { database, open, key }: ChatContext,
+  id: string,
+  outcome: Outcome,
+  held: HeldRequest,
+): Promise<boolean> {
+  const begun = open.begun.get(id);
+  if (!begun) throw notOpen(id);
+  const { statements, stored } = outcomeStatements({ database, key }, { id, begun, outcome, requests: 1 });
+  try {
+    await database.write([...held.statements(), ...statements], { inFlight: open.begun.size });
+  } catch (error) {
+    if (!(error instanceof RatchetError) || error.code !== 'Conflict') throw error;
+    await held.write();
+    return false;
+  }
+  held.written();
+  open.remember(stored.map((choice) => choice.id));
+  return true;
+}
+
+async function finishBegun(context: ChatContext, id: string, outcome: Outcome): Promise<void> {
+  const { database, open } = context;
+  const begun = open.begun.get(id) ?? (await requireRow(database, id));
+  let stored: StoredChoice[] = [];
+  await writeToOpen(context, id, { inFlight: open.begun.size }, (requests) => {
+    const made = outcomeStatements(context, { id, begun, outcome, requests });
+    stored = made.stored;
+    return made.statements;
+  });
+  open.remember(stored.map((choice) => choice.id));
+}
+
+/** What writes an outcome, and adds the call to the sums. */
+function outcomeStatements(
+  { database, key }: Pick<ChatContext, 'database' | 'key'>,
+  { id, begun, outcome, requests }: { id: string; begun: Begun; outcome: Outcome; requests: 0 | 1 },
+): { statements: Statement[]; stored: StoredChoice[] } {
+  const { stored, statements } = storeChoices({ database, key }, begun, outcome.choices);
+  const { provider, model } = outcome.answeredBy ?? begun;
+  const update = chatStatements(database).setOutcome(
+    {
+      id,
+      state: outcome.state,
+      provider,
+      model,
+      choices_json: encodeJson(stored),
+      response_json: encodeNullable(outcome.response),
+      prompt_tokens: outcome.promptTokens,
+      completion_tokens: outcome.completionTokens,
+      error_json: encodeNullable(outcome.error),
+      attempts_json: encodeNullable(outcome.attempts?.length ? outcome.attempts : null),
+      cost_nanos: outcome.costNanos ?? null,
+      first_token_at: outcome.firstTokenAt,
+      finished_at: now(),
+    },
+    { rows: 1, error: () => notOpen(id) },
+  );
+  return { statements: [update, ...statements, countCall(database, usageOf(begun, outcome), requests)], stored };
+}
+
+/** One call as it counts: by who answered it. */
+export function usageOf(
+  begun: Begun,
+  outcome: Pick<Outcome, 'state' | 'promptTokens' | 'completionTokens' | 'costNanos' | 'answeredBy'>,
+): CallUsage {
+  return {
+    owner: begun.owner,
+    keyId: begun.key_id,
+    team: begun.team,
+    provider: outcome.answeredBy?.provider ?? begun.provider,
+    model: outcome.answeredBy?.model ?? begun.model,
+    failed: outcome.state === 'failed',
+    promptTokens: outcome.promptTokens ?? 0,
+    completionTokens: outcome.completionTokens ?? 0,
+    costNanos: outcome.costNanos ?? 0,
+  };
+}
+
+/**
+ * Writes to an open completion; `make` is told how often the call still has to be counted. One that was swept although
+ * this process has it open is opened again: it was counted then.
+ */
+async function writeToOpen(
+  { database, processId, open }: ChatContext,
+  id: string,
+  options: WriteOptions,
+  make: (requests: 0 | 1) => Statement[],
+): Promise<void> {
+  try {
+    await database.write(make(1), options);
+  } catch (error) {
+    if (!(error instanceof RatchetError) || error.code !== 'Conflict') throw error;
+    // Tells one that is not there from one that is closed.
+    const { state } = await requireRow(database, id);
+    if (state !== 'interrupted' || !open.begun.has(id)) throw error;
+    const reopen = chatStatements(database).reopen(
+      { id, process_id: processId },
+      { rows: 1, error: () => notOpen(id) },
+    );
+    await database.write([reopen, ...make(0)], options);
+  }
+}
+
+function uncount({ database, open }: ChatContext, id: string): Statement {
+  const begun = open.begun.get(id);
+  if (!begun) throw notOpen(id);
+  const call = usageOf(begun, { state: 'interrupted', promptTokens: null, completionTokens: null });
+  return countCall(database, call, -1);
+}
+
+/** The row of a completion. */
+export async function findRow({ build, read }: Database, id: string): Promise<CompletionTable | undefined> {
+  const [row] = await read(build.selectFrom('completion').selectAll().where('id', '=', id));
+  return row;
+}
+
+async function requireRow(database: Database, id: string): Promise<CompletionTable> {
+  const row = await findRow(database, id);
+  if (!row) throw new RatchetError('NotFound', `There is no completion "${id}": send the id that an answer gave.`);
+  return row;
+}
+
+function notOpen(id: string): RatchetError {
+  return new RatchetError('Conflict', `The completion ${id} is closed: its outcome was recorded already.`);
+}

@@ -1,0 +1,97 @@
+import type { Statement } from '../database.ts';
+import type { CompletionTable } from '../schema.ts';
+
+/** What the end of a completion needs to know of its beginning. */
+export type Begun = Pick<
+  CompletionTable,
+  'tip' | 'thread' | 'conversation_id' | 'owner' | 'key_id' | 'team' | 'provider' | 'model'
+>;
+
+/** A request that waits for its outcome. */
+export interface HeldRequest {
+  holdMs: number;
+  /** What writes it, for the batch of its outcome. */
+  statements: () => Statement[];
+  /** Told when that batch is committed. */
+  written: () => void;
+  /** Writes it on its own. */
+  write: () => Promise<void>;
+  /** Told when it could not be written on its own. */
+  lost: (error: unknown) => void;
+}
+
+const rememberedMessages = 20_000;
+
+/** What this process keeps in mind of its chats, so that what runs for each of them needs no reading. */
+export interface OpenChats {
+  /** Completions that this process began and has not finished. */
+  readonly begun: Map<string, Begun>;
+  /** Keeps a request for so long, then writes it. */
+  hold(id: string, request: HeldRequest): void;
+  /** The request that is still held, for who writes it now; waits for one that is being written, and fails with it. */
+  release(id: string): Promise<HeldRequest | null>;
+  /** How many messages of a chain, from its beginning, are stored; the id of the last of them is `known`. */
+  stored(ids: readonly string[]): { count: number; known: string | null };
+  /** Notes messages that are committed. */
+  remember(ids: readonly string[]): void;
+  /** Forgets all messages: one that was thought to be stored is not. */
+  forget(): void;
+}
+
+/** Creates an empty memory. */
+export function createOpenChats(): OpenChats {
+  let [young, old] = [new Set<string>(), new Set<string>()];
+
+  function add(id: string): void {
+    young.add(id);
+    if (young.size < rememberedMessages / 2) return;
+    [young, old] = [new Set(), young];
+  }
+
+  const begun = new Map<string, Begun>();
+  const held = new Map<string, { request: HeldRequest; timer: NodeJS.Timeout }>();
+  const writing = new Map<string, Promise<void>>();
+
+  function writeAlone(id: string, { write, lost }: HeldRequest): void {
+    held.delete(id);
+    const done = write();
+    writing.set(id, done);
+    void done
+      .catch((error: unknown) => {
+        // It is not in flight any more, and nobody will finish it.
+        begun.delete(id);
+        lost(error);
+      })
+      .finally(() => writing.delete(id));
+  }
+
+  return {
+    begun,
+    hold(id, request) {
+      held.set(id, { request, timer: setTimeout(() => writeAlone(id, request), request.holdMs) });
+    },
+    async release(id) {
+      const found = held.get(id);
+      if (!found) {
+        await writing.get(id);
+        return null;
+      }
+      clearTimeout(found.timer);
+      held.delete(id);
+      return found.request;
+    },
+    stored(ids) {
+      for (let count = ids.length; count > 0; count -= 1) {
+        const known = ids[count - 1] ?? '';
+        if (young.has(known) || old.has(known)) return { count, known };
+      }
+      return { count: 0, known: null };
+    },
+    remember(ids) {
+      for (const id of ids) add(id);
+    },
+    forget() {
+      [young, old] = [new Set(), new Set()];
+    },
+  };
+}
