@@ -1,8 +1,15 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { childEnvironment, isLoopback, loadConfig, ownEnvironment } from './config.ts';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import {
+  childEnvironment,
+  explainVariables,
+  exportOtelSettings,
+  isLoopback,
+  loadConfig,
+  ownEnvironment,
+} from './config.ts';
 
 let home: string;
 
@@ -33,6 +40,60 @@ describe('loadConfig', () => {
   test('names every bad setting at once', () => {
     const bad = { RATCHET_HOME: home, RATCHET_PORT: 'x', RATCHET_API_KEY: 'short', DATABASE_URL: 'mysql://x' };
     expect(() => loadConfig(bad)).toThrow(/RATCHET_PORT.*RATCHET_API_KEY.*DATABASE_URL/);
+  });
+
+  test.each(['http://me:secret-word@host/v1', 'me:secret-word@host', '//me@host'])(
+    'a base URL with a login is refused without saying it: %s',
+    (url) => {
+      const load = () =>
+        loadConfig({ RATCHET_HOME: home, OPENAI_BASE_URL: url.includes('//') ? url : `http://${url}` });
+      expect(load).toThrow(/OPENAI_BASE_URL: it must not hold a user name or password/);
+      expect(load).not.toThrow(/secret-word/);
+    },
+  );
+
+  test('every variable is explained with where it comes from, and no secret is told', () => {
+    writeFileSync(join(home, '.env'), 'RATCHET_PORT=1234\nOPENAI_API_KEY=secret-one\nRATCHET_LOG_LEVEL=warn\n');
+    vi.stubEnv('RATCHET_LOG_LEVEL', 'error');
+    vi.stubEnv('RATCHET_PORT', undefined);
+    vi.stubEnv('OPENAI_API_KEY', undefined);
+    vi.stubEnv('DATABASE_URL', 'postgres://me:secret-two@host/db');
+    vi.stubEnv('OTEL_EXPORTER_OTLP_ENDPOINT', 'http://me:secret-three@host');
+    const explained = explainVariables({ home });
+    vi.unstubAllEnvs();
+    for (const line of [
+      { name: 'RATCHET_PORT', value: '1234', source: '.env' },
+      { name: 'RATCHET_LOG_LEVEL', value: 'error', source: 'environment' },
+      { name: 'RATCHET_HOST', value: '127.0.0.1', source: 'default' },
+      { name: 'OPENAI_API_KEY', value: '(set)', source: '.env' },
+      { name: 'DATABASE_URL', value: '(set)', source: 'environment' },
+      { name: 'OTEL_EXPORTER_OTLP_ENDPOINT', value: 'http://(set)@host', source: 'environment' },
+    ]) {
+      expect(explained).toContainEqual(line);
+    }
+    expect(JSON.stringify(explained)).not.toMatch('secret-');
+  });
+
+  test.each([
+    [{}, false],
+    [{ OTEL_EXPORTER_OTLP_ENDPOINT: 'http://127.0.0.1:4318' }, true],
+    [{ OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: 'http://127.0.0.1:4318/v1/traces' }, true],
+    [{ OTEL_EXPORTER_OTLP_ENDPOINT: 'http://127.0.0.1:4318', OTEL_SDK_DISABLED: 'TRUE' }, false],
+    [{ OTEL_EXPORTER_OTLP_ENDPOINT: 'http://127.0.0.1:4318', OTEL_TRACES_EXPORTER: 'none' }, false],
+    [{ OTEL_TRACES_EXPORTER: 'otlp' }, false],
+  ])('traces are wanted when an endpoint is set and nothing says no: %j', (variables, wanted) => {
+    expect(loadConfig({ RATCHET_HOME: home, ...variables }).traces).toBe(wanted);
+  });
+
+  test("OpenTelemetry's variables may stand in .env as well, below the environment", () => {
+    writeFileSync(join(home, '.env'), 'OTEL_SERVICE_NAME=mine\nOTEL_BSP_SCHEDULE_DELAY=1\nOPENAI_API_KEY=secret\n');
+    vi.stubEnv('OTEL_SERVICE_NAME', 'theirs');
+    vi.stubEnv('OTEL_BSP_SCHEDULE_DELAY', undefined);
+    vi.stubEnv('OPENAI_API_KEY', undefined);
+    exportOtelSettings({ home });
+    expect(process.env).toMatchObject({ OTEL_SERVICE_NAME: 'theirs', OTEL_BSP_SCHEDULE_DELAY: '1' });
+    expect(process.env['OPENAI_API_KEY']).toBeUndefined();
+    vi.unstubAllEnvs();
   });
 
   test('another host than loopback needs a key', () => {
@@ -67,7 +128,10 @@ test('a child that is not ours gets no secret, one of ours gets the same setting
   try {
     expect(childEnvironment({ EXTRA: '1' })).toMatchObject({ EXTRA: '1', PATH: process.env.PATH });
     expect(childEnvironment()).not.toHaveProperty('SOME_API_KEY');
+    process.env.OTEL_EXPORTER_OTLP_HEADERS = 'authorization=Bearer secret';
+    expect(childEnvironment()).not.toHaveProperty('OTEL_EXPORTER_OTLP_HEADERS');
   } finally {
+    delete process.env.OTEL_EXPORTER_OTLP_HEADERS;
     delete process.env.SOME_API_KEY;
   }
   const config = loadConfig({ RATCHET_HOME: home, RATCHET_PORT: '4321' });

@@ -9,7 +9,15 @@ import { RatchetError } from './core/errors.ts';
 /** The folder of the package itself: Python scripts, the tiny base, sample chats. */
 export const packageRoot = findPackageRoot();
 
+/** Variables that hold a secret. */
+const secretName = /(_KEY|_TOKEN|_HEADERS|SECRET|PASSWORD|DATABASE_URL)$/;
+
 const port = z.coerce.number().int().min(0).max(65_535);
+
+/** Error messages name base URLs, so that no secret may stand in one. */
+const baseUrl = z
+  .string()
+  .regex(/^(?!.*\/\/[^/?#]*@)/, 'it must not hold a user name or password: give a key with "ratchet provider-key set"');
 
 const environment = z.object({
   RATCHET_HOME: z.string().optional(),
@@ -19,6 +27,7 @@ const environment = z.object({
   RATCHET_CACHE_DIR: z.string().optional(),
   RATCHET_SELECTION_FILE: z.string().optional(),
   RATCHET_CATALOGUE_FILE: z.string().optional(),
+  RATCHET_SETTINGS_FILE: z.string().optional(),
   RATCHET_HOST: z.string().default('127.0.0.1'),
   RATCHET_PORT: port.default(7777),
   RATCHET_API_KEY: z.string().min(16, 'use at least 16 characters').optional(),
@@ -31,6 +40,7 @@ const environment = z.object({
   RATCHET_OLLAMA: z.string().optional(),
   RATCHET_CHROMIUM: z.string().optional(),
   RATCHET_LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'silent']).default('info'),
+  RATCHET_PROVIDER_IDLE_SECONDS: z.coerce.number().min(0).max(86_400).default(900),
   DATABASE_URL: z
     .string()
     .regex(/^postgres(ql)?:\/\//, 'use postgres://user@host/database')
@@ -38,11 +48,15 @@ const environment = z.object({
   TEMPORAL_ADDRESS: z.string().default('127.0.0.1:7233'),
   TEMPORAL_NAMESPACE: z.string().default('ratchet'),
   TEMPORAL_UI_PORT: port.default(8233),
-  OLLAMA_BASE_URL: z.string().optional(),
-  OLLAMA_API_BASE: z.string().optional(),
+  OLLAMA_BASE_URL: baseUrl.optional(),
+  OLLAMA_API_BASE: baseUrl.optional(),
   OPENAI_API_KEY: z.string().optional(),
-  OPENAI_BASE_URL: z.string().optional(),
-  OPENAI_API_BASE: z.string().optional(),
+  OPENAI_BASE_URL: baseUrl.optional(),
+  OPENAI_API_BASE: baseUrl.optional(),
+  OTEL_SDK_DISABLED: z.string().default('false'),
+  OTEL_TRACES_EXPORTER: z.string().default('otlp'),
+  OTEL_EXPORTER_OTLP_ENDPOINT: z.string().optional(),
+  OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: z.string().optional(),
 });
 
 /** Everything that can be set, read once. Paths are absolute. */
@@ -54,6 +68,9 @@ export interface Config {
   cacheDir: string;
   selectionFile: string;
   catalogueFile: string;
+  settingsFile: string;
+  /** Keys of providers that Ratchet keeps, readable by their owner only. */
+  providerKeysFile: string;
   host: string;
   port: number;
   apiKey: string | null;
@@ -66,6 +83,10 @@ export interface Config {
   temporal: { address: string; namespace: string; uiPort: number };
   ollamaUrl: string;
   openai: { baseUrl: string; apiKey: string | null };
+  /** How long a remote provider may send nothing before it is cut off, in ms; 0 is for ever. */
+  providerIdleMs: number;
+  /** Whether the standard `OTEL_…` variables ask for traces. */
+  traces: boolean;
 }
 
 /** Reads the environment (and `.env` of the home folder, which it ranks below); InvalidInput names every bad setting at once. */
@@ -80,6 +101,19 @@ export function loadConfig(overrides: Record<string, string | undefined> = {}): 
   return resolveConfig(parsed.data, home);
 }
 
+/** Hands the `OTEL_…` lines of the home folder's `.env` to OpenTelemetry, which reads nothing but the environment. */
+export function exportOtelSettings({ home }: Pick<Config, 'home'>): void {
+  for (const [name, value] of Object.entries(readDotEnv(join(home, '.env')))) {
+    if (name.startsWith('OTEL_')) process.env[name] ??= value;
+  }
+}
+
+function wantsTraces(env: z.infer<typeof environment>): boolean {
+  const endpoint = env.OTEL_EXPORTER_OTLP_TRACES_ENDPOINT ?? env.OTEL_EXPORTER_OTLP_ENDPOINT;
+  if (endpoint === undefined || env.OTEL_SDK_DISABLED.toLowerCase() === 'true') return false;
+  return env.OTEL_TRACES_EXPORTER.split(',').some((name) => name.trim() === 'otlp');
+}
+
 function resolveConfig(env: z.infer<typeof environment>, home: string): Config {
   const dataDir = resolve(home, env.RATCHET_DATA_DIR ?? '.ratchet');
   const config: Config = {
@@ -90,6 +124,8 @@ function resolveConfig(env: z.infer<typeof environment>, home: string): Config {
     cacheDir: resolve(home, env.RATCHET_CACHE_DIR ?? defaultCacheDir()),
     selectionFile: resolve(home, env.RATCHET_SELECTION_FILE ?? 'model_select.json'),
     catalogueFile: resolve(home, env.RATCHET_CATALOGUE_FILE ?? 'models_config.json'),
+    settingsFile: resolve(home, env.RATCHET_SETTINGS_FILE ?? 'ratchet.json'),
+    providerKeysFile: join(dataDir, 'provider-keys.json'),
     host: env.RATCHET_HOST,
     port: env.RATCHET_PORT,
     apiKey: env.RATCHET_API_KEY ?? null,
@@ -108,6 +144,8 @@ function resolveConfig(env: z.infer<typeof environment>, home: string): Config {
       baseUrl: httpUrl(env.OPENAI_BASE_URL ?? env.OPENAI_API_BASE ?? 'https://api.openai.com/v1'),
       apiKey: env.OPENAI_API_KEY ?? null,
     },
+    providerIdleMs: env.RATCHET_PROVIDER_IDLE_SECONDS * 1_000,
+    traces: wantsTraces(env),
   };
   if (!isLoopback(config.host) && config.apiKey === null) {
     throw new RatchetError(
@@ -118,6 +156,30 @@ function resolveConfig(env: z.infer<typeof environment>, home: string): Config {
   return config;
 }
 
+/** One environment variable as it is in force. */
+export interface ExplainedVariable {
+  name: string;
+  /** Of a secret only that it is set; null when there is none. */
+  value: string | null;
+  source: 'environment' | '.env' | 'default';
+}
+
+/** Every variable that is understood, and where it comes from. Call it after {@link loadConfig}, which names what is wrong. */
+export function explainVariables({ home }: Pick<Config, 'home'>): ExplainedVariable[] {
+  const [given, file] = [definedOnly(process.env), readDotEnv(join(home, '.env'))];
+  const parsed: Record<string, string | number | undefined> = environment.parse({ ...file, ...given });
+  return Object.keys(environment.shape).map((name) => {
+    const source = name in given ? 'environment' : name in file ? '.env' : 'default';
+    const value = parsed[name]?.toString() ?? null;
+    return { name, value: value === null ? null : secretName.test(name) ? '(set)' : withoutLogin(value), source };
+  });
+}
+
+/** A URL without the name and password that may stand in it. */
+function withoutLogin(value: string): string {
+  return value.replace(/\/\/[^/@\s]*@/, '//(set)@');
+}
+
 /** Whether a host name means this machine only. */
 export function isLoopback(host: string): boolean {
   return host === 'localhost' || host === '::1' || host === '[::1]' || /^127\.\d+\.\d+\.\d+$/.test(host);
@@ -125,9 +187,7 @@ export function isLoopback(host: string): boolean {
 
 /** The environment that a child process gets: ours without secrets, plus what is named. */
 export function childEnvironment(extra: Record<string, string> = {}): Record<string, string> {
-  const kept = Object.entries(process.env).filter(
-    ([name, value]) => value !== undefined && !/(_KEY|_TOKEN|SECRET|PASSWORD|DATABASE_URL)$/.test(name),
-  );
+  const kept = Object.entries(process.env).filter(([name, value]) => value !== undefined && !secretName.test(name));
   return { ...(Object.fromEntries(kept) as Record<string, string>), ...extra };
 }
 
@@ -142,10 +202,12 @@ export function ownEnvironment(config: Config): Record<string, string> {
     RATCHET_CACHE_DIR: config.cacheDir,
     RATCHET_SELECTION_FILE: config.selectionFile,
     RATCHET_CATALOGUE_FILE: config.catalogueFile,
+    RATCHET_SETTINGS_FILE: config.settingsFile,
     RATCHET_HOST: config.host,
     RATCHET_PORT: String(config.port),
     RATCHET_MODEL_PREFIX: config.modelPrefix,
     RATCHET_LOG_LEVEL: config.logLevel,
+    RATCHET_PROVIDER_IDLE_SECONDS: String(config.providerIdleMs / 1_000),
     ...definedOnly({ RATCHET_PYTHON: config.python ?? undefined, DATABASE_URL: config.databaseUrl ?? undefined }),
     TEMPORAL_ADDRESS: config.temporal.address,
     TEMPORAL_NAMESPACE: config.temporal.namespace,

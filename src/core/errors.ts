@@ -10,6 +10,7 @@ export type ErrorCode =
   | 'ProviderUnavailable'
   | 'ProviderRejected'
   | 'RateLimited'
+  | 'BudgetSpent'
   | 'TemporalUnavailable'
   | 'StoreUnavailable'
   | 'OutOfMemory'
@@ -46,6 +47,7 @@ export const traits: Readonly<Record<ErrorCode, ErrorTraits>> = {
     advice: 'Read the message of the provider and correct the request.',
   },
   RateLimited: { status: 429, onStep: 'retry', advice: 'Wait for the time in Retry-After.' },
+  BudgetSpent: { status: 429, onStep: 'park', advice: 'Raise the budget, or wait until its period is over.' },
   TemporalUnavailable: {
     status: 503,
     onStep: 'retry',

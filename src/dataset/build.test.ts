@@ -72,6 +72,30 @@ describe('rows', () => {
     ]);
   });
 
+  test('of a Response have its tools as a chat has them', async () => {
+    await using chats = await openRatedChats();
+    const fields = { name: 'look', parameters: { type: 'object' } };
+    const tools = [{ type: 'function', ...fields }];
+    const id = await chats.chat({ messages: [ask('Where?')], answer: 'Here.', envelope: { tools }, kind: 'responses' });
+    await chats.rate(id, { rating: 1 });
+    expect(await rowsOf(await build(chats))).toMatchObject([{ tools: [{ type: 'function', function: fields }] }]);
+  });
+
+  test('of chats that were erased since they were collected are left out', async () => {
+    await using chats = await openRatedChats();
+    await approve(chats, 'kept', 'fine');
+    const approved = await approve(chats, 'a secret', 'hidden');
+    const corrected = await chats.chat({ messages: [ask('another secret')], answer: 'wrong' });
+    await chats.rate(corrected, { correction: { role: 'assistant', content: 'hidden too' } });
+    const recipe = recipeSchema.parse({ name: 'support', base: 'b', build: { min_examples: 1 } });
+    const { collection } = await collect({ store: chats.store, trainAllowed: () => true }, recipe);
+    for (const completionId of [approved, corrected]) await chats.store.chats.erase({ completionId });
+    const deps = { store: chats.store, datasetsDir: join(chats.folder, 'datasets') };
+    const built = await buildDataset(deps, { recipe, recipeDigest: 'a'.repeat(64), collection, cycleId: null });
+    expect(built.manifest.stages[0]).toMatchObject({ in: 3, out: 1, dropped: { erased_since_collected: 2 } });
+    expect(JSON.stringify(await rowsOf(built))).not.toMatch(/secret|hidden/);
+  });
+
   test('that cannot be learned are dropped with a reason', async () => {
     await using chats = await openRatedChats();
     await approve(chats, 'good', 'fine');

@@ -62,6 +62,47 @@ describe('collect', () => {
     else expect((await found).examples).toBe(count);
   });
 
+  test.each([
+    ['chat', 1],
+    ['responses', 1],
+    ['text', 0],
+    ['embeddings', 0],
+  ] as const)('of kind %s takes %i', async (kind, count) => {
+    await using chats = await openRatedChats();
+    await rated(chats, 'one');
+    const id = await chats.chat({ messages: [ask('two')], answer: 'about two', kind });
+    await chats.rate(id, { rating: 1 });
+    const { collection } = await collect({ store: chats.store, ...everything }, recipeOf());
+    const { examples } = await chats.store.blobs.getJson<Collection>(collection);
+    expect(examples.filter(({ completion }) => completion === id)).toHaveLength(count);
+    expect(examples).toHaveLength(1 + count);
+  });
+
+  test('takes nothing of a chat of which only figures are kept', async () => {
+    await using chats = await openRatedChats();
+    const id = await chats.chat({ messages: [ask('secret')], answer: 'hidden', record: 'meta' });
+    // It has no answer that could be rated, nor can a correction bring one in.
+    await expect(chats.rate(id, { rating: 1 })).rejects.toMatchObject({ code: 'NotFound' });
+    await expect(chats.rate(id, { correction: { role: 'assistant', content: 'right' } })).rejects.toMatchObject({
+      code: 'NotFound',
+    });
+    await expect(collect({ store: chats.store, ...everything }, recipeOf())).rejects.toMatchObject({
+      code: 'NotEnoughData',
+    });
+  });
+
+  test('takes nothing of an erased chat, whether it was approved or corrected', async () => {
+    await using chats = await openRatedChats();
+    const approved = await rated(chats, 'one');
+    const corrected = await chats.chat({ messages: [ask('two')], answer: 'wrong' });
+    await chats.rate(corrected, { correction: { role: 'assistant', content: 'right' } });
+    const kept = await rated(chats, 'three');
+    for (const completionId of [approved, corrected]) await chats.store.chats.erase({ completionId });
+    const { collection } = await collect({ store: chats.store, ...everything }, recipeOf());
+    const { examples } = await chats.store.blobs.getJson<Collection>(collection);
+    expect(examples.map(({ completion }) => completion)).toEqual([kept]);
+  });
+
   test('leaves out providers that may not be learned from, and says so', async () => {
     await using chats = await openRatedChats();
     await rated(chats, 'one', 'openai');

@@ -36,7 +36,7 @@ export async function collect(deps: CollectDeps, recipe: Recipe): Promise<{ coll
   const examples: CollectedExample[] = [];
   const withheld = new Set<string>();
   for await (const completions of ratedPages(deps.store, recipe)) {
-    const usable = completions.filter((completion) => {
+    const usable = completions.filter(isConversation).filter((completion) => {
       const allowed = deps.trainAllowed(completion.provider);
       if (!allowed) withheld.add(completion.provider);
       return allowed && namesModel(recipe, completion);
@@ -92,6 +92,11 @@ function examplesOf(
     examples.push({ completion: completion.id, choice: index, ...verdict });
   }
   return examples;
+}
+
+/** A continued text and an embedding are no turns of a conversation. */
+function isConversation({ kind }: CompletionRecord): boolean {
+  return kind === 'chat' || kind === 'responses';
 }
 
 function choiceKey(completionId: string, choice: number): string {

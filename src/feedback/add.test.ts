@@ -11,7 +11,7 @@ let store: Store;
 let add: AddFeedback;
 let done: string;
 let open: string;
-const from = { rater: 'local', source: 'api' };
+const from = { rater: 'local', owner: 'local', source: 'api' };
 const request = {
   owner: 'local',
   provider: 'p',
@@ -87,7 +87,7 @@ describe('addFeedback', () => {
   test("refuses what is not there, not whole, or not the rater's", async () => {
     await expect(add({ completionId: 'none', rating: 1 }, from)).rejects.toMatchObject({ code: 'NotFound' });
     await expect(add({ completionId: open, rating: 1 }, from)).rejects.toMatchObject({ code: 'Conflict' });
-    const other = { rater: 'other', source: 'api' };
+    const other = { rater: 'other', owner: 'other', source: 'api' };
     await expect(add({ completionId: done, rating: 1 }, other)).rejects.toMatchObject({ code: 'NotFound' });
   });
 });

@@ -21,8 +21,16 @@ export interface FeedbackDeps {
   feedback: Pick<FeedbackStore, 'add'>;
 }
 
-/** Adds an event of feedback; `rater` is the owner of the API key that it came with. */
-export type AddFeedback = (input: FeedbackInput, from: { rater: string; source: string }) => Promise<FeedbackRecord>;
+/** Where an event of feedback comes from. */
+export interface FeedbackOrigin {
+  rater: string;
+  /** Whose answers may be rated; null is everybody's. */
+  owner: string | null;
+  source: string;
+}
+
+/** Adds an event of feedback. NotFound for an answer of somebody else's, as for one that is not there. */
+export type AddFeedback = (input: FeedbackInput, from: FeedbackOrigin) => Promise<FeedbackRecord>;
 
 const longestComment = 10_000;
 const mostTags = 20;
@@ -30,10 +38,10 @@ const longestTag = 64;
 
 /** Creates the one way in for feedback, which checks it against the answer that it is about. */
 export function createAddFeedback({ chats, feedback }: FeedbackDeps): AddFeedback {
-  return async (input, { rater, source }) => {
+  return async (input, { rater, owner, source }) => {
     const checked = checkInput(input);
     const completion = await chats.get(input.completionId);
-    if (!completion || completion.owner !== rater) {
+    if (!completion || (owner !== null && completion.owner !== owner)) {
       throw new RatchetError(
         'NotFound',
         `There is no completion "${input.completionId.slice(0, 100)}": use the id of an answer.`,

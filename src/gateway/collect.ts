@@ -6,8 +6,10 @@ import { mergeDelta, mergeExtra } from './merge.ts';
 /** Puts a stream's chunks together to the answer that the same call without a stream would have given. */
 export interface Collector {
   add(chunk: JsonObject): void;
-  /** What came so far; a copy that later chunks do not change. */
+  /** What came so far, by index; later chunks change it. */
   choices(): ChoiceRecord[];
+  /** How many choices have begun. */
+  readonly count: number;
   /** Every field of the chunks but `choices`, the last one that was not null; null before the first chunk. */
   response(): JsonObject | null;
   /** Whether so many choices, and every one that began, have a finish reason. */
@@ -27,6 +29,8 @@ export function createCollector(): Collector {
   const growing = new Map<number, Growing>();
   let response: JsonObject | null = null;
   let started = false;
+  /** How many choices have a finish reason. */
+  let over = 0;
 
   function addChoice(choice: JsonObject, position: number): void {
     const { index, delta, message, finish_reason: finish, ...extra } = choice;
@@ -36,9 +40,12 @@ export function createCollector(): Collector {
     const piece = isObject(delta) ? delta : message;
     if (isObject(piece)) {
       mergeDelta(entry.message, piece);
-      started ||= hasContent(piece);
+      if (!started) started = hasContent(piece);
     }
-    if (typeof finish === 'string' && finish !== '') entry.finishReason = finish;
+    if (typeof finish === 'string' && finish !== '') {
+      if (entry.finishReason === null) over += 1;
+      entry.finishReason = finish;
+    }
     mergeExtra(entry.extra, extra);
   }
 
@@ -46,8 +53,11 @@ export function createCollector(): Collector {
     add(chunk) {
       const { choices, ...fields } = chunk;
       response ??= {};
-      for (const [key, value] of Object.entries(fields)) {
-        if (key !== '__proto__' && (value !== null || !(key in response))) response[key] = value;
+      for (const key in fields) {
+        const value = fields[key];
+        // Padding that hides how long a piece is; the whole answer has none.
+        if (value === undefined || key === '__proto__' || key === 'obfuscation') continue;
+        if (value !== null || !(key in response)) response[key] = value;
       }
       if (!Array.isArray(choices)) return;
       for (const [position, choice] of choices.entries()) if (isObject(choice)) addChoice(choice, position);
@@ -57,13 +67,15 @@ export function createCollector(): Collector {
         .sort(([a], [b]) => a - b)
         .map(([index, { message, finishReason, extra }]) => ({
           index,
-          message: withRole(structuredClone(message)),
+          message: withRole(message),
           finishReason,
-          extra: structuredClone(extra),
+          extra,
         })),
     response: () => response,
-    finished: (expected) =>
-      growing.size >= expected && [...growing.values()].every(({ finishReason }) => finishReason !== null),
+    finished: (expected) => over > 0 && growing.size >= expected && over === growing.size,
+    get count() {
+      return growing.size;
+    },
     get started() {
       return started;
     },
@@ -84,12 +96,6 @@ export function choicesOf(answer: JsonObject): ChoiceRecord[] | null {
     };
   });
   return choices.every((choice) => choice !== null) ? choices : null;
-}
-
-/** A count out of an answer's `usage`. */
-export function usageCount(response: JsonObject | null, field: 'prompt_tokens' | 'completion_tokens'): number | null {
-  const count = isObject(response?.usage) ? response.usage[field] : undefined;
-  return typeof count === 'number' && Number.isFinite(count) ? count : null;
 }
 
 function indexOf(index: Json | undefined, position: number): number {

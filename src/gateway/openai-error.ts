@@ -17,7 +17,7 @@ export function openAiError(error: RatchetError): OpenAiError {
     body: {
       error: {
         message: error.message,
-        type: typeOf(status),
+        type: error.code === 'BudgetSpent' ? 'insufficient_quota' : typeOf(status),
         param: typeof param === 'string' ? param : null,
         code: error.code,
       },
@@ -31,20 +31,25 @@ export function httpStatus(error: RatchetError): number {
   return typeof exact === 'number' ? exact : error.traits.status;
 }
 
-/** Headers that tell a client when, and whether, to try again, and which completion it was. */
+/** Headers that tell a client when, and whether, to try again, what its limits are, and which completion it was. */
 export function errorHeaders(error: RatchetError): Record<string, string> {
-  const { retryAfter, completionId } = error.details;
+  const { retryAfter, completionId, headers } = error.details;
+  const status = httpStatus(error);
   return {
+    ...(headers as Record<string, string> | undefined),
     ...(typeof retryAfter === 'string' && { 'retry-after': retryAfter }),
     ...(typeof completionId === 'string' && { 'x-ratchet-completion-id': completionId }),
-    // OpenAI's clients repeat every 5xx unless told not to.
-    ...(httpStatus(error) >= 500 && error.traits.onStep === 'park' && { 'x-should-retry': 'false' }),
+    ...(error.code === 'Unauthorized' && status === 401 && { 'www-authenticate': 'Bearer' }),
+    // OpenAI's clients repeat every 429 and 5xx unless told not to.
+    ...((status >= 500 || status === 429) && error.traits.onStep === 'park' && { 'x-should-retry': 'false' }),
   };
 }
 
 function typeOf(status: number): string {
   if (status === 401) return 'authentication_error';
   if (status === 403) return 'permission_error';
+  // LiteLLM takes `invalid_request_error` for a 400, whatever the status is.
+  if (status === 404) return 'not_found_error';
   if (status === 429) return 'rate_limit_error';
   return status < 500 ? 'invalid_request_error' : 'server_error';
 }

@@ -1,11 +1,12 @@
+import type { RecordMode } from '../core/access.ts';
 import type { JsonObject } from '../core/canonical.ts';
 import { RatchetError, asRatchetError } from '../core/errors.ts';
 import type { ChatStore, ChoiceRecord, Outcome } from '../store/types.ts';
-import { usageCount } from './collect.ts';
 
 /** Where the gateway tells what it could not tell the client. Never gets a key or what was said. */
 export interface GatewayLog {
   warn(facts: Record<string, unknown>, message: string): void;
+  error(facts: Record<string, unknown>, message: string): void;
 }
 
 /** What is known of an answer. */
@@ -14,42 +15,43 @@ export interface Answer {
   response: JsonObject | null;
 }
 
+/** What the outcome says beside the answer. */
+export type Figures = Pick<
+  Outcome,
+  'promptTokens' | 'completionTokens' | 'costNanos' | 'answeredBy' | 'attempts' | 'firstTokenAt'
+>;
+
 /** Writes one completion's record from its first piece to its outcome. */
 export interface Recorder {
-  readonly id: string;
   /** Says that there is something new; it is written within a second, and not more often than that. */
   touch(): void;
-  /** Notes when the first piece of the answer came. */
-  first(): void;
   /** Writes the outcome durably. Only the first call counts: later ones wait for it. */
   finish(state: Outcome['state'], error?: unknown): Promise<void>;
-  /** Resolves when the outcome is written or could not be; never rejects. */
-  readonly settled: Promise<void>;
 }
 
 export interface RecorderOptions {
   chats: ChatStore;
   id: string;
-  /** `meta` leaves out what was said. */
-  keep: 'all' | 'meta';
+  record: Exclude<RecordMode, 'none'>;
+  /** Asked whenever something is written. */
   answer: () => Answer;
+  figures: () => Figures;
   log: GatewayLog;
   flushMs: number;
 }
 
 /** Creates the recorder of a completion that has begun. */
 export function createRecorder(options: RecorderOptions): Recorder {
-  const { chats, id, answer, log } = options;
-  const done = Promise.withResolvers<void>();
-  let firstTokenAt: number | null = null;
+  const { chats, id, answer, log, figures } = options;
   let timer: NodeJS.Timeout | null = null;
-  let flushing: Promise<void> = Promise.resolve();
+  let flushing: Promise<void> | null = null;
   let finishing: Promise<void> | null = null;
 
   async function flush(): Promise<void> {
     timer = null;
     try {
-      await chats.progress(id, answer().choices, firstTokenAt);
+      // A copy: what comes while it is written must not change it.
+      await chats.progress(id, structuredClone(answer().choices), figures().firstTokenAt);
     } catch (error) {
       log.warn({ completion: id, code: asRatchetError(error).code }, 'progress of a completion could not be written');
     }
@@ -58,35 +60,27 @@ export function createRecorder(options: RecorderOptions): Recorder {
   async function write(state: Outcome['state'], error: unknown): Promise<void> {
     if (timer) clearTimeout(timer);
     timer = null;
-    await flushing;
+    if (flushing) await flushing;
     const { choices, response } = answer();
-    const all = options.keep === 'all';
+    const all = options.record === 'all';
     await chats.finish(id, {
       state,
       choices: all ? choices : [],
       response: all ? response : metaOf(response),
-      promptTokens: usageCount(response, 'prompt_tokens'),
-      completionTokens: usageCount(response, 'completion_tokens'),
-      firstTokenAt,
-      error: error === undefined ? null : outcomeError(error),
+      error: error === undefined ? null : outcomeError(error, all),
+      ...figures(),
     });
   }
 
   return {
-    id,
-    settled: done.promise,
-    first() {
-      firstTokenAt ??= Date.now();
-    },
     touch() {
-      if (timer || finishing || options.keep === 'meta') return;
+      if (timer || finishing || options.record === 'meta') return;
       timer = setTimeout(() => {
-        flushing = flushing.then(flush);
+        flushing = (flushing ?? Promise.resolve()).then(flush);
       }, options.flushMs);
     },
     finish(state, error) {
-      finishing ??= write(state, error).finally(() => done.resolve());
-      return finishing;
+      return (finishing ??= write(state, error));
     },
   };
 }
@@ -98,21 +92,22 @@ export function storeError(error: unknown): RatchetError {
   return new RatchetError(
     'StoreUnavailable',
     'The chat could not be recorded, so it was stopped: check the data folder.',
-    {
-      cause: error,
-    },
+    { cause: error },
   );
 }
 
-function outcomeError(error: unknown): Outcome['error'] {
+/** A vendor's message may quote what was said. */
+function outcomeError(error: unknown, all: boolean): Outcome['error'] {
   const { code, message, details } = asRatchetError(error);
-  return { code, message, status: typeof details.providerStatus === 'number' ? details.providerStatus : null };
+  return {
+    code,
+    message: all ? message : 'What went wrong was not kept, only its code.',
+    status: typeof details.providerStatus === 'number' ? details.providerStatus : null,
+  };
 }
 
+const metaFields = ['id', 'object', 'created', 'model', 'usage'];
+
 function metaOf(response: JsonObject | null): JsonObject | null {
-  if (!response) return null;
-  const { id, object, created, model, usage } = response;
-  return Object.fromEntries(
-    Object.entries({ id, object, created, model, usage }).filter(([, value]) => value !== undefined),
-  ) as JsonObject;
+  return response && Object.fromEntries(Object.entries(response).filter(([field]) => metaFields.includes(field)));
 }

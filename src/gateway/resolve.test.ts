@@ -13,7 +13,7 @@ function lists(name: string, models: () => string[]): Provider {
     kind: 'openai',
     locality: 'local',
     reportsUsage: false,
-    chat: () => Promise.reject(new Error('not asked')),
+    call: () => Promise.reject(new Error('not asked')),
     listModels: async () => models(),
     health: async () => ({ state: 'green', reason: '' }),
   };
@@ -21,7 +21,7 @@ function lists(name: string, models: () => string[]): Provider {
 
 function resolverOver(models: Record<string, () => string[]>, selected: Selected | null = null) {
   const providers = Object.entries(models).map(([name, list]) => lists(name, list));
-  return createResolver({ registry: createRegistry(providers), selection: async () => selected });
+  return createResolver({ registry: createRegistry(providers), selection: () => selected });
 }
 
 describe('resolve', () => {
@@ -39,7 +39,7 @@ describe('resolve', () => {
   test('active follows the selection, with its key', async () => {
     const resolver = resolverOver(models, { provider: 'litellm', model: 'gpt-4o-mini', apiKey: 'k' });
     expect(await resolver.resolve('active', signal)).toMatchObject({ provider: { name: 'openai' }, apiKey: 'k' });
-    expect(await resolver.active()).toBe('openai/gpt-4o-mini');
+    expect(resolver.active()).toBe('openai/gpt-4o-mini');
   });
 
   test.each<[Selected | null, RegExp]>([

@@ -17,17 +17,19 @@ export interface Route extends Target {
 }
 
 export interface Resolver {
+  /** As `resolve`, without asking anybody: `active` or `provider/model`. Null for anything else. */
+  find(ref: string): Route | null;
   /** Finds the provider of a model ref: `active`, `provider/model`, or a bare name. NotFound names the nearest. */
   resolve(ref: string, signal: AbortSignal): Promise<Route>;
   /** Every model that answers now, as refs, with the providers that could not be asked. */
   listRefs(signal: AbortSignal): Promise<{ refs: string[]; failed: { provider: string; message: string }[] }>;
   /** The selection as a ref, null when nothing is selected. */
-  active(): Promise<string | null>;
+  active(): string | null;
 }
 
 export interface ResolverDeps {
   registry: Registry;
-  selection: () => Promise<Selected | null>;
+  selection: () => Selected | null;
   /** How long a provider's list is believed, in ms. */
   listFor?: number;
   now?: () => number;
@@ -45,8 +47,8 @@ export function createResolver({ registry, selection, listFor = 5_000, now = Dat
     return models;
   }
 
-  async function selectedRoute(): Promise<Route> {
-    const selected = await selection();
+  function selectedRoute(): Route {
+    const selected = selection();
     if (!selected) {
       throw new RatchetError(
         'NotFound',
@@ -87,14 +89,16 @@ export function createResolver({ registry, selection, listFor = 5_000, now = Dat
     return { refs, failed };
   }
 
+  function find(ref: string): Route | null {
+    return ref === 'active' ? selectedRoute() : registry.split(ref);
+  }
+
   return {
-    async resolve(ref, signal) {
-      if (ref === 'active') return selectedRoute();
-      return registry.split(ref) ?? bareRoute(ref, signal);
-    },
+    find,
+    resolve: async (ref, signal) => find(ref) ?? bareRoute(ref, signal),
     listRefs,
-    async active() {
-      const selected = await selection();
+    active() {
+      const selected = selection();
       if (!selected) return null;
       const target = registry.split(`${selected.provider}/${selected.model}`);
       return target ? `${target.provider.name}/${target.model}` : `${selected.provider}/${selected.model}`;

@@ -1,93 +1,201 @@
 import { type JsonObject, isObject } from '../core/canonical.ts';
 import { type ErrorCode, RatchetError, asRatchetError } from '../core/errors.ts';
-import { redact, vendorMessage } from '../providers/errors.ts';
+import type { Body } from '../providers/body.ts';
+import { vendorMessage } from '../providers/errors.ts';
 import { type SseEvent, createSseParser } from '../providers/sse.ts';
+import { malformed } from './answer.ts';
+import type { Client } from './client.ts';
 import type { Collector } from './collect.ts';
-import { openAiError } from './openai-error.ts';
+import type { Call, FrameWriter } from './ports.ts';
 import { type Recorder, storeError } from './recorder.ts';
+import type { Reply } from './reply.ts';
 
 export interface StreamOptions {
   provider: string;
-  body: AsyncIterable<Uint8Array>;
+  body: Body;
+  /** Takes keys out of what the provider wrote. */
+  redact: (text: string) => string;
+  call: Call;
+  frames: FrameWriter;
   collector: Collector;
   recorder: Recorder;
-  /** How many choices were asked for. */
-  choices: number;
-  /** Whether the chunk that only has the usage is ours and not the client's. */
-  hidesUsage: boolean;
-  /** Aborted when the client is gone. */
-  gone: AbortSignal;
-  /** Ends the provider's call. */
-  closeUpstream: () => void;
+  client: Client;
+  reply: Reply;
+  /** Told when the first text, reasoning or tool call has come. */
+  sawFirst: () => void;
 }
 
-interface Step {
-  text: string;
-  /** Nothing after the last content is sent before the record is written. */
-  hold: boolean;
-  done: boolean;
+/** How a stream ended, with what broke it. */
+export interface StreamEnd {
+  state: 'complete' | 'interrupted' | 'failed';
+  error: RatchetError | null;
 }
 
-const done = 'data: [DONE]\n\n';
+/** How long a finished answer is read on for its end, so that its connection can be used again, in ms. */
 const lingerMs = 1_000;
+/** How long the provider may go on after the last choice has ended, in ms. */
+const tailMs = 3_000;
+/** In characters; the largest that are sent are pictures. */
+const largestEvent = 64 * 2 ** 20;
 
 /**
- * The frames that the client gets. Everything up to the last content passes as it comes, one piece for each piece of the
- * provider's; the frame that ends the last choice, and all after it, only when the record is durable.
+ * Passes a provider's stream on. Everything up to the last content leaves in the tick in which it came; the frame that ends
+ * the last choice, and all after it, only when the record is durable. A client that does not keep up makes the provider
+ * wait. Resolves when the client has got all, or is gone, and the record is written; rejects when it could not be.
  */
-export async function* streamFrames(options: StreamOptions): AsyncGenerator<string> {
+export function passStream(options: StreamOptions): Promise<StreamEnd> {
+  const { body, client, collector, recorder, reply } = options;
+  const parser = createSseParser();
   const held: string[] = [];
-  try {
-    yield* liveFrames(options, held);
-  } catch (error) {
-    // A cut after the last content loses nothing.
-    if (options.gone.aborted || !options.collector.finished(options.choices)) {
-      yield* failedFrames(options, held, error);
-      return;
-    }
+  const ending = createEnding(options, held);
+  let timer: NodeJS.Timeout | null = null;
+
+  function take(events: readonly SseEvent[]): void {
+    if (ending.over) return;
+    const { out, saidDone, fault } = takeEvents(events, options, held);
+    if (collector.started) options.sawFirst();
+    if (events.length > 0) recorder.touch();
+    if (out !== '' && !reply.write(out)) body.pause();
+    if (parser.pending > largestEvent)
+      return ending.broken(malformed(options.provider, 'sent an event without an end'));
+    if (fault !== undefined) return ending.broken(fault);
+    if (saidDone) return linger();
+    if (held.length > 0) timer ??= setTimeout(cutTail, tailMs);
   }
-  try {
-    await options.recorder.finish('complete');
-  } catch (error) {
-    yield errorFrame(storeError(error));
-    return;
+
+  function linger(): void {
+    if (collector.count > 0) ending.complete();
+    else ending.broken(endedEarly(options.provider));
+    if (timer) clearTimeout(timer);
+    timer = setTimeout(() => body.cancel(), lingerMs);
+    body.resume();
   }
-  yield held.join('') + done;
+
+  function cutTail(): void {
+    ending.complete();
+    body.cancel();
+  }
+
+  function atEnd(): void {
+    if (timer) clearTimeout(timer);
+    timer = null;
+  }
+
+  client.onDrain(() => body.resume());
+  client.onGone(() => {
+    atEnd();
+    ending.leave();
+  });
+  body.read({
+    piece: (bytes) => {
+      if (!ending.over) take(parser.push(bytes));
+    },
+    end() {
+      take(parser.end());
+      atEnd();
+      if (collector.finished(1)) ending.complete();
+      else ending.broken(endedEarly(options.provider));
+    },
+    fail(error) {
+      atEnd();
+      ending.broken(error);
+    },
+  });
+  reply.flush();
+  return ending.ended;
 }
 
-/** Passes on what comes, fills `held`, and returns when the answer is whole. */
-async function* liveFrames(options: StreamOptions, held: string[]): AsyncGenerator<string> {
-  const { recorder, collector } = options;
-  const parser = createSseParser();
-  const pieces = options.body[Symbol.asyncIterator]();
-  for (;;) {
-    const piece = await pieces.next();
-    const events = piece.done ? parser.end() : parser.push(piece.value);
-    const { out, saidDone, fault } = takeEvents(events, options, held);
-    if (collector.started) recorder.first();
-    if (events.length > 0) recorder.touch();
-    if (out !== '') yield out;
-    if (fault !== undefined) throw fault;
-    if (saidDone) void linger(pieces, options.closeUpstream);
-    if (saidDone && collector.choices().length > 0) return;
-    if (piece.done && collector.finished(1)) return;
-    if (saidDone || piece.done) throw endedEarly(options.provider);
+/** The three ways in which a stream ends. Only the first call counts. */
+interface Ending {
+  readonly over: boolean;
+  readonly ended: Promise<StreamEnd>;
+  complete(): void;
+  broken(fault: unknown): void;
+  /** The client is gone. */
+  leave(): void;
+}
+
+function createEnding(
+  { body, call, client, collector, frames, recorder, reply }: StreamOptions,
+  held: string[],
+): Ending {
+  const done = Promise.withResolvers<StreamEnd>();
+  let over = false;
+
+  /** Sends what is last when the outcome is written, and says in its place when it could not be. */
+  function finish(end: StreamEnd, last: () => string, kept: () => string): void {
+    if (over) return;
+    over = true;
+    recorder.finish(end.state, end.error ?? undefined).then(
+      () => {
+        reply.end(last());
+        done.resolve(end);
+      },
+      (thrown: unknown) => {
+        const error = storeError(thrown);
+        reply.end(kept() + frames.error(error));
+        done.reject(error);
+      },
+    );
   }
+
+  function complete(): void {
+    finish(
+      { state: 'complete', error: null },
+      () => held.join('') + frames.end(),
+      () => '',
+    );
+  }
+
+  function broken(fault: unknown): void {
+    // A cut after the last content loses nothing.
+    if (collector.finished(call.choices)) return complete();
+    const error = asRatchetError(fault);
+    const state = collector.started || client.gone ? 'interrupted' : 'failed';
+    const kept = (): string => held.join('');
+    finish({ state, error }, () => kept() + frames.error(error), kept);
+    body.cancel();
+  }
+
+  return {
+    get over() {
+      return over;
+    },
+    ended: done.promise,
+    complete,
+    broken,
+    leave() {
+      finish(
+        { state: 'interrupted', error: clientGone() },
+        () => '',
+        () => '',
+      );
+      body.cancel();
+    },
+  };
+}
+
+/** What is recorded when the client leaves. */
+export function clientGone(): RatchetError {
+  return new RatchetError('Cancelled', 'The client went away before the answer was whole.');
+}
+
+interface Taken {
+  out: string;
+  saidDone: boolean;
+  fault?: unknown;
 }
 
 /** Takes the events of one piece; what came before a fault still goes to the client. */
-function takeEvents(
-  events: readonly SseEvent[],
-  options: StreamOptions,
-  held: string[],
-): { out: string; saidDone: boolean; fault?: unknown } {
+function takeEvents(events: readonly SseEvent[], options: StreamOptions, held: string[]): Taken {
   let out = '';
   try {
     for (const event of events) {
-      const step = takeEvent(event, options);
-      if (step.done) return { out, saidDone: true };
-      if (step.hold) held.push(step.text);
-      else out += step.text;
+      if (event.data === '[DONE]' || event.data?.trim() === '[DONE]') return { out, saidDone: true };
+      const text = takeEvent(event, options);
+      // Nothing after the last content is sent before the record is written.
+      if (options.collector.finished(options.call.choices)) held.push(text);
+      else out += text;
     }
   } catch (fault) {
     return { out, saidDone: false, fault };
@@ -95,55 +203,29 @@ function takeEvents(
   return { out, saidDone: false };
 }
 
-/** Reads a finished answer to its end, so that its connection can be used again. */
-async function linger(pieces: AsyncIterator<Uint8Array>, close: () => void): Promise<void> {
-  const timer = setTimeout(close, lingerMs);
-  try {
-    while (!(await pieces.next()).done);
-  } catch {
-    // The connection is gone, which is as good.
-  } finally {
-    clearTimeout(timer);
-  }
-}
-
-async function* failedFrames(options: StreamOptions, held: string[], error: unknown): AsyncGenerator<string> {
-  const { recorder, collector, gone } = options;
-  const state = collector.started || gone.aborted ? 'interrupted' : 'failed';
-  const shown = await recorder.finish(state, error).then(() => asRatchetError(error), storeError);
-  if (!gone.aborted) yield held.join('') + errorFrame(shown);
-}
-
-function takeEvent(event: SseEvent, options: StreamOptions): Step {
-  const { collector, recorder } = options;
-  const isOver = (): boolean => collector.finished(options.choices);
-  if (event.data === null) return { text: `: ${event.comment ?? ''}\n\n`, hold: isOver(), done: false };
-  if (event.data.trim() === '[DONE]') return { text: '', hold: true, done: true };
-  const chunk = parseChunk(event.data, options.provider);
-  if (chunk.error !== undefined && chunk.error !== null) throw reportedError(chunk, options.provider);
-  collector.add(chunk);
-  const hidden = options.hidesUsage && isUsageOnly(chunk);
-  const name = event.event === null ? '' : `event: ${event.event}\n`;
-  const text = hidden ? '' : `${name}data: ${JSON.stringify({ ...chunk, id: recorder.id })}\n\n`;
-  return { text, hold: isOver(), done: false };
+function takeEvent(
+  { data, event, comment }: SseEvent,
+  { provider, redact, call, collector, frames }: StreamOptions,
+): string {
+  if (data === null) return `: ${comment ?? ''}\n\n`;
+  const chunk = parseChunk(data, provider);
+  if (chunk.error !== undefined && chunk.error !== null) throw reportedError(chunk, provider, redact);
+  collector.add(call.collectable(chunk));
+  return frames.chunk(chunk, data, event);
 }
 
 function parseChunk(data: string, provider: string): JsonObject {
+  let chunk: unknown;
   try {
-    const chunk: unknown = JSON.parse(data);
-    if (isObject(chunk)) return chunk;
+    chunk = JSON.parse(data);
   } catch (error) {
-    throw new RatchetError('ProviderUnavailable', `${provider} sent a piece of a stream that is not JSON.`, {
-      cause: error,
-      details: { provider },
-    });
+    throw malformed(provider, 'sent a piece of a stream that is not JSON', error);
   }
-  throw new RatchetError('ProviderUnavailable', `${provider} sent a piece of a stream that is not an object.`, {
-    details: { provider },
-  });
+  if (isObject(chunk)) return chunk;
+  throw malformed(provider, 'sent a piece of a stream that is not an object');
 }
 
-function reportedError(chunk: JsonObject, provider: string): RatchetError {
+function reportedError(chunk: JsonObject, provider: string, redact: StreamOptions['redact']): RatchetError {
   const said = redact(vendorMessage(JSON.stringify(chunk)));
   const status = isObject(chunk.error) ? chunk.error.code : undefined;
   const code: ErrorCode = status === 429 ? 'RateLimited' : 'ProviderUnavailable';
@@ -152,16 +234,9 @@ function reportedError(chunk: JsonObject, provider: string): RatchetError {
   });
 }
 
-function endedEarly(provider: string): RatchetError {
+/** ProviderUnavailable for a stream that ends too soon. */
+export function endedEarly(provider: string): RatchetError {
   return new RatchetError('ProviderUnavailable', `${provider} stopped before the answer was whole: send it again.`, {
     details: { provider },
   });
-}
-
-function isUsageOnly(chunk: JsonObject): boolean {
-  return Array.isArray(chunk.choices) && chunk.choices.length === 0 && isObject(chunk.usage);
-}
-
-function errorFrame(error: RatchetError): string {
-  return `data: ${JSON.stringify(openAiError(error).body)}\n\n`;
 }

@@ -13,6 +13,8 @@ export interface LedgerDeps {
   models: ModelStore;
   /** Path of `model_select.json`. */
   selectionFile: string;
+  /** Called when this process has written the selection file. */
+  onWritten?: () => void;
 }
 
 /** Everything of a ledger line that its writer decides. */
@@ -46,7 +48,7 @@ export async function reconcile(deps: LedgerDeps): Promise<PromotionRecord | nul
     await deps.models.settlePromotion(head.id, 'abandoned');
   }
   if (file === null) {
-    if (inForce) await writeSelection(deps.selectionFile, inForce.selection);
+    if (inForce) await writeFile(deps, inForce.selection);
     return inForce;
   }
   if (inForce && (file.digest === inForce.fileDigest || file.digest === selectionDigest(inForce.selection))) {
@@ -91,15 +93,20 @@ async function appliedLine(models: ModelStore): Promise<PromotionRecord | null> 
  * written over ours, so that the last writer always leaves what the ledger's head says.
  */
 async function rollForward(deps: LedgerDeps, pending: PromotionRecord): Promise<PromotionRecord> {
-  await writeSelection(deps.selectionFile, pending.selection);
+  await writeFile(deps, pending.selection);
   await deps.models.settlePromotion(pending.id, 'applied');
   for (let written = pending; ; ) {
     const inForce = await appliedLine(deps.models);
     if (!inForce || inForce.seq <= written.seq) break;
-    await writeSelection(deps.selectionFile, inForce.selection);
+    await writeFile(deps, inForce.selection);
     written = inForce;
   }
   return { ...pending, state: 'applied', appliedAt: pending.appliedAt ?? Date.now() };
+}
+
+async function writeFile(deps: LedgerDeps, selection: Selection): Promise<void> {
+  await writeSelection(deps.selectionFile, selection);
+  deps.onWritten?.();
 }
 
 /** The file stays as its owner wrote it, with its key; only the line is new. */

@@ -1,8 +1,16 @@
-import { mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdtemp, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
+import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { readSelection, refSelection, selectionDigest, selectionRef, writeSelection } from './selection.ts';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import {
+  createSelectionReader,
+  readSelection,
+  refSelection,
+  selectionDigest,
+  selectionRef,
+  writeSelection,
+} from './selection.ts';
 
 let folder: string;
 beforeAll(async () => {
@@ -62,5 +70,57 @@ describe('the selection file', () => {
       code: 'InvalidInput',
       message: expect.stringContaining(message) as string,
     });
+  });
+});
+
+describe('the reader that every chat asks', () => {
+  let at: number;
+  let path: string;
+  const selected = (model: string) => JSON.stringify({ provider: 'ollama', model });
+  const open = () => createSelectionReader(path, () => at);
+  const modelOf = (reader: ReturnType<typeof open>) => reader.current()?.selection.model ?? null;
+
+  beforeEach(() => {
+    at = 0;
+    path = join(folder, `${randomUUID()}.json`);
+  });
+
+  test('looks no more than once in 50 ms, and at once after a write of this process', async () => {
+    const reader = open();
+    expect(modelOf(reader)).toBeNull();
+    await writeFile(path, selected('a'));
+    at += 49;
+    expect(modelOf(reader)).toBeNull();
+    at += 1;
+    expect(modelOf(reader)).toBe('a');
+    await writeFile(path, selected('b'));
+    expect(modelOf(reader)).toBe('a');
+    reader.written();
+    expect(modelOf(reader)).toBe('b');
+    await rm(path);
+    at += 50;
+    expect(modelOf(reader)).toBeNull();
+  });
+
+  test('a file that is only half written throws until it is whole, without waiting for the next look', async () => {
+    await writeFile(path, selected('a'));
+    const reader = open();
+    expect(modelOf(reader)).toBe('a');
+    await writeFile(path, '{"provider":"oll');
+    at += 50;
+    expect(() => reader.current()).toThrow('is not valid JSON');
+    expect(() => reader.current()).toThrow('is not valid JSON');
+    await writeFile(path, selected('b'));
+    expect(modelOf(reader)).toBe('b');
+  });
+
+  test('another program that keeps renaming it is followed: the reader never says what was never there', async () => {
+    const reader = open();
+    for (let turn = 0; turn < 100; turn++) {
+      await writeFile(`${path}.new`, selected(`m${turn % 10}`));
+      await rename(`${path}.new`, path);
+      at += 50;
+      expect(modelOf(reader)).toBe(`m${turn % 10}`);
+    }
   });
 });

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { RatchetError, isErrno } from '../core/errors.ts';
 import { sha256Hex } from '../store/digest.ts';
 import { writeFileDurably } from '../store/files.ts';
+import { watchFile } from '../watched-file.ts';
 
 /** What `model_select.json` says, as written there. */
 export interface Selection {
@@ -31,9 +32,38 @@ export async function readSelection(path: string): Promise<SelectionFile | null>
     if (isErrno(error, 'ENOENT')) return null;
     throw error;
   });
-  if (bytes === null) return null;
-  const { provider, model, api_key } = parseSelection(path, bytes.toString('utf8'));
-  return { selection: { provider, model }, apiKey: api_key ? api_key : null, digest: sha256Hex(bytes) };
+  return bytes === null ? null : selectionIn(path, bytes);
+}
+
+/** The selection as every chat asks for it. */
+export interface SelectionReader {
+  /** As {@link readSelection}, without waiting: the file is looked at no more than twenty times a second. */
+  current(): SelectionFile | null;
+  /** Lets the next call look: this process has just written the file. */
+  written(): void;
+}
+
+const lookEveryMs = 50;
+
+/** Creates a reader of the selection file. A file that is no selection throws until it is one, and is looked at each time. */
+export function createSelectionReader(path: string, now?: () => number): SelectionReader {
+  const watched = watchFile({ file: path, everyMs: lookEveryMs, ...(now && { now }) });
+  let known: SelectionFile | null = null;
+  return {
+    current() {
+      const news = watched.news();
+      if (!news) return known;
+      try {
+        if ('error' in news) throw news.error;
+        known = news.bytes === null ? null : selectionIn(path, news.bytes);
+        return known;
+      } catch (error) {
+        watched.forget();
+        throw error;
+      }
+    },
+    written: () => watched.expectNews(),
+  };
 }
 
 /** Writes the selection file aside, synced and renamed, readable by its owner only. */
@@ -72,13 +102,19 @@ export function refSelection(ref: string): Selection {
   return { provider: ref.slice(0, slash), model: ref.slice(slash + 1) };
 }
 
+function selectionIn(path: string, bytes: Buffer): SelectionFile {
+  const { provider, model, api_key } = parseSelection(path, bytes.toString('utf8'));
+  return { selection: { provider, model }, apiKey: api_key ? api_key : null, digest: sha256Hex(bytes) };
+}
+
 function parseSelection(path: string, text: string): z.infer<typeof schema> {
   const fix = 'correct it, or remove it and select a model again';
   let value: unknown;
   try {
     value = JSON.parse(text);
-  } catch (cause) {
-    throw new RatchetError('InvalidInput', `${path} is not valid JSON: ${fix}.`, { cause });
+  } catch {
+    // The parser's own message would quote the file, in which a key may stand.
+    throw new RatchetError('InvalidInput', `${path} is not valid JSON: ${fix}.`);
   }
   const parsed = schema.safeParse(value);
   if (parsed.success) return parsed.data;

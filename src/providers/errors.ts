@@ -17,7 +17,17 @@ export interface VendorContext {
   secret?: string | undefined;
 }
 
-const unreachable = ['ECONNREFUSED', 'ENOTFOUND', 'EHOSTUNREACH', 'ENETUNREACH', 'EAI_AGAIN', 'ETIMEDOUT', 'EPIPE'];
+const unreachable = [
+  'ECONNREFUSED',
+  'ENOTFOUND',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+  'EAI_AGAIN',
+  'ETIMEDOUT',
+  'EPIPE',
+  'UND_ERR_CONNECT_TIMEOUT',
+];
+const silent = ['UND_ERR_HEADERS_TIMEOUT', 'UND_ERR_BODY_TIMEOUT'];
 const passedOn = [400, 404, 409, 413, 415, 422];
 
 /** An error thrown by the connection, or while the body is read, as ours. */
@@ -33,6 +43,10 @@ export function connectionError(error: unknown, context: VendorContext, signal: 
   }
   if (unreachable.some((code) => isErrno(error, code))) {
     return new RatchetError('ProviderUnavailable', `${where} does not answer: ${context.startHint}.`, options);
+  }
+  if (silent.some((code) => isErrno(error, code))) {
+    const message = `${where} has sent nothing for too long, so it was cut off: send it again.`;
+    return new RatchetError('ProviderUnavailable', message, options);
   }
   const reason = redact(error instanceof Error ? error.message : String(error), context.secret);
   return new RatchetError(

@@ -3,13 +3,22 @@ import { isObject } from '../core/canonical.ts';
 import { asRatchetError } from '../core/errors.ts';
 import { type VendorContext, malformedError } from './errors.ts';
 import type { Provider, ProviderHealth } from './types.ts';
-import { getJson, postChat } from './wire.ts';
+import { getJson, postCall } from './wire.ts';
 
 /** Versions before this one read memory out of bounds when they load a crafted model (CVE-2026-7482). */
 const safeVersion = [0, 17, 1] as const;
 
+export interface OllamaOptions {
+  name: string;
+  baseUrl: string;
+  /** A key for what may stand between Ratchet and Ollama. */
+  keptKey?: () => string | null;
+  /** How long it may send nothing before it is cut off, in ms; for ever unless given, or 0. */
+  idleMs?: number;
+}
+
 /** Ollama: chats through its OpenAI-compatible route, everything else through its own. */
-export function createOllamaProvider({ name, baseUrl }: { name: string; baseUrl: string }): Provider {
+export function createOllamaProvider({ name, baseUrl, keptKey, idleMs }: OllamaOptions): Provider {
   const root = baseUrl.replace(/\/+$/, '').replace(/\/v1$/, '');
   const context: VendorContext = {
     provider: name,
@@ -19,8 +28,13 @@ export function createOllamaProvider({ name, baseUrl }: { name: string; baseUrl:
     modelHint: (model) => `get it with "ollama pull ${model}"`,
   };
 
+  const ownKey = (): { apiKey?: string } => {
+    const apiKey = keptKey?.();
+    return apiKey ? { apiKey } : {};
+  };
+
   async function listModels({ signal }: { signal: AbortSignal }): Promise<string[]> {
-    const listed = await getJson({ url: `${root}/api/tags`, context, signal });
+    const listed = await getJson({ ...ownKey(), url: `${root}/api/tags`, context, signal });
     if (!isObject(listed) || !Array.isArray(listed.models)) throw malformedError('did not list its models', context);
     return listed.models.flatMap((model) => (isObject(model) && typeof model.name === 'string' ? [model.name] : []));
   }
@@ -28,7 +42,7 @@ export function createOllamaProvider({ name, baseUrl }: { name: string; baseUrl:
   async function health({ signal }: { signal: AbortSignal }): Promise<ProviderHealth> {
     try {
       const [answer, names] = await Promise.all([
-        getJson({ url: `${root}/api/version`, context, signal }),
+        getJson({ ...ownKey(), url: `${root}/api/version`, context, signal }),
         listModels({ signal }),
       ]);
       const version = isObject(answer) && typeof answer.version === 'string' ? answer.version : 'unknown';
@@ -43,8 +57,8 @@ export function createOllamaProvider({ name, baseUrl }: { name: string; baseUrl:
     kind: 'ollama',
     locality: isLoopback(new URL(root).hostname) ? 'local' : 'remote',
     reportsUsage: true,
-    chat: (request, { signal, apiKey }) =>
-      postChat({ url: `${root}/v1/chat/completions`, context, apiKey, signal }, request),
+    call: async (endpoint, body, options) =>
+      postCall({ ...ownKey(), ...options, url: `${root}/v1/${endpoint}`, context, idleMs }, body),
     listModels,
     health,
   };

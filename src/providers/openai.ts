@@ -3,7 +3,7 @@ import { isObject } from '../core/canonical.ts';
 import { RatchetError, asRatchetError } from '../core/errors.ts';
 import { type VendorContext, malformedError } from './errors.ts';
 import type { Provider, ProviderHealth } from './types.ts';
-import { getJson, postChat } from './wire.ts';
+import { getJson, postCall } from './wire.ts';
 
 export interface OpenAiOptions {
   /** Name of this instance; several may exist, each with a name of its own. */
@@ -11,39 +11,50 @@ export interface OpenAiOptions {
   /** URL up to and with `/v1`. */
   baseUrl: string;
   apiKey: string | null;
+  /** A key that was put aside for it, which goes before `apiKey`. */
+  keptKey?: () => string | null;
   /** What a person sets to give it a key, for messages. */
   keySetting: string;
+  /** How long it may send nothing before it is cut off, in ms; for ever unless given, or 0. */
+  idleMs?: number;
 }
 
 const openAiHost = 'api.openai.com';
 
 /** Any server that speaks the OpenAI wire format: OpenAI itself, vLLM, llama.cpp, LM Studio, a LiteLLM proxy. */
-export function createOpenAiProvider(options: OpenAiOptions): Provider {
-  const { name } = options;
-  const baseUrl = options.baseUrl.replace(/\/+$/, '');
+export function createOpenAiProvider(settings: OpenAiOptions): Provider {
+  const { name } = settings;
+  const baseUrl = settings.baseUrl.replace(/\/+$/, '');
   const { hostname } = new URL(baseUrl);
   const needsKey = hostname === openAiHost;
   const context: VendorContext = {
     provider: name,
     baseUrl,
     startHint: 'check that it runs and that its base URL is right',
-    keyHint: `set ${options.keySetting}`,
+    keyHint: `set ${settings.keySetting}`,
     modelHint: () => 'use a name that GET /v1/models lists',
   };
-  const own = options.apiKey ?? undefined;
+  const ownKey = (): string | undefined => settings.keptKey?.() ?? settings.apiKey ?? undefined;
+  const { idleMs } = settings;
 
   async function listModels({ signal }: { signal: AbortSignal }): Promise<string[]> {
+    const own = ownKey();
     if (needsKey && own === undefined) return [];
-    const listed = await getJson({ url: `${baseUrl}/models`, context, apiKey: own, signal });
+    const listed = await getJson({
+      url: `${baseUrl}/models`,
+      context,
+      signal,
+      ...(own !== undefined && { apiKey: own }),
+    });
     if (!isObject(listed) || !Array.isArray(listed.data)) throw malformedError('did not list its models', context);
     return listed.data.flatMap((model) => (isObject(model) && typeof model.id === 'string' ? [model.id] : []));
   }
 
   async function health({ signal }: { signal: AbortSignal }): Promise<ProviderHealth> {
-    if (needsKey && own === undefined) {
-      return { state: 'yellow', reason: `No API key: set ${options.keySetting} to use it.` };
-    }
     try {
+      if (needsKey && ownKey() === undefined) {
+        return { state: 'yellow', reason: `No API key: set ${settings.keySetting}.` };
+      }
       const models = (await listModels({ signal })).length;
       return { state: 'green', reason: `It answers with ${models} models.`, models };
     } catch (error) {
@@ -57,13 +68,17 @@ export function createOpenAiProvider(options: OpenAiOptions): Provider {
     kind: 'openai',
     locality: isLoopback(hostname) ? 'local' : 'remote',
     reportsUsage: hostname === openAiHost,
-    async chat(request, { signal, apiKey = own }) {
+    // OpenAI's reasoning models refuse the old name, and others do not know the new one.
+    ...(hostname === openAiHost && { limitField: 'max_completion_tokens' as const }),
+    async call(endpoint, body, options) {
+      const apiKey = options.apiKey ?? ownKey();
       if (needsKey && apiKey === undefined) {
-        throw new RatchetError('ProviderRejected', `${name} needs an API key: set ${options.keySetting}.`, {
+        throw new RatchetError('ProviderRejected', `${name} needs an API key: set ${settings.keySetting}.`, {
           details: { provider: name },
         });
       }
-      return postChat({ url: `${baseUrl}/chat/completions`, context, apiKey, signal }, request);
+      const url = `${baseUrl}/${endpoint}`;
+      return postCall({ ...options, url, context, idleMs, ...(apiKey !== undefined && { apiKey }) }, body);
     },
     listModels,
     health,

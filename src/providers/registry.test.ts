@@ -5,6 +5,7 @@ import { createRegistry, providersOf } from './registry.ts';
 const settings = {
   ollamaUrl: 'http://127.0.0.1:11434',
   openai: { baseUrl: 'https://api.openai.com/v1', apiKey: null },
+  providerIdleMs: 900_000,
 };
 const registry = createRegistry(providersOf(settings));
 
@@ -45,5 +46,7 @@ test('without a key OpenAI is not called at all', async () => {
   const signal = AbortSignal.timeout(1_000);
   expect(await openai?.listModels({ signal })).toEqual([]);
   expect(await openai?.health({ signal })).toMatchObject({ state: 'yellow' });
-  await expect(openai?.chat({ model: 'x' }, { signal })).rejects.toMatchObject({ code: 'ProviderRejected' });
+  await expect(openai?.call('chat/completions', '{"model":"x"}', { signal })).rejects.toMatchObject({
+    code: 'ProviderRejected',
+  });
 });

@@ -1,4 +1,5 @@
-import type { Config } from '../config.ts';
+import { type Config, isLoopback } from '../config.ts';
+import type { ProviderKeys } from './keys.ts';
 import { createOllamaProvider } from './ollama.ts';
 import { createOpenAiProvider } from './openai.ts';
 import type { Provider } from './types.ts';
@@ -23,11 +24,24 @@ export interface Registry {
 /** LiteLLM's other names for what we know under one. */
 const aliases: Readonly<Record<string, string>> = { ollama_chat: 'ollama' };
 
-/** The providers that the settings name. */
-export function providersOf(config: Pick<Config, 'ollamaUrl' | 'openai'>): Provider[] {
+const openAiKeySetting = 'OPENAI_API_KEY, or run "ratchet provider-key set openai"';
+
+/** The providers that the settings name. A key that is kept goes before one of the environment. */
+export function providersOf(
+  config: Pick<Config, 'ollamaUrl' | 'openai' | 'providerIdleMs'>,
+  keys?: ProviderKeys,
+): Provider[] {
+  const kept = (name: string) => ({ name, ...(keys && { keptKey: () => keys.get(name) }) });
+  // A model on this machine may think for as long as it likes.
+  const idleMs = (url: string) => (isLoopback(new URL(url).hostname) ? 0 : config.providerIdleMs);
   return [
-    createOllamaProvider({ name: 'ollama', baseUrl: config.ollamaUrl }),
-    createOpenAiProvider({ name: 'openai', ...config.openai, keySetting: 'OPENAI_API_KEY' }),
+    createOllamaProvider({ ...kept('ollama'), baseUrl: config.ollamaUrl, idleMs: idleMs(config.ollamaUrl) }),
+    createOpenAiProvider({
+      ...kept('openai'),
+      ...config.openai,
+      keySetting: openAiKeySetting,
+      idleMs: idleMs(config.openai.baseUrl),
+    }),
   ];
 }
 

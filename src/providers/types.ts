@@ -1,12 +1,14 @@
-import type { JsonObject } from '../core/canonical.ts';
+import type { Body } from './body.ts';
 
 /** A provider's answer as it comes off the wire. `status` is always 2xx: everything else is thrown as a RatchetError. */
 export interface ProviderAnswer {
   status: number;
   /** Header names in lower case. */
   headers: Readonly<Record<string, string>>;
-  /** Ends early by throwing a RatchetError when the connection is cut or the call is aborted. */
-  body: AsyncIterable<Uint8Array>;
+  /** Fails with a RatchetError when the connection is cut or the call is aborted. */
+  body: Body;
+  /** Takes the key in use, and all that looks like a key, out of a text that the provider wrote. */
+  redact(text: string): string;
 }
 
 export type HealthState = 'green' | 'yellow' | 'red';
@@ -19,10 +21,17 @@ export interface ProviderHealth {
   models?: number;
 }
 
-export interface ChatOptions {
+/** Routes of the OpenAI wire format under `/v1` that a provider may answer. */
+export type Endpoint = 'chat/completions' | 'completions' | 'embeddings';
+
+export interface CallOptions {
   signal: AbortSignal;
+  /** The provider's own name for the model, for messages. */
+  model?: string;
   /** Used in place of the provider's own key. */
   apiKey?: string;
+  /** Further headers, such as `traceparent`. */
+  headers?: Readonly<Record<string, string>>;
 }
 
 /** Where completions come from. All kinds have this one shape. */
@@ -33,8 +42,13 @@ export interface Provider {
   readonly locality: 'local' | 'remote';
   /** Whether it is known to understand `stream_options.include_usage`. */
   readonly reportsUsage: boolean;
-  /** Sends an OpenAI chat completion request as it is; `request.model` is the provider's own name for the model. */
-  chat(request: JsonObject, options: ChatOptions): Promise<ProviderAnswer>;
+  /** What it calls the limit of a chat's answer in tokens; `max_tokens` unless given. */
+  readonly limitField?: 'max_completion_tokens';
+  /**
+   * Sends a body of the OpenAI wire format as it is. The request is on its way when this returns; the promise is kept when
+   * the head of the answer is there.
+   */
+  call(endpoint: Endpoint, body: string, options: CallOptions): Promise<ProviderAnswer>;
   /** The provider's own names of its models. */
   listModels(options: { signal: AbortSignal }): Promise<string[]>;
   /** Never rejects. */

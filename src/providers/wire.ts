@@ -1,36 +1,38 @@
-import type { Json, JsonObject } from '../core/canonical.ts';
+import type { Json } from '../core/canonical.ts';
 import { RatchetError } from '../core/errors.ts';
-import { type VendorContext, connectionError, malformedError, statusError } from './errors.ts';
-import { type HttpAnswer, readBody, sendHttp } from './http.ts';
-import type { ProviderAnswer } from './types.ts';
+import { type Body, readBody } from './body.ts';
+import { type VendorContext, connectionError, malformedError, redact, statusError } from './errors.ts';
+import { type HttpAnswer, sendHttp } from './http.ts';
+import type { CallOptions, ProviderAnswer } from './types.ts';
 
 const listLimit = 16 * 2 ** 20;
 const errorLimit = 64 * 2 ** 10;
 const listTimeoutMs = 5_000;
 
-export interface WireCall {
+export interface WireCall extends CallOptions {
   url: string;
   context: VendorContext;
-  apiKey?: string | undefined;
-  signal: AbortSignal;
+  /** How long the server may send nothing, in ms; without it, as long as it likes. */
+  idleMs?: number | undefined;
 }
 
-/** Posts a chat completion request and hands the answer's bytes on as they come. */
-export async function postChat(call: WireCall, request: JsonObject): Promise<ProviderAnswer> {
-  const context = {
-    ...call.context,
-    secret: call.apiKey,
-    ...(typeof request.model === 'string' && { model: request.model }),
+/** Posts a body and hands the answer's bytes on as they come. */
+export async function postCall(call: WireCall, body: string): Promise<ProviderAnswer> {
+  const named = withSecrets(call);
+  const answer = await exchange(named, body);
+  return {
+    status: answer.status,
+    headers: answer.headers,
+    body: mappedErrors(answer.body, named),
+    redact: (text) => redact(text, named.context.secret),
   };
-  const answer = await exchange({ ...call, context }, JSON.stringify(request));
-  return { status: answer.status, headers: answer.headers, body: mappedErrors(answer.body, context, call.signal) };
 }
 
 /** Gets a small JSON document, within a few seconds. */
 export async function getJson(call: WireCall): Promise<Json> {
   const signal = AbortSignal.any([call.signal, AbortSignal.timeout(listTimeoutMs)]);
-  const context = { ...call.context, secret: call.apiKey };
-  const answer = await exchange({ ...call, signal, context });
+  const { context, ...rest } = withSecrets(call);
+  const answer = await exchange({ ...rest, context, signal });
   try {
     return JSON.parse(await readBody(answer.body, listLimit)) as Json;
   } catch (error) {
@@ -39,6 +41,13 @@ export async function getJson(call: WireCall): Promise<Json> {
     }
     throw connectionError(error, context, signal);
   }
+}
+
+function withSecrets(call: WireCall): WireCall {
+  return {
+    ...call,
+    context: { ...call.context, secret: call.apiKey, ...(call.model !== undefined && { model: call.model }) },
+  };
 }
 
 async function exchange(call: WireCall, body?: string): Promise<HttpAnswer> {
@@ -50,6 +59,7 @@ async function exchange(call: WireCall, body?: string): Promise<HttpAnswer> {
 
 async function send(call: WireCall, body?: string): Promise<HttpAnswer> {
   const headers = {
+    ...call.headers,
     accept: 'application/json, text/event-stream',
     'user-agent': 'ratchet',
     ...(body !== undefined && { 'content-type': 'application/json' }),
@@ -62,6 +72,7 @@ async function send(call: WireCall, body?: string): Promise<HttpAnswer> {
       headers,
       signal: call.signal,
       ...(body !== undefined && { body }),
+      ...(call.idleMs !== undefined && { idleMs: call.idleMs }),
     });
   } catch (error) {
     throw connectionError(error, call.context, call.signal);
@@ -77,14 +88,14 @@ function headerSafe(key: string, context: VendorContext): string {
   );
 }
 
-async function* mappedErrors(
-  body: AsyncIterable<Uint8Array>,
-  context: VendorContext,
-  signal: AbortSignal,
-): AsyncGenerator<Uint8Array> {
-  try {
-    yield* body;
-  } catch (error) {
-    throw connectionError(error, context, signal);
-  }
+function mappedErrors(body: Body, { context, signal }: WireCall): Body {
+  return {
+    ...body,
+    read: (reader) =>
+      body.read({
+        piece: (bytes) => reader.piece(bytes),
+        end: () => reader.end(),
+        fail: (error) => reader.fail(connectionError(error, context, signal)),
+      }),
+  };
 }

@@ -68,13 +68,12 @@ function learnedAnswer(
 }
 
 function toRow(example: CollectedExample, completion: CompletionRecord, messages: WireMessage[]): DatasetRow {
-  const tools = completion.envelope.tools;
-  const isList = Array.isArray(tools) && tools.length > 0;
+  const tools = toolsOf(completion);
   const corrected = example.signal === 'corrected';
   return {
     id: `${example.completion}.${example.choice}`,
     messages,
-    ...(isList && { tools: tools.filter(isObject) }),
+    ...(tools.length > 0 && { tools }),
     learn: [messages.length - 1],
     meta: {
       completion: example.completion,
@@ -84,6 +83,13 @@ function toRow(example: CollectedExample, completion: CompletionRecord, messages
       node: completion.node ?? '',
     },
   };
+}
+
+/** Tools as a chat template takes them: in the request of a Response a function's fields stand beside its type. */
+function toolsOf({ kind, envelope }: CompletionRecord): JsonObject[] {
+  const tools = Array.isArray(envelope.tools) ? envelope.tools.filter(isObject) : [];
+  if (kind !== 'responses') return tools;
+  return tools.map(({ type = 'function', ...fields }) => ({ type, function: fields }));
 }
 
 /**

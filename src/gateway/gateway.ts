@@ -1,0 +1,85 @@
+import type { Principal } from '../core/access.ts';
+import { defaultSettings } from '../core/settings.ts';
+import type { ChatStore, UsageStore } from '../store/types.ts';
+import type { Client } from './client.ts';
+import { answerCall } from './exchange.ts';
+import { placesOf } from './places.ts';
+import { type Policy, createPolicy } from './policy.ts';
+import type { Limits, Observer, Operation } from './ports.ts';
+import type { Prices } from './price.ts';
+import type { GatewayLog } from './recorder.ts';
+import type { Resolver } from './resolve.ts';
+
+export interface GatewayDeps {
+  chats: ChatStore;
+  usage: Pick<UsageStore, 'add'>;
+  resolver: Resolver;
+  log: GatewayLog;
+  /** What the resolver finds, recorded as the request says, unless given. */
+  policy?: Policy;
+  /** No cost is known unless given. */
+  prices?: Pick<Prices, 'cost' | 'missed'>;
+  /** No limits unless given. */
+  limits?: Limits;
+  observer?: Observer;
+  /** Least time between two writes of a stream's progress, in ms. */
+  flushMs?: number;
+  /** How long a stream may be silent before the client gets a sign of life, in ms. */
+  quietMs?: number;
+}
+
+/** A request as it came in, and who sent it. */
+export interface Incoming {
+  operation: Operation;
+  principal: Principal;
+  requestId: string;
+  traceparent: string | undefined;
+  conversationId: string | undefined;
+  /** Reads the body; called at most once, when the call is within its limits. */
+  text(): Promise<string>;
+}
+
+/** Answers calls to models and records them. Knows nothing of HTTP. */
+export interface Gateway {
+  readonly resolver: Resolver;
+  readonly policy: Policy;
+  /** Answers a call, with an error if need be. Never rejects; resolves when the call is over and recorded. */
+  answer(incoming: Incoming, client: Client): Promise<void>;
+  /** Resolves when no call is being answered or recorded; call it before the store is closed. */
+  settled(): Promise<void>;
+}
+
+const unlimited: Limits = { admit: () => ({ instead: null, headers: {}, settle: () => undefined }) };
+const unobserved: Observer = { start: () => ({ upstreamHeaders: {}, end: () => undefined }) };
+
+/** Creates the gateway: every completion that it acknowledges is in the store. */
+export function createGateway(deps: GatewayDeps): Gateway {
+  const { resolver, log } = deps;
+  const open = new Set<Promise<void>>();
+  const parts = {
+    policy: createPolicy({ settings: () => defaultSettings, resolver }),
+    prices: { cost: () => null, missed: () => undefined },
+    limits: unlimited,
+    observer: unobserved,
+    flushMs: 1_000,
+    quietMs: 15_000,
+    ...deps,
+  };
+
+  return {
+    resolver,
+    policy: parts.policy,
+    answer(incoming, client) {
+      const answering = answerCall(parts, incoming, client)
+        .catch((error: unknown) => {
+          log.error({ request: incoming.requestId, at: placesOf(error) }, 'a call was not answered');
+        })
+        .finally(() => open.delete(answering));
+      open.add(answering);
+      return answering;
+    },
+    async settled() {
+      while (open.size > 0) await Promise.all(open);
+    },
+  };
+}

@@ -1,0 +1,116 @@
+import type { Principal, RecordMode } from '../core/access.ts';
+import type { RatchetError } from '../core/errors.ts';
+import type { WireMessage } from '../core/message.ts';
+import type { Outcome } from '../store/types.ts';
+import { estimateTokens } from './estimate.ts';
+import type { AttemptFacts, Call, CallFacts, Operation } from './ports.ts';
+import { type Prices, readUsage } from './price.ts';
+import type { Answer, Figures } from './recorder.ts';
+import type { Route } from './resolve.ts';
+
+/** What comes to be known of a call while it is answered. */
+export interface Tally {
+  call: Call | null;
+  /** Who was to be asked first. */
+  first: Route | null;
+  /** Who is asked now, or answered. */
+  target: Route | null;
+  record: RecordMode;
+  completionId: string | null;
+  attempts: AttemptFacts[];
+  /** Notes that the first piece of the answer came. */
+  sawFirst(): void;
+  /** Notes the answer, in whose own fields its usage is. */
+  sawAnswer(answer: Answer): void;
+  /** What limits are charged with: tokens as reported, or an estimate where an answer, or what came of it, is without. */
+  tokens(): number;
+  /** How long the commit of the record was waited for, in ms. */
+  commitMs: number | null;
+  state: CallFacts['state'];
+  error: RatchetError | null;
+  figures(): Figures;
+  facts(status: number): CallFacts;
+}
+
+export interface TallyOptions {
+  requestId: string;
+  operation: Operation;
+  principal: Principal;
+  prices: Pick<Prices, 'cost'>;
+}
+
+/** Creates the tally of one call, which begins now. */
+export function createTally({ requestId, operation, principal, prices }: TallyOptions): Tally {
+  const startedAt = Date.now();
+  const start = performance.now();
+  let firstTokenMs: number | null = null;
+  let usage = readUsage(null);
+  let costNanos: number | null = null;
+  let said: WireMessage[] = [];
+
+  const tally: Tally = {
+    call: null,
+    first: null,
+    target: null,
+    record: principal.record,
+    completionId: null,
+    attempts: [],
+    commitMs: null,
+    state: 'refused',
+    error: null,
+    sawFirst() {
+      firstTokenMs ??= performance.now() - start;
+    },
+    sawAnswer({ choices, response }) {
+      said = choices.map(({ message }) => message);
+      usage = readUsage(response);
+      costNanos = tally.target && response ? prices.cost(tally.target.provider, tally.target.model, usage) : null;
+    },
+    tokens() {
+      const { promptTokens, completionTokens } = usage;
+      if (promptTokens !== null && completionTokens !== null) return promptTokens + completionTokens;
+      // Who leaves before the first word has had its request read all the same.
+      const cost = tally.state === 'complete' || tally.state === 'interrupted' || said.length > 0;
+      if (!tally.call || !cost) return 0;
+      return estimateTokens(tally.call.messages, tally.call.envelope, said);
+    },
+    figures: () => ({
+      promptTokens: usage.promptTokens,
+      completionTokens: usage.completionTokens,
+      costNanos,
+      firstTokenAt: firstTokenMs === null ? null : Math.round(startedAt + firstTokenMs),
+      ...outcomeOfRoutes(tally),
+    }),
+    facts: (status) => ({
+      requestId,
+      completionId: tally.completionId,
+      kind: operation.kind,
+      principal,
+      asked: tally.call?.model ?? '',
+      provider: tally.target?.provider.name ?? null,
+      model: tally.target?.model ?? null,
+      stream: tally.call?.stream ?? false,
+      record: tally.record,
+      state: tally.state,
+      code: tally.error?.code ?? null,
+      status,
+      attempts: tally.attempts,
+      promptTokens: usage.promptTokens,
+      completionTokens: usage.completionTokens,
+      costNanos,
+      startedAt,
+      firstTokenMs,
+      durationMs: performance.now() - start,
+      commitMs: tally.commitMs,
+    }),
+  };
+  return tally;
+}
+
+function outcomeOfRoutes({ first, target, attempts }: Tally): Pick<Outcome, 'answeredBy' | 'attempts'> {
+  if (attempts.length === 0 || !target || target === first) return {};
+  return {
+    answeredBy: { provider: target.provider.name, model: target.model },
+    attempts: attempts.map(({ provider, model, code }) => ({ provider, model, code })),
+  };
+}
