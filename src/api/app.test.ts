@@ -39,6 +39,11 @@ describe('who gets in', () => {
     [{ host: 'localhost:7777', origin: 'http://localhost:3000' }, 403],
     [{ host: 'localhost:7777', origin: 'https://evil.example' }, 403],
     [{ host: 'localhost:7777', origin: 'null' }, 403],
+    [{ host: 'localhost:7777', 'sec-fetch-site': 'same-origin' }, 200],
+    [{ host: 'localhost:7777', 'sec-fetch-site': 'none', 'sec-fetch-mode': 'navigate' }, 200],
+    [{ host: 'localhost:7777', 'sec-fetch-site': 'same-site', 'sec-fetch-mode': 'navigate' }, 200],
+    [{ host: 'localhost:7777', 'sec-fetch-site': 'same-site', 'sec-fetch-mode': 'no-cors' }, 403],
+    [{ host: 'localhost:7777', 'sec-fetch-site': 'cross-site', 'sec-fetch-mode': 'cors' }, 403],
   ])('%j: %i', async (headers, status) => {
     const response = await harness.app.request('/api/completions', { headers });
     expect(response.status).toBe(status);
@@ -85,7 +90,7 @@ describe('errors', () => {
     [{ model: 'active', messages: [{ role: 'user' }, {}] }, 'messages[1]'],
     [{ model: 'active', messages: [{ role: 'user' }], stream: 'yes' }, 'stream'],
   ])('the OpenAI shape on /v1: %j', async (body, named) => {
-    const response = await postJson(harness.app, '/v1/chat/completions', body);
+    const response = await harness.post('/v1/chat/completions', body);
     expect(response.status).toBe(400);
     const { error } = (await response.json()) as { error: { message: string } };
     expect(error).toMatchObject({ code: 'InvalidInput', type: 'invalid_request_error' });
@@ -93,7 +98,8 @@ describe('errors', () => {
   });
 
   test('what is not JSON, too large, or nowhere', async () => {
-    const send = (body: string) => harness.app.request('/v1/chat/completions', { method: 'POST', body });
+    const url = await harness.serve();
+    const send = (body: string) => fetch(`${url}/v1/chat/completions`, { method: 'POST', body });
     expect((await send('{"model"')).status).toBe(400);
     expect((await send('x'.repeat(32 * 2 ** 20 + 1))).status).toBe(413);
     const json = { 'content-type': 'application/json' };
@@ -191,16 +197,38 @@ test('health and providers', async () => {
   });
 });
 
+test('openapi.json says which key a route asks for', async () => {
+  const { paths, components } = (await get('/openapi.json')) as {
+    paths: Record<string, Record<string, object>>;
+    components: { schemas: object; securitySchemes: object };
+  };
+  expect(paths['/api/keys']?.post).toMatchObject({ 'x-role': 'admin', security: [{ key: [] }] });
+  expect(paths['/v1/chat/completions']?.post).toMatchObject({ 'x-role': 'chat' });
+  expect(components.securitySchemes).toEqual({ key: { type: 'http', scheme: 'bearer' } });
+  expect(components.schemas).toHaveProperty('ApiKey');
+});
+
 test('openapi.json describes every route', async () => {
   const { paths } = (await get('/openapi.json')) as { paths: Record<string, unknown> };
   expect(Object.keys(paths).sort()).toEqual([
     '/api/completions',
+    '/api/completions/export',
+    '/api/completions/import',
     '/api/completions/{id}',
+    '/api/conversations',
     '/api/conversations/{id}',
     '/api/feedback',
     '/api/health',
+    '/api/keys',
+    '/api/keys/{id}',
+    '/api/keys/{id}/rotate',
     '/api/providers',
+    '/api/teams',
+    '/api/teams/{name}',
     '/v1/chat/completions',
+    '/v1/completions',
+    '/v1/embeddings',
     '/v1/models',
+    '/v1/responses',
   ]);
 });

@@ -1,9 +1,12 @@
 import type { OpenAPIHono } from '@hono/zod-openapi';
+import type { Principal } from '../core/access.ts';
 
 /** What the middleware leaves for the handlers. */
 export interface AppEnv {
   Variables: {
-    /** Whose API key the request came with. */
+    /** Who sent the request, by its API key. */
+    principal: Principal;
+    /** The principal's `owner`. */
     owner: string;
     requestId: string;
   };
@@ -14,6 +17,3 @@ export type App = OpenAPIHono<AppEnv>;
 
 /** Adds one resource's routes. */
 export type Routes = (app: App) => void;
-
-/** The owner of everything, as long as there is one API key at most. */
-export const soleOwner = 'local';

@@ -3,6 +3,7 @@ import type { AddFeedback } from '../feedback/add.ts';
 import type { JsonObject } from '../core/canonical.ts';
 import type { Routes } from './context.ts';
 import { presentFeedback } from './present.ts';
+import { requireRole, visibleOwner } from './roles.ts';
 import { feedbackRecord, json, problems, wireMessage } from './schemas.ts';
 
 const body = z
@@ -18,6 +19,13 @@ const body = z
       .openapi({ description: 'The answer as it should have been: its text, or a whole assistant message.' }),
     tags: z.array(z.string()).optional(),
     source: z.enum(['api', 'cli']).default('api'),
+    rater: z
+      .string()
+      .regex(/^\S(.{0,98}\S)?$/, 'use 1 to 100 characters')
+      .optional()
+      .openapi({
+        description: 'Who says so; the owner of the API key unless given. Naming another takes the role `operate`.',
+      }),
   })
   .openapi('NewFeedback');
 
@@ -34,10 +42,12 @@ const add = createRoute({
 export function feedbackRoutes(addFeedback: AddFeedback): Routes {
   return (app) => {
     app.openapi(add, async (context) => {
-      const { completion_id: completionId, source, correction, ...rest } = context.req.valid('json');
+      const { completion_id: completionId, source, correction, rater, ...rest } = context.req.valid('json');
+      const principal = context.get('principal');
+      if (rater !== undefined && rater !== principal.owner) requireRole(principal, 'operate', 'name another rater');
       const record = await addFeedback(
         { completionId, ...rest, correction: correction as string | JsonObject | undefined },
-        { rater: context.get('owner'), source },
+        { rater: rater ?? principal.owner, owner: visibleOwner(principal), source },
       );
       return context.json(presentFeedback(record), 201);
     });

@@ -1,62 +1,94 @@
-import { createHash, timingSafeEqual } from 'node:crypto';
-import type { MiddlewareHandler } from 'hono';
+import type { IncomingHttpHeaders } from 'node:http';
+import type { Context, MiddlewareHandler } from 'hono';
 import { isLoopback } from '../config.ts';
+import type { Principal } from '../core/access.ts';
 import { RatchetError } from '../core/errors.ts';
-import { type AppEnv, soleOwner } from './context.ts';
+import type { AppEnv } from './context.ts';
+
+/** One header of a request by its name in lower case, however the server keeps them. */
+export type ReadHeader = (name: string) => string | undefined;
+
+/** Says who sent a request by its `authorization` and `x-api-key` headers; Unauthorized. */
+export type Authenticate = (authorization: string | undefined, xApiKey?: string) => Principal;
+
+/** What stands before every route. Both checks are synchronous and throw Unauthorized: 403 for the sender, 401 for the key. */
+export interface Guard {
+  /** Lets in only requests that were sent to us by a name of ours, and not by somebody else's web page. */
+  checkSender(read: ReadHeader): void;
+  authenticate(read: ReadHeader): Principal;
+}
+
+export interface GuardOptions {
+  /** The address that the server is bound to. */
+  boundTo: string;
+  authenticate: Authenticate;
+}
 
 const anyAddress = ['0.0.0.0', '::', '[::]'];
 
+/** Creates the guard that Hono's routes and the lean door of `/v1` share. */
+export function createGuard({ boundTo, authenticate }: GuardOptions): Guard {
+  const checkHost = hostCheck(boundTo);
+  return {
+    checkSender(read) {
+      checkHost(read('host') ?? '');
+      checkPage(read);
+    },
+    authenticate: (read) => authenticate(read('authorization'), read('x-api-key') ?? read('api-key')),
+  };
+}
+
+/** Headers as `node:http` keeps them. */
+export function nodeHeaders(headers: IncomingHttpHeaders): ReadHeader {
+  return (name) => {
+    const value = headers[name];
+    return Array.isArray(value) ? value[0] : value;
+  };
+}
+
+/** Headers as Hono keeps them; a request that was made without a port has its host in the URL only. */
+export function honoHeaders(context: Context<AppEnv>): ReadHeader {
+  return (name) => context.req.header(name) ?? (name === 'host' ? new URL(context.req.url).host : undefined);
+}
+
+/** Hono's side of {@link Guard.checkSender}. */
+export function checkSender(guard: Guard): MiddlewareHandler<AppEnv> {
+  return async (context, next) => {
+    guard.checkSender(honoHeaders(context));
+    await next();
+  };
+}
+
 /**
- * Lets in only requests that were sent to us by a name of ours, so that a web page cannot reach the API through a domain
- * that it made point here. A server that is bound to every address has names that it cannot know; its API key stands in.
+ * A web page must not reach the API through a domain that it made point here. A server that is bound to every address
+ * has names that it cannot know; its API key stands in.
  */
-export function checkHost(boundTo: string): MiddlewareHandler<AppEnv> {
+function hostCheck(boundTo: string): (sent: string) => void {
   const anyHost = anyAddress.includes(boundTo);
-  return async (context, next) => {
-    const host = hostOf(context.req.header('host') ?? new URL(context.req.url).host);
-    if (!anyHost && !isLoopback(host) && host !== boundTo.toLowerCase()) {
-      throw forbidden(
-        `This server does not answer as "${host.slice(0, 100)}": call it as ${boundTo}, or set RATCHET_HOST.`,
-      );
-    }
-    await next();
+  const own = boundTo.toLowerCase();
+  return (sent) => {
+    const host = hostOf(sent);
+    if (anyHost || isLoopback(host) || host === own) return;
+    throw forbidden(
+      `This server does not answer as "${host.slice(0, 100)}": call it as ${boundTo}, or set RATCHET_HOST.`,
+    );
   };
 }
 
-/** Refuses what a browser sends for a page that is not ours. */
-export function checkOrigin(): MiddlewareHandler<AppEnv> {
-  return async (context, next) => {
-    const origin = context.req.header('origin');
-    const host = context.req.header('host') ?? new URL(context.req.url).host;
-    if (origin !== undefined && origin !== `http://${host}` && origin !== `https://${host}`) {
-      throw forbidden('Pages of other origins may not call this server: call it from a program, or use its own page.');
-    }
-    await next();
-  };
-}
-
-/** Asks for the API key when one is set, and says whose it is. */
-export function checkKey(apiKey: string | null): MiddlewareHandler<AppEnv> {
-  const wanted = apiKey === null ? null : digest(apiKey);
-  return async (context, next) => {
-    if (wanted !== null) {
-      const sent = /^Bearer\s+(\S+)\s*$/i.exec(context.req.header('authorization') ?? '')?.[1];
-      if (sent === undefined || !timingSafeEqual(digest(sent), wanted)) {
-        const problem = sent === undefined ? 'No API key was sent' : 'The API key is wrong';
-        throw new RatchetError('Unauthorized', `${problem}: send it as "Authorization: Bearer …".`);
-      }
-    }
-    context.set('owner', soleOwner);
-    await next();
-  };
+/** Browsers say which page a request is for: `Origin` where they must, `Sec-Fetch-Site` always. A link may be followed. */
+function checkPage(read: ReadHeader): void {
+  const origin = read('origin');
+  const host = read('host') ?? '';
+  const foreign = origin !== undefined && origin !== `http://${host}` && origin !== `https://${host}`;
+  const site = read('sec-fetch-site');
+  const embedded = (site === 'cross-site' || site === 'same-site') && read('sec-fetch-mode') !== 'navigate';
+  if (foreign || embedded) {
+    throw forbidden('Pages of other origins may not call this server: call it from a program, or use its own page.');
+  }
 }
 
 function hostOf(host: string): string {
   return host.replace(/:\d+$/, '').toLowerCase();
-}
-
-function digest(text: string): Buffer {
-  return createHash('sha256').update(text).digest();
 }
 
 function forbidden(message: string): RatchetError {

@@ -10,6 +10,11 @@ export function presentCompletion(
   return {
     id: record.id,
     conversation_id: record.conversationId,
+    kind: record.kind,
+    owner: record.owner,
+    key_id: record.keyId,
+    team: record.team,
+    record: record.record,
     provider: record.provider,
     model: record.model,
     state: record.state,
@@ -25,11 +30,14 @@ export function presentCompletion(
     })),
     response: record.response,
     usage: { prompt_tokens: record.promptTokens, completion_tokens: record.completionTokens },
+    cost_usd: dollars(record.costNanos),
+    attempts: record.attempts.map(({ provider, model, code }) => ({ provider, model, code })),
     error: record.error,
     feedback: feedback.filter(({ completionId }) => completionId === record.id).map(presentFeedback),
     created_at: isoTime(record.createdAt),
     first_token_at: optionalTime(record.firstTokenAt),
     finished_at: optionalTime(record.finishedAt),
+    erased_at: optionalTime(record.erasedAt),
   };
 }
 
@@ -48,6 +56,11 @@ export function presentFeedback(record: FeedbackRecord): z.infer<typeof feedback
     source: record.source,
     created_at: isoTime(record.createdAt),
   };
+}
+
+/** Billionths of a dollar as dollars. */
+export function dollars(nanos: number | null): number | null {
+  return nanos === null ? null : nanos / 1e9;
 }
 
 /** A time of the store as ISO 8601 in UTC. */

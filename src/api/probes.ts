@@ -1,6 +1,7 @@
 import { statfs } from 'node:fs/promises';
 import { asRatchetError } from '../core/errors.ts';
 import type { HealthState, Provider } from '../providers/types.ts';
+import type { SettingsReader } from '../settings.ts';
 import type { Store } from '../store/types.ts';
 
 /** How one part of an installation is. */
@@ -33,6 +34,15 @@ export function diskProbe(folder: string): Probe {
     if (free < noDisk) return { state: 'red', reason: `${said}: free some space before you go on.` };
     if (free < lowDisk) return { state: 'yellow', reason: `${said}: a training run may not fit.` };
     return { state: 'green', reason: `${said}.` };
+  };
+}
+
+/** Whether `ratchet.json` as it is now is in force. */
+export function settingsProbe(settings: Pick<SettingsReader, 'fault' | 'file'>): Probe {
+  return async () => {
+    const fault = settings.fault();
+    if (fault !== null) return { state: 'yellow', reason: fault };
+    return { state: 'green', reason: `What ${settings.file} says is in force; without it, the defaults are.` };
   };
 }
 

@@ -38,6 +38,12 @@ export const completionRecord = z
   .object({
     id: z.string(),
     conversation_id: z.string(),
+    kind: z.enum(['chat', 'text', 'responses', 'embeddings']),
+    owner: z.string(),
+    key_id: z.string().nullable(),
+    team: z.string().nullable(),
+    /** `meta`: only figures were kept. */
+    record: z.enum(['all', 'meta']),
     provider: z.string(),
     model: z.string(),
     state: z.enum(['open', 'complete', 'interrupted', 'failed']),
@@ -57,11 +63,16 @@ export const completionRecord = z
     /** Every field of the response but `choices`, as got. */
     response: jsonObject.nullable(),
     usage: z.object({ prompt_tokens: z.int().nullable(), completion_tokens: z.int().nullable() }),
+    /** Null when the tokens or the price are not known. */
+    cost_usd: z.number().nullable(),
+    /** Models that failed before the one that answered. */
+    attempts: z.array(z.object({ provider: z.string(), model: z.string(), code: z.string() })),
     error: z.object({ code: z.string(), message: z.string(), status: z.int().nullable() }).nullable(),
     feedback: z.array(feedbackRecord),
     created_at: z.string(),
     first_token_at: z.string().nullable(),
     finished_at: z.string().nullable(),
+    erased_at: z.string().nullable(),
   })
   .openapi('Completion');
 

@@ -1,9 +1,10 @@
-import type { Server } from 'node:http';
+import { type Server, createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { createAdaptorServer } from '@hono/node-server';
+import { getRequestListener } from '@hono/node-server';
 import type { Hono } from 'hono';
 import { RatchetError, isErrno } from '../core/errors.ts';
 import type { AppEnv } from './context.ts';
+import type { Door } from './v1/door.ts';
 
 export interface ApiServer {
   /** URL with the port that was bound, which may have been chosen by the system. */
@@ -18,16 +19,25 @@ export interface ServeOptions {
   port: number;
   /** How long requests in flight may go on after `close`, in ms. */
   graceMs?: number;
+  /** Asked before the app. */
+  door?: Door;
 }
 
 const tidyMs = 50;
+/** Longer than load balancers keep a connection, so that they close it and not we, in ms. */
+const keptMs = 65_000;
 
 /** Binds an app to an address. */
 export async function serveApi(
   app: Pick<Hono<AppEnv>, 'fetch'>,
-  { host, port, graceMs = 5_000 }: ServeOptions,
+  { host, port, graceMs = 5_000, door }: ServeOptions,
 ): Promise<ApiServer> {
-  const server = createAdaptorServer({ fetch: app.fetch }) as Server;
+  const answer = getRequestListener(app.fetch);
+  // A client that vanished without a word is found by the probes of TCP.
+  const server = createServer({ keepAlive: true, keepAliveInitialDelay: 30_000 }, (request, response) => {
+    if (!door?.(request, response)) void answer(request, response);
+  });
+  server.keepAliveTimeout = keptMs;
   // A slow model may think for as long as it likes; what a client sends must still come within minutes.
   server.requestTimeout = 300_000;
   await listen(server, host, port);

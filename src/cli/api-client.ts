@@ -5,6 +5,11 @@ export interface ApiClient {
   readonly url: string;
   get<T>(path: string): Promise<T>;
   post<T>(path: string, body?: unknown): Promise<T>;
+  put<T>(path: string, body: unknown): Promise<T>;
+  patch<T>(path: string, body: unknown): Promise<T>;
+  delete<T>(path: string): Promise<T>;
+  /** An answer whose body is not JSON, or not all of it in one piece. */
+  open(path: string, init?: RequestInit): Promise<Response>;
   /** Server-sent events from an id on, until the server ends the stream; a cut stream is resumed. */
   events(path: string, signal?: AbortSignal): AsyncGenerator<{ id: string; event: string; data: string }>;
 }
@@ -25,13 +30,18 @@ export function createApiClient({ url, apiKey }: ApiClientOptions): ApiClient {
     if (response.ok) return response;
     throw await problemOf(response, path);
   };
+  const json = async <T>(path: string, init: RequestInit) => (await (await send(path, init)).json()) as T;
+  const withBody = (method: string, body: unknown): RequestInit => {
+    return { method, headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) };
+  };
   return {
     url,
-    get: async <T>(path: string) => (await (await send(path, {})).json()) as T,
-    post: async <T>(path: string, body: unknown = {}) => {
-      const init = { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) };
-      return (await (await send(path, init)).json()) as T;
-    },
+    get: <T>(path: string) => json<T>(path, {}),
+    post: <T>(path: string, body: unknown = {}) => json<T>(path, withBody('POST', body)),
+    put: <T>(path: string, body: unknown) => json<T>(path, withBody('PUT', body)),
+    patch: <T>(path: string, body: unknown) => json<T>(path, withBody('PATCH', body)),
+    delete: <T>(path: string) => json<T>(path, { method: 'DELETE' }),
+    open: (path, init = {}) => send(path, init),
     events: (path, signal) => follow(send, path, signal),
   };
 }

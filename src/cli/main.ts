@@ -1,15 +1,26 @@
 import { Command } from 'commander';
 import { asRatchetError } from '../core/errors.ts';
-import { packageVersion, registerApi } from './api.ts';
+import { registerApi } from './api.ts';
+import { boundMemory } from './bound-memory.ts';
 import { registerChat } from './chat.ts';
+import { registerChats } from './chats.ts';
 import { registerCycle } from './cycle.ts';
 import { registerDemo } from './demo/command.ts';
 import { registerDoctor } from './doctor.ts';
+import { registerKeys } from './keys.ts';
 import { registerModels } from './models.ts';
+import { registerPrices } from './prices.ts';
+import { registerProviderKey } from './provider-key.ts';
 import { registerRate } from './rate.ts';
 import { registerSetup } from './setup.ts';
+import { registerSettings } from './settings.ts';
+import { registerTransfer } from './transfer.ts';
 import { registerUp } from './up.ts';
+import { registerUsage } from './usage.ts';
+import { packageVersion } from './version.ts';
 import { registerWorker } from './worker.ts';
+
+boundMemory();
 
 const program = new Command('ratchet')
   .description('The durable loop use → reinforce → train → use for people who run their own models.')
@@ -20,9 +31,16 @@ for (const register of [
   registerUp,
   registerDemo,
   registerChat,
+  registerChats,
   registerRate,
   registerCycle,
   registerModels,
+  registerKeys,
+  registerSettings,
+  registerProviderKey,
+  registerPrices,
+  registerUsage,
+  registerTransfer,
   registerSetup,
   registerDoctor,
   registerApi,

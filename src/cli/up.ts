@@ -1,34 +1,12 @@
 import type { Command } from 'commander';
-import { loadConfig } from '../config.ts';
-import { ensureParts } from '../setup/ensure.ts';
-import { startWorkspace } from '../workspace/workspace.ts';
-import { stopSignal, untilAborted } from './until-stopped.ts';
 
 /** `ratchet up`: everything on this machine, until Ctrl-C. */
 export function registerUp(program: Command): void {
   program
     .command('up')
     .description('start Temporal, Ollama, the workers and the API; Ctrl-C stops what was started here and nothing else')
-    .action(runUp);
-}
-
-async function runUp(): Promise<void> {
-  const config = loadConfig();
-  const signal = stopSignal();
-  const tools = await ensureParts(['temporal', 'ollama', 'python'], { config, signal, onProgress: tell });
-  const workspace = await startWorkspace({ config, tools, onProgress: tell });
-  tell('');
-  tell('Ratchet is up.');
-  tell(`  API and gateway  ${workspace.api}  (OpenAI clients: ${workspace.api}/v1)`);
-  tell(`  Temporal UI      ${workspace.temporalUi}/namespaces/${config.temporal.namespace}/workflows`);
-  tell(`  Data             ${config.dataDir}`);
-  tell('  Next             ratchet base use tiny-support, ratchet chat, ratchet rate, ratchet cycle start --help');
-  tell('Ctrl-C stops all that was started here.');
-  await untilAborted(signal);
-  tell('Stopping …');
-  await workspace.stop();
-}
-
-function tell(line: string): void {
-  console.log(line);
+    .action(async () => {
+      const { runUp } = await import('./run-up.ts');
+      await runUp();
+    });
 }

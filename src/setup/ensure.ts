@@ -5,6 +5,7 @@ import { freeMegabytes, gigabytes, requireSpace } from './disk.ts';
 import { nodePart } from './node.ts';
 import { ollamaPart } from './ollama.ts';
 import type { Finding, FoundPart, Part, PartName, Route, SetupContext } from './part.ts';
+import { clientsPart, litellmPart, portkeyPart, tensorzeroPart } from './peers.ts';
 import { pythonDevPart, pythonPart } from './python.ts';
 import { temporalPart } from './temporal.ts';
 
@@ -14,14 +15,18 @@ export const parts: Readonly<Record<PartName, Part>> = {
   ollama: ollamaPart,
   python: pythonPart,
   'python-dev': pythonDevPart,
+  'python-clients': clientsPart,
   chromium: chromiumPart,
+  litellm: litellmPart,
+  portkey: portkeyPart,
+  tensorzero: tensorzeroPart,
 };
 
 /** What each use needs. */
 export const partsFor = {
   run: ['node', 'temporal', 'ollama', 'python'],
   check: ['node', 'python', 'python-dev'],
-  test: ['node', 'temporal', 'ollama', 'python', 'python-dev', 'chromium'],
+  test: ['node', 'temporal', 'ollama', 'python', 'python-dev', 'python-clients', 'chromium'],
 } as const satisfies Record<string, readonly PartName[]>;
 
 export interface SetupOptions {

@@ -1,7 +1,20 @@
 import type { Config } from '../config.ts';
 
-/** What Ratchet needs from outside. `python` runs the training, `python-dev` tests and lints it on top of that. */
-export type PartName = 'node' | 'temporal' | 'ollama' | 'python' | 'python-dev' | 'chromium';
+/**
+ * What Ratchet needs from outside. `python` runs the training, `python-dev` tests and lints it on top of that;
+ * `python-clients` talk to the gateway in tests, the last three are what benches compare with.
+ */
+export type PartName =
+  | 'node'
+  | 'temporal'
+  | 'ollama'
+  | 'python'
+  | 'python-dev'
+  | 'python-clients'
+  | 'chromium'
+  | 'litellm'
+  | 'portkey'
+  | 'tensorzero';
 
 /** Where a part came from: a setting, PATH, our own package, the official release, or its package client's source. */
 export type PartSource = 'configured' | 'path' | 'bundled' | 'release' | 'built';

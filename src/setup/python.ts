@@ -115,7 +115,8 @@ async function makeDev(runtime: FoundPart, context: SetupContext): Promise<Found
   });
 }
 
-async function makeEnvironment(python: string, folder: string, context: SetupContext): Promise<void> {
+/** A virtual environment in a folder. */
+export async function makeEnvironment(python: string, folder: string, context: SetupContext): Promise<void> {
   await runStep({ title: 'Making a Python environment', command: python, args: ['-m', 'venv', folder] }, context);
 }
 
@@ -132,12 +133,15 @@ async function linkPackages(from: string, to: string): Promise<void> {
 }
 
 interface PipInstall {
+  /** Folder of a virtual environment. */
   folder: string;
+  /** A file of requirements with every version. */
   lock: string;
   title: string;
 }
 
-async function pipInstall({ folder, lock, title }: PipInstall, context: SetupContext): Promise<void> {
+/** Installs what a lock file names. */
+export async function pipInstall({ folder, lock, title }: PipInstall, context: SetupContext): Promise<void> {
   const args = ['-m', 'pip', 'install', '--disable-pip-version-check', '--no-input', '-r', lock];
   await runStep({ title, command: join(folder, 'bin', 'python'), args, cwd: scripts }, context);
 }
@@ -156,6 +160,7 @@ async function devId(runtime: FoundPart): Promise<string> {
   return `python-dev-${digest(readFileSync(devLock, 'utf8'), readFileSync(runtimeLock, 'utf8'), runtime.path)}`;
 }
 
-function digest(...parts: string[]): string {
+/** Names an environment by all that it is made of. */
+export function digest(...parts: string[]): string {
   return createHash('sha256').update(parts.join('\0')).digest('hex').slice(0, 12);
 }

@@ -31,6 +31,7 @@ import { appendEvent } from '../store/event-log.ts';
 import { uuidv7 } from '../store/ids.ts';
 import type { CycleRecord, Store } from '../store/types.ts';
 import { checkTemporal, withinDeadline } from './connection.ts';
+import { openCycles, position } from './record.ts';
 
 export interface CycleServiceDeps {
   store: Store;
@@ -181,13 +182,6 @@ function refused(error: WorkflowUpdateFailedError): RatchetError {
   return new RatchetError('Conflict', error.cause instanceof Error ? error.cause.message : error.message);
 }
 
-/** Place in line for the base: 0 when it holds the turn. */
-async function position(store: Store, cycle: CycleRecord): Promise<number> {
-  const line = await store.cycles.line(cycle.base);
-  const waiting = line.findIndex((entry) => entry.cycleId === cycle.id);
-  return Math.max(0, waiting);
-}
-
 async function known(store: Store, id: string): Promise<CycleRecord> {
   const cycle = await store.cycles.get(id);
   if (!cycle) throw new RatchetError('NotFound', `There is no cycle ${id}: list them with "ratchet cycle list".`);
@@ -196,9 +190,7 @@ async function known(store: Store, id: string): Promise<CycleRecord> {
 
 /** Open cycles whose workflow is gone or ended behind our back become `interrupted`. Returns their ids. */
 async function reconcile(deps: CycleServiceDeps): Promise<string[]> {
-  const open = ['queued', 'running', 'needs_attention', 'awaiting_approval'] as const;
-  const { items } = await deps.store.cycles.list({ states: open }, { limit: 1000 });
-  const settled = items.filter((cycle) => Date.now() - cycle.createdAt > 2000);
+  const settled = await openCycles(deps.store);
   if (settled.length === 0) return [];
   await checkTemporal(deps.client, deps.address);
   const lost: string[] = [];

@@ -1,12 +1,21 @@
 import { fileURLToPath } from 'node:url';
-import { DefaultLogger, type NativeConnection, Runtime, Worker, makeTelemetryFilterString } from '@temporalio/worker';
+import { DefaultLogger, NativeConnection, Runtime, Worker, makeTelemetryFilterString } from '@temporalio/worker';
 import type { BookkeepingActivities, StepActivities } from '../activities/types.ts';
 import { taskQueues } from '../core/cycle.ts';
+import type { TemporalAddress } from './connection.ts';
+import { temporalUnavailable } from './unavailable.ts';
 
 export interface WorkerOptions {
   connection: NativeConnection;
   namespace: string;
   activities: StepActivities & BookkeepingActivities;
+}
+
+/** The connection that workers poll through. Throws TemporalUnavailable. */
+export async function connectWorker({ address }: Pick<TemporalAddress, 'address'>): Promise<NativeConnection> {
+  return NativeConnection.connect({ address }).catch((error: unknown) => {
+    throw temporalUnavailable(address, error);
+  });
 }
 
 /** Workflows and every step that needs no GPU. */

@@ -2,14 +2,18 @@ import { join } from 'node:path';
 import type { ActivityDeps } from '../activities/deps.ts';
 import { type Config, packageRoot } from '../config.ts';
 import { RatchetError } from '../core/errors.ts';
+import { providerInForce } from '../core/settings.ts';
 import type { Ask } from '../evaluation/answer.ts';
 import { builtInBases, ensureBaseServed, resolveBase } from '../models/bases.ts';
 import { type ImportDeps, importModel } from '../models/import.ts';
 import { createOllamaClient } from '../models/ollama.ts';
 import { type PromotionDeps, promote } from '../models/promotions.ts';
-import { readSelection, selectionRef } from '../models/selection.ts';
-import { readBody } from '../providers/http.ts';
+import { type SelectionReader, createSelectionReader, readSelection, selectionRef } from '../models/selection.ts';
+import { readBody } from '../providers/body.ts';
+import { createProviderKeys } from '../providers/keys.ts';
 import { type Registry, createRegistry, providersOf } from '../providers/registry.ts';
+import type { Provider } from '../providers/types.ts';
+import { type SettingsLog, type SettingsReader, createSettings } from '../settings.ts';
 import { openStore } from '../store/open.ts';
 import type { Store } from '../store/types.ts';
 import { type WarmPython, createWarmPython } from '../training/warm-python.ts';
@@ -17,6 +21,10 @@ import { type WarmPython, createWarmPython } from '../training/warm-python.ts';
 /** The rooms of one process, furnished from its configuration. */
 export interface House {
   config: Config;
+  /** `ratchet.json` as it is now. */
+  settings: SettingsReader;
+  /** `model_select.json` as it is now. */
+  selection: SelectionReader;
   store: Store;
   registry: Registry;
   promotions: PromotionDeps;
@@ -26,12 +34,18 @@ export interface House {
   close(): Promise<void>;
 }
 
+const silent: SettingsLog = { info: () => {}, warn: () => {} };
+
 /** Largest answer of an evaluation, in bytes. */
 const answerLimit = 8 * 2 ** 20;
 
-export async function openHouse(config: Config): Promise<House> {
+/** Furnishes the rooms. InvalidInput, with every fault, when `ratchet.json` is bad. */
+export async function openHouse(config: Config, log: SettingsLog = silent): Promise<House> {
+  const settings = createSettings({ file: config.settingsFile, log });
+  const selection = createSelectionReader(config.selectionFile);
   const store = await openStore({ dataDir: config.dataDir, databaseUrl: config.databaseUrl });
-  const registry = createRegistry(providersOf(config));
+  const keys = createProviderKeys(config.providerKeysFile);
+  const registry = createRegistry(providersOf(config, keys).map((provider) => withLocality(provider, settings)));
   const imports: ImportDeps = {
     ollama: createOllamaClient(config.ollamaUrl),
     modelPrefix: config.modelPrefix,
@@ -40,11 +54,12 @@ export async function openHouse(config: Config): Promise<House> {
   const promotions: PromotionDeps = {
     models: store.models,
     selectionFile: config.selectionFile,
+    onWritten: () => selection.written(),
     assertServed: (ref) => assertServed(registry, ref),
   };
   const baseRoots = { basesDir: config.basesDir, builtIn: builtInBases(packageRoot) };
   const warmPython = createWarmPython({ logFile: join(config.dataDir, 'logs', 'python.log') });
-  const partial = { config, store, registry, promotions, imports, baseRoots };
+  const partial = { config, settings, selection, store, registry, promotions, imports, baseRoots };
   const close = async () => {
     await warmPython.stop();
     await store.close();
@@ -53,7 +68,7 @@ export async function openHouse(config: Config): Promise<House> {
 }
 
 function activityDeps(house: Omit<House, 'activities' | 'close'>, warmPython: WarmPython): ActivityDeps {
-  const { config, store, registry, imports, baseRoots, promotions } = house;
+  const { config, settings, store, registry, imports, baseRoots, promotions } = house;
   return {
     store,
     dataDir: config.dataDir,
@@ -61,7 +76,7 @@ function activityDeps(house: Omit<House, 'activities' | 'close'>, warmPython: Wa
     modelPrefix: config.modelPrefix,
     python: () => pythonOf(config),
     warmPython,
-    trainAllowed: (provider) => registry.get(provider)?.locality === 'local',
+    trainAllowed: (name) => providerInForce(settings.current(), name, registry.get(name)?.locality ?? 'remote').train,
     ask: createAsk(registry),
     baseFolder: async (name) => (await resolveBase(baseRoots, name)).folder,
     serveBase: async (name, signal) =>
@@ -82,12 +97,28 @@ function activityDeps(house: Omit<House, 'activities' | 'close'>, warmPython: Wa
   };
 }
 
-/** Asks a served model through its provider, without recording: an evaluation is no chat. */
+/** A provider is where its base URL says, unless the settings know better. */
+function withLocality(provider: Provider, settings: SettingsReader): Provider {
+  const own = provider.locality;
+  return Object.defineProperty({ ...provider }, 'locality', {
+    enumerable: true,
+    get: () => settings.current().providers.get(provider.name)?.locality ?? own,
+  });
+}
+
+/**
+ * Asks a served model through its provider, without recording: an evaluation is no chat. Its prompts come from chats that
+ * stayed on this machine, so nobody else is asked.
+ */
 function createAsk(registry: Registry): Ask {
   return async ({ model, ...request }, signal) => {
     const target = registry.split(model);
     if (!target) throw new RatchetError('NotFound', `No provider serves ${model}: GET /api/providers lists them.`);
-    const answer = await target.provider.chat({ ...request, model: target.model, stream: false }, { signal });
+    if (target.provider.locality !== 'local') {
+      throw new RatchetError('InvalidInput', `${model} is not asked: prompts of an evaluation stay on this machine.`);
+    }
+    const asked = JSON.stringify({ ...request, model: target.model, stream: false });
+    const answer = await target.provider.call('chat/completions', asked, { signal, model: target.model });
     const body = JSON.parse(await readBody(answer.body, answerLimit)) as {
       choices?: { message?: { content?: unknown } }[];
     };

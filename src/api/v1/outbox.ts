@@ -1,0 +1,60 @@
+import type { ServerResponse } from 'node:http';
+
+/**
+ * Gathers what is written in one tick, so that it costs one call of the system, however many pieces the provider's read
+ * had. It leaves before anything else happens.
+ */
+export interface Outbox {
+  /** False when the client does not keep up. */
+  write(text: string): boolean;
+  /** Whether something leaves at the end of this tick. */
+  readonly waiting: boolean;
+  /** Takes what has not been handed to the socket yet. */
+  take(): string;
+  onDrain(callback: () => void): void;
+}
+
+/** How much may come in one tick before the provider has to wait, in characters. */
+const mostUnsent = 2 ** 20;
+
+/** Creates the outbox of a response; `before` is called before each write. */
+export function createOutbox(response: ServerResponse, before: () => void): Outbox {
+  const draining: (() => void)[] = [];
+  let out = '';
+  let blocked = false;
+
+  function take(): string {
+    const text = out;
+    out = '';
+    return text;
+  }
+
+  function send(): void {
+    const text = take();
+    if (text === '' || response.destroyed) return;
+    before();
+    const free = response.write(text);
+    if (free && blocked) drained();
+    blocked = !free;
+  }
+
+  function drained(): void {
+    blocked = false;
+    for (const callback of draining) callback();
+  }
+
+  response.on('drain', drained);
+  return {
+    write(text) {
+      if (out === '') process.nextTick(send);
+      out += text;
+      blocked ||= out.length > mostUnsent;
+      return !blocked;
+    },
+    get waiting() {
+      return out !== '';
+    },
+    take,
+    onDrain: (callback) => draining.push(callback),
+  };
+}

@@ -1,0 +1,144 @@
+import type { Logger } from 'pino';
+import { createApp } from '../api/app.ts';
+import { baseRoutes } from '../api/bases.ts';
+import { cycleRoutes } from '../api/cycles.ts';
+import { datasetRoutes } from '../api/datasets.ts';
+import { createGuard } from '../api/guard.ts';
+import { keyRoutes } from '../api/keys.ts';
+import { metricsRoutes } from '../api/metrics.ts';
+import { modelRoutes } from '../api/models.ts';
+import { priceRoutes } from '../api/prices.ts';
+import { type Probe, diskProbe, providersProbe, settingsProbe, storeProbe } from '../api/probes.ts';
+import { promotionRoutes } from '../api/promotions.ts';
+import { serveApi } from '../api/serve.ts';
+import { createDoor } from '../api/v1/door.ts';
+import { usageRoutes } from '../api/usage.ts';
+import type { Config } from '../config.ts';
+import { createAddFeedback } from '../feedback/add.ts';
+import { openDoors } from '../gateway/access/open.ts';
+import { createGateway } from '../gateway/gateway.ts';
+import { operations } from '../gateway/operations/all.ts';
+import { createPolicy } from '../gateway/policy.ts';
+import { createPrices } from '../gateway/price.ts';
+import { createResolver } from '../gateway/resolve.ts';
+import { resolveBase } from '../models/bases.ts';
+import { reconcile } from '../models/ledger.ts';
+import { createLog } from '../telemetry/log.ts';
+import { type LazyCycleService, createLazyCycleService } from '../temporal/lazy-cycles.ts';
+import { type House, openHouse } from '../workspace/house.ts';
+import { tendRecord } from '../workspace/tend-record.ts';
+import { type Telemetry, openTelemetry, watchGuard } from './telemetry.ts';
+import { untilStopped } from './until-stopped.ts';
+import { packageVersion } from './version.ts';
+
+const sweepMs = 10_000;
+
+/** Serves the gateway and the API until it is stopped. */
+export async function runApi(config: Config, lifeline: boolean): Promise<void> {
+  const log = createLog({ level: config.logLevel, name: 'api' });
+  const house = await openHouse(config, log);
+  const telemetry = await openTelemetry({ config, store: house.store, version: packageVersion(), log });
+  const cycles = createLazyCycleService({
+    store: house.store,
+    temporal: config.temporal,
+    dataDir: config.dataDir,
+    resolveBase: (name) => resolveBase(house.baseRoots, name),
+  });
+  const doors = await openDoors({ store: house.store, rootKey: config.apiKey, log });
+  await reconcile(house.promotions).catch((error: unknown) => log.warn({ err: error }, 'the selection file'));
+  const prices = createPrices({ settings: () => house.settings.current(), log });
+  const gateway = createGateway({
+    chats: house.store.chats,
+    usage: house.store.usage,
+    limits: doors.limits,
+    ...routing(house),
+    prices,
+    observer: telemetry.observer,
+    log,
+  });
+  const temporalProbe: Probe = async () => {
+    await cycles.check();
+    return { state: 'green', reason: `Temporal answers at ${config.temporal.address}.` };
+  };
+  const ownGuard = createGuard({ boundTo: config.host, authenticate: doors.access.authenticate });
+  const guard = watchGuard(ownGuard, telemetry.metrics);
+  const app = createApp({
+    ...appParts(house, log),
+    guard,
+    gateway,
+    routes: [...routesOf(house, cycles, telemetry), keyRoutes({ ...doors, log }), priceRoutes({ prices })],
+    probes: {
+      store: storeProbe(house.store),
+      temporal: temporalProbe,
+      providers: providersProbe(house.registry.providers),
+      disk: diskProbe(config.dataDir),
+      settings: settingsProbe(house.settings),
+    },
+  });
+  const server = await serveApi(app, {
+    host: config.host,
+    port: config.port,
+    door: createDoor({ gateway, guard, operations, log }),
+  });
+  log.info({ url: server.url }, 'listening');
+  const stopSweeping = sweep(house, cycles, log);
+  const retentionDays = () => house.settings.current().retention.days;
+  const tending = tendRecord({ chats: house.store.chats, retentionDays, log });
+  await untilStopped(lifeline);
+  stopSweeping();
+  await tending.stop();
+  await server.close();
+  await gateway.settled();
+  await doors.close();
+  await house.close();
+  await telemetry.close();
+  await cycles.close();
+}
+
+function appParts(house: House, log: Logger) {
+  const { store, registry } = house;
+  return {
+    store,
+    providers: registry.providers,
+    addFeedback: createAddFeedback(store),
+    version: packageVersion(),
+    log,
+  };
+}
+
+function routesOf(house: House, cycles: LazyCycleService, telemetry: Telemetry) {
+  const { config, store, promotions } = house;
+  return [
+    cycleRoutes({ store, cycles, dataDir: config.dataDir }),
+    baseRoutes({ roots: house.baseRoots, imports: house.imports }),
+    modelRoutes({ store }),
+    promotionRoutes({ promotions }),
+    datasetRoutes({ store, datasetsDir: config.datasetsDir }),
+    usageRoutes({ store }),
+    metricsRoutes(telemetry),
+  ];
+}
+
+function routing(house: House) {
+  const resolver = createResolver({ registry: house.registry, selection: () => selected(house) });
+  return { resolver, policy: createPolicy({ settings: () => house.settings.current(), resolver }) };
+}
+
+function selected({ selection }: House) {
+  const file = selection.current();
+  return file && { ...file.selection, ...(file.apiKey !== null && { apiKey: file.apiKey }) };
+}
+
+/** Every few seconds: chats of dead processes, and cycles that Temporal no longer has, are marked for what they are. */
+function sweep(house: House, cycles: LazyCycleService, log: Logger): () => void {
+  const once = async () => {
+    await house.store.chats.sweepInterrupted();
+    const lost = await cycles.reconcile();
+    if (lost.length > 0)
+      log.warn({ cycles: lost }, 'cycles without a workflow are interrupted: retry starts them again');
+  };
+  const quietly = () => void once().catch((error: unknown) => log.debug({ err: error }, 'sweep'));
+  quietly();
+  const timer = setInterval(quietly, sweepMs);
+  return () => clearInterval(timer);
+}
