@@ -24,6 +24,7 @@ async function testEnvironment(): Promise<{ env: Record<string, string>; python:
     RATCHET_PYTHON: parts.python.path,
     RATCHET_CHROMIUM: parts.chromium.path,
     RATCHET_TEST_PYTHON: python,
+    RATCHET_TEST_CLIENTS: parts['python-clients'].path,
     PYTHONDONTWRITEBYTECODE: '1',
   });
   return { env, python };

@@ -15,7 +15,7 @@ beforeAll(async () => {
 });
 afterAll(() => wire.close());
 beforeEach(async () => {
-  const selection = async () => ({ provider: 'wire', model: 'tiny' });
+  const selection = () => ({ provider: 'wire', model: 'tiny' });
   harness = await openHarness({ providers: [wireProvider(wire.url)], selection });
   url = await harness.serve();
   wire.answerWith(whole('Hello there'));

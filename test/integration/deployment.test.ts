@@ -7,6 +7,7 @@ import addFormats from 'ajv-formats';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { childEnvironment, packageRoot } from '../../src/config.ts';
+import { parseSettings, providerInForce } from '../../src/core/settings.ts';
 import { runProcess } from '../../src/process/run.ts';
 import { type Image, runDockerfile, type Stage } from '../fixtures/dockerfile.ts';
 
@@ -15,8 +16,10 @@ interface Service {
   build?: unknown;
   command?: string[];
   ports?: string[];
+  profiles?: string[];
   healthcheck?: unknown;
   volumes?: string[];
+  environment?: Record<string, string>;
   depends_on?: Record<string, { condition: string }>;
 }
 
@@ -24,6 +27,16 @@ const read = (file: string) => readFileSync(join(packageRoot, file), 'utf8');
 const composeText = read('docker-compose.yml');
 const compose = parse(composeText, { merge: true }) as { services: Record<string, Service>; volumes: object };
 const services = Object.entries(compose.services);
+
+test('the settings that are mounted say that the Ollama beside us is local', () => {
+  const settings = parseSettings(read('deploy/settings/ratchet.json'), 'deploy/settings/ratchet.json');
+  expect(providerInForce(settings, 'ollama', 'remote')).toMatchObject({ locality: 'local', train: true });
+  expect(providerInForce(settings, 'openai', 'remote')).toMatchObject({ locality: 'remote', train: false });
+  for (const name of ['api', 'worker', 'worker-gpu']) {
+    expect(compose.services[name]?.volumes).toContain('./deploy/settings:/settings:ro');
+    expect(compose.services[name]?.environment).toMatchObject({ RATCHET_SETTINGS_FILE: '/settings/ratchet.json' });
+  }
+});
 
 describe('docker-compose.yml', () => {
   test('is a Compose file by the specification', () => {
@@ -37,7 +50,10 @@ describe('docker-compose.yml', () => {
   test('has every part', () => {
     const wanted = ['api', 'worker', 'worker-gpu', 'ratchet-db', 'ollama', 'litellm', 'litellm-db'];
     const temporal = ['temporal', 'temporal-db', 'temporal-schema', 'temporal-namespace', 'temporal-ui'];
-    expect(Object.keys(compose.services).toSorted()).toEqual([...wanted, ...temporal].toSorted());
+    const watching = ['prometheus', 'grafana'];
+    expect(Object.keys(compose.services).toSorted()).toEqual([...wanted, ...temporal, ...watching].toSorted());
+    const optional = services.flatMap(([name, { profiles }]) => (profiles ? [name] : []));
+    expect(optional.toSorted()).toEqual(watching.toSorted());
     expect(composeText).not.toContain('auto-setup');
   });
 

@@ -37,7 +37,7 @@ describe.skipIf(!ollama)('with a real Ollama', () => {
       { ollama: client, modelPrefix: 'ratchet-', importsDir: folder },
       { folder: base, name: 'ratchet-tiny' },
     );
-    const selection = async () => ({ provider: 'litellm', model: 'ollama/ratchet-tiny' });
+    const selection = () => ({ provider: 'litellm', model: 'ollama/ratchet-tiny' });
     harness = await openHarness({ providers: [createOllamaProvider({ name: 'ollama', baseUrl: url })], selection });
   }, 60_000);
   afterAll(async () => {
@@ -79,6 +79,54 @@ describe.skipIf(!ollama)('with a real Ollama', () => {
     },
     30_000,
   );
+
+  test('goes on with a text, and the same with a stream', async () => {
+    const body = { model: 'active', prompt: 'How do I', temperature: 0, max_tokens: 8 };
+    const response = await harness.post('/v1/completions', body);
+    expect(response.status).toBe(200);
+    const { choices } = (await response.json()) as { choices: { text: string }[] };
+    expect(choices[0]?.text).toBeTruthy();
+    const streamed = await harness.post('/v1/completions', { ...body, stream: true });
+    const lines = await dataLines(streamed);
+    expect(lines.pop()).toBe('[DONE]');
+    const texts = lines.map((line) => (JSON.parse(line) as { choices: { text: string }[] }).choices[0]?.text);
+    expect(texts.join('')).toBe(choices[0]?.text);
+    const record = await harness.recordOf(streamed);
+    expect(record).toMatchObject({ kind: 'text', state: 'complete', envelope: { prompt: 'How do I' } });
+    expect(record.choices[0]?.message.content).toBe(choices[0]?.text);
+    expect(record.completionTokens).toBeGreaterThan(0);
+  }, 30_000);
+
+  test('answers a Response, and the same with a stream', async () => {
+    const body = { model: 'active', input: 'How do I reset my password?', temperature: 0, max_output_tokens: 24 };
+    type Answer = { status: string; output: { type: string; content: { text: string }[] }[]; usage: JsonObject };
+    const response = await harness.post('/v1/responses', body);
+    const got = (await response.json()) as Answer;
+    const said = got.output[0]?.content[0]?.text;
+    expect(said).toBeTruthy();
+    expect(got.usage.output_tokens).toBeGreaterThan(0);
+    const streamed = await harness.post('/v1/responses', { ...body, stream: true });
+    const frames = (await streamed.text()).trimEnd().split('\n\n');
+    const last = JSON.parse(frames.at(-1)?.split('data: ')[1] ?? '') as { type: string; response: Answer };
+    expect(last).toMatchObject({ type: `response.${got.status}`, response: { status: got.status, usage: got.usage } });
+    expect(last.response.output[0]?.content[0]?.text).toBe(said);
+    const record = await harness.recordOf(streamed);
+    expect(record).toMatchObject({ kind: 'responses', state: 'complete', messages: [{ role: 'user' }] });
+    expect(record.choices[0]?.message.content).toBe(said);
+  }, 30_000);
+
+  test('embeds texts, as numbers and as base64', async () => {
+    const body = { model: 'active', input: ['password', 'invoice'] };
+    const response = await harness.post('/v1/embeddings', body);
+    expect(response.status).toBe(200);
+    const { data } = (await response.json()) as { data: { embedding: number[] }[] };
+    const dimensions = data[0]?.embedding.length ?? 0;
+    expect(dimensions).toBeGreaterThan(1);
+    const packed = await harness.post('/v1/embeddings', { ...body, encoding_format: 'base64' });
+    const record = await harness.recordOf(packed);
+    expect(record.response).toMatchObject({ data: { vectors: 2, dimensions: [dimensions] } });
+    expect(record.promptTokens).toBeGreaterThan(0);
+  }, 30_000);
 
   test('a model that is not there: 404 with what to do', async () => {
     const named = await harness.chat({ ...question, model: 'ollama/none' });

@@ -279,9 +279,11 @@ describe('the client goes away', () => {
     const asking = harness.chat({ model: 'wire/tiny', messages: ask('leaving'), stream }, { signal: leaving.signal });
     await arrived.promise;
     leaving.abort();
-    const response = await asking;
+    await expect(asking).rejects.toThrow();
     await wire.requests.at(-1)?.cut;
-    expect((await harness.recordOf(response)).state).toBe('interrupted');
+    await harness.gateway.settled();
+    const { items } = await harness.store.chats.list({}, { limit: 1, order: 'desc' });
+    expect(items[0]).toMatchObject({ state: 'interrupted', error: { code: 'Cancelled' } });
   });
 });
 

@@ -6,7 +6,17 @@ import OpenAI, { type APIError } from 'openai';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { startProcess } from '../../src/process/supervise.ts';
 import { type Harness, openHarness, wireProvider } from '../fixtures/gateway-harness.ts';
-import { type WireServer, delta, fails, finish, startWireServer, streamOf, whole } from '../fixtures/wire-server.ts';
+import {
+  type WireServer,
+  completionOf,
+  delta,
+  fails,
+  finish,
+  sendJson,
+  startWireServer,
+  streamOf,
+  whole,
+} from '../fixtures/wire-server.ts';
 
 let wire: WireServer;
 let harness: Harness;
@@ -15,7 +25,7 @@ let client: OpenAI;
 
 beforeAll(async () => {
   wire = await startWireServer(['tiny']);
-  const selection = async () => ({ provider: 'wire', model: 'tiny' });
+  const selection = () => ({ provider: 'wire', model: 'tiny' });
   harness = await openHarness({ providers: [wireProvider(wire.url)], selection });
   baseURL = `${await harness.serve()}/v1`;
   client = new OpenAI({ baseURL, apiKey: 'none', maxRetries: 0 });
@@ -25,6 +35,12 @@ afterAll(async () => {
   await harness.close();
   await wire.close();
 });
+
+async function allOf<Item>(stream: AsyncIterable<Item>): Promise<Item[]> {
+  const items: Item[] = [];
+  for await (const item of stream) items.push(item);
+  return items;
+}
 
 const messages = [{ role: 'user' as const, content: 'Hi' }];
 
@@ -54,9 +70,39 @@ test('npm openai: a stream, and its helper that puts it together', async () => {
   expect(final.choices[0]?.message.tool_calls?.[0]).toMatchObject({ function: { arguments: '{"a":1}' } });
 });
 
+test('npm openai: a provider that gives all at once to who asked for a stream', async () => {
+  const message = { role: 'assistant', content: 'All at once' };
+  wire.answerWith((_request, response) =>
+    sendJson(response, completionOf([{ index: 0, message, finish_reason: 'stop' }])),
+  );
+  const { data: chat, response } = await client.chat.completions
+    .create({ model: 'wire/tiny', messages, stream: true })
+    .withResponse();
+  const chunks = await allOf(chat);
+  expect(chunks).toMatchObject([{ choices: [{ delta: message, finish_reason: 'stop' }] }]);
+  expect(chunks[0]?.id).toBe(response.headers.get('x-ratchet-completion-id'));
+  const record = await harness.recordOf(response);
+  expect(record).toMatchObject({ state: 'complete', stream: true, choices: [{ message }] });
+  const events = await client.responses.create({ model: 'wire/tiny', input: 'Hi', stream: true });
+  expect((await allOf(events)).at(-1)).toMatchObject({
+    type: 'response.completed',
+    response: { output: [{ content: [{ text: 'All at once' }] }] },
+  });
+  wire.answerWith((_request, response) =>
+    sendJson(response, completionOf([{ index: 0, text: 'All at once', finish_reason: 'stop' }])),
+  );
+  const texts = await client.completions.create({ model: 'wire/tiny', prompt: 'Hi', stream: true });
+  expect(await allOf(texts)).toMatchObject([{ choices: [{ text: 'All at once' }] }]);
+});
+
 test('npm openai: errors have their status, code and parameter, in a stream too', async () => {
   const refused = client.chat.completions.create({ model: 'active', messages: [] });
   await expect(refused).rejects.toMatchObject({ status: 400, code: 'InvalidInput', param: 'messages' });
+  const unknown = await client.chat.completions
+    .create({ model: 'no-such-model', messages })
+    .catch((error: unknown) => error);
+  expect(unknown).toBeInstanceOf(OpenAI.NotFoundError);
+  expect(unknown).toMatchObject({ code: 'NotFound', type: 'not_found_error' });
   wire.answerWith(fails(429, { error: { message: 'slow' } }, { 'retry-after': '9' }));
   const limited = await client.chat.completions.create({ model: 'active', messages }).catch((error: unknown) => error);
   expect(limited).toBeInstanceOf(OpenAI.RateLimitError);
