@@ -1,7 +1,10 @@
+import { gateway } from './gateway.ts';
 import { orchestration } from './orchestration.ts';
+import { importing } from './soak-import.ts';
 import { recorder } from './soak-recorder.ts';
+import { streams } from './soak-streams.ts';
 import { trainer } from './soak-trainer.ts';
 import type { Bench } from './types.ts';
 
 /** Every bench and soak there is. */
-export const benches: readonly Bench[] = [orchestration, recorder, trainer];
+export const benches: readonly Bench[] = [orchestration, gateway, recorder, trainer, importing, streams];

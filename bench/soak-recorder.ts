@@ -22,6 +22,8 @@ async function run(context: BenchContext): Promise<Outcome> {
   const interrupted = sum((batch) => batch.interrupted);
   const lost = sum((batch) => batch.lost.length);
   const open = sum((batch) => batch.open);
+  const twice = sum((batch) => batch.twice);
+  const damaged = sum((batch) => (batch.sound ? 0 : 1));
   const kills = sum((batch) => batch.kills);
   return {
     claims: [
@@ -34,6 +36,22 @@ async function run(context: BenchContext): Promise<Outcome> {
         holds: lost === 0 && acknowledged > 0,
       },
       {
+        name: `acknowledged chats that are there twice after ${kills} kills`,
+        ours: twice,
+        peer: null,
+        ratio: null,
+        target: '0',
+        holds: twice === 0 && acknowledged > 0,
+      },
+      {
+        name: `records, of one for every ${batchSize} kills, that integrity_check finds damaged`,
+        ours: damaged,
+        peer: null,
+        ratio: null,
+        target: '0',
+        holds: damaged === 0 && acknowledged > 0,
+      },
+      {
         name: `completions that stay open after ${kills} kills`,
         ours: open,
         peer: null,
@@ -42,7 +60,7 @@ async function run(context: BenchContext): Promise<Outcome> {
         holds: open === 0 && acknowledged > 0,
       },
     ],
-    details: { kills, acknowledged, interrupted, lost, open },
+    details: { kills, acknowledged, interrupted, lost, twice, damaged, open },
     notes: [`${acknowledged} chats were acknowledged, ${interrupted} cut off and kept as interrupted.`],
   };
 }
