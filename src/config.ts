@@ -82,7 +82,8 @@ export interface Config {
   databaseUrl: string | null;
   temporal: { address: string; namespace: string; uiPort: number };
   ollamaUrl: string;
-  openai: { baseUrl: string; apiKey: string | null };
+  /** Any variable of the environment or of `.env`, for what a kind of provider names itself. Undefined when it is empty. */
+  variable: (name: string) => string | undefined;
   /** How long a remote provider may send nothing before it is cut off, in ms; 0 is for ever. */
   providerIdleMs: number;
   /** Whether the standard `OTEL_…` variables ask for traces. */
@@ -93,12 +94,13 @@ export interface Config {
 export function loadConfig(overrides: Record<string, string | undefined> = {}): Config {
   const given = { ...process.env, ...definedOnly(overrides) };
   const home = resolve(given.RATCHET_HOME ?? process.cwd());
-  const parsed = environment.safeParse({ ...readDotEnv(join(home, '.env')), ...definedOnly(given) });
+  const lines = { ...readDotEnv(join(home, '.env')), ...definedOnly(given) };
+  const parsed = environment.safeParse(lines);
   if (!parsed.success) {
     const faults = parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`);
     throw new RatchetError('InvalidInput', `Correct these settings, then start again: ${faults.join('; ')}.`);
   }
-  return resolveConfig(parsed.data, home);
+  return resolveConfig(parsed.data, home, (name) => (Object.hasOwn(lines, name) ? lines[name] : undefined));
 }
 
 /** Hands the `OTEL_…` lines of the home folder's `.env` to OpenTelemetry, which reads nothing but the environment. */
@@ -114,7 +116,7 @@ function wantsTraces(env: z.infer<typeof environment>): boolean {
   return env.OTEL_TRACES_EXPORTER.split(',').some((name) => name.trim() === 'otlp');
 }
 
-function resolveConfig(env: z.infer<typeof environment>, home: string): Config {
+function resolveConfig(env: z.infer<typeof environment>, home: string, variable: Config['variable']): Config {
   const dataDir = resolve(home, env.RATCHET_DATA_DIR ?? '.ratchet');
   const config: Config = {
     home,
@@ -140,10 +142,7 @@ function resolveConfig(env: z.infer<typeof environment>, home: string): Config {
     databaseUrl: env.DATABASE_URL ?? null,
     temporal: { address: env.TEMPORAL_ADDRESS, namespace: env.TEMPORAL_NAMESPACE, uiPort: env.TEMPORAL_UI_PORT },
     ollamaUrl: httpUrl(env.OLLAMA_BASE_URL ?? env.OLLAMA_API_BASE ?? 'http://127.0.0.1:11434'),
-    openai: {
-      baseUrl: httpUrl(env.OPENAI_BASE_URL ?? env.OPENAI_API_BASE ?? 'https://api.openai.com/v1'),
-      apiKey: env.OPENAI_API_KEY ?? null,
-    },
+    variable,
     providerIdleMs: env.RATCHET_PROVIDER_IDLE_SECONDS * 1_000,
     traces: wantsTraces(env),
   };

@@ -20,7 +20,7 @@ const health = createRoute({
 const provider = z
   .object({
     name: z.string(),
-    kind: z.enum(['ollama', 'openai']),
+    kind: z.string(),
     locality: z.enum(['local', 'remote']),
     state,
     reason: z.string(),

@@ -46,9 +46,10 @@ export function settingsProbe(settings: Pick<SettingsReader, 'fault' | 'file'>):
   };
 }
 
-/** The providers as one part: red when none can answer. */
-export function providersProbe(providers: readonly Provider[]): Probe {
+/** The providers that somebody set up as one part: red when none can answer. */
+export function providersProbe(all: readonly Provider[]): Probe {
   return async (signal) => {
+    const providers = all.filter((provider) => provider.setUp().state === 'given');
     const found = await Promise.all(providers.map((provider) => provider.health({ signal })));
     const bad = providers.filter((_, at) => found[at]?.state !== 'green').map(({ name }) => name);
     if (bad.length === 0) return { state: 'green', reason: 'Every provider answers.' };

@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 import { type Config, loadConfig } from '../config.ts';
 import { RatchetError } from '../core/errors.ts';
 import { readProviderKeys, writeProviderKey } from '../providers/keys.ts';
-import { providersOf } from '../providers/registry.ts';
+import { providersOf } from '../providers/instances.ts';
 
 /** `ratchet provider-key`: keys of providers, in a file that only its owner can read. */
 export function registerProviderKey(program: Command): void {
@@ -67,7 +67,7 @@ function readHidden(input: NodeJS.ReadStream): Promise<string> {
 }
 
 function assertProvider(config: Config, name: string): void {
-  const known = providersOf(config).map((provider) => provider.name);
+  const known = providersOf({ config }).map((provider) => provider.name);
   if (known.includes(name)) return;
   throw new RatchetError('NotFound', `There is no provider "${name}": use one of ${known.join(', ')}.`);
 }

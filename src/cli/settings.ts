@@ -3,7 +3,7 @@ import { type ExplainedVariable, explainVariables, loadConfig } from '../config.
 import { type Price, type Settings, providerInForce } from '../core/settings.ts';
 import { createPrices } from '../gateway/price.ts';
 import { readProviderKeys } from '../providers/keys.ts';
-import { providersOf } from '../providers/registry.ts';
+import { providersOf } from '../providers/instances.ts';
 import type { Provider } from '../providers/types.ts';
 import { createSettings } from '../settings.ts';
 
@@ -25,7 +25,7 @@ export function registerSettings(program: Command): void {
       const settings = createSettings({ file: config.settingsFile, log: quiet }).current();
       const found = {
         file: config.settingsFile,
-        settings: settingLines(settings, providersOf(config)),
+        settings: settingLines(settings, providersOf({ config, settings })),
         keys: keyLines(config.providerKeysFile),
         environment: explainVariables(config),
       };

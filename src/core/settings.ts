@@ -1,5 +1,7 @@
 import { z } from 'zod';
 import { type RecordMode, recordModes } from './access.ts';
+import type { JsonObject } from './canonical.ts';
+import { abilities, type ModelFacts } from './capabilities.ts';
 import { RatchetError } from './errors.ts';
 
 /** Where a provider's answers come from. */
@@ -14,12 +16,74 @@ export interface ProviderSettings {
   egress?: 'deny' | undefined;
   /** In place of what its base URL says: a loopback address is local, any other remote. */
   locality?: (typeof localities)[number] | undefined;
+  /** Its kind, for a provider with a name of its own; its name is its kind unless given. */
+  kind?: string | undefined;
+  /** `false` leaves it out. */
+  enabled?: boolean | undefined;
+  baseUrl?: string | undefined;
+  /** Name of the variable that holds its key. */
+  apiKeyEnv?: string | undefined;
+  /** What only its kind knows, such as Ollama's `num_ctx`. */
+  options?: JsonObject | undefined;
+  limits?: TrafficLimits | undefined;
+  /** How long an answer may take to begin, in seconds, before the next in line is asked; no limit unless given. */
+  timeoutSeconds?: number | undefined;
+  /** How often one call is tried again there; `routing.retries` unless given. */
+  retries?: number | undefined;
+}
+
+/** How much a provider, or one model of it, is given to do. */
+export interface TrafficLimits {
+  requestsPerMinute?: number | undefined;
+  tokensPerMinute?: number | undefined;
+  /** Calls at one time. */
+  concurrent?: number | undefined;
+}
+
+/** What `ratchet.json` says about one model. */
+export interface ModelSettings {
+  /** In place of, or beside, what its provider has. */
+  options?: JsonObject | undefined;
+  /** In place of what its provider tells. */
+  facts: ModelFacts;
+  limits?: TrafficLimits | undefined;
+}
+
+/** How one of several deployments is chosen. `order`: the first, and the others only when it fails. */
+export const strategies = ['order', 'shuffle', 'least-busy', 'usage', 'latency', 'cost'] as const;
+export type Strategy = (typeof strategies)[number];
+
+/** One of several models that a route may ask, each as good as the other. */
+export interface Deployment {
+  model: string;
+  /** Its share among the others when shuffled. */
+  weight: number;
+  /** A request with tags is only given to a deployment that has one of them. */
+  tags: readonly string[];
+}
+
+/** What holds for every call. */
+export interface RoutingSettings {
+  /** A provider's name or a model ref that answers everything, whatever was asked for; the way back in trouble. */
+  force: string | null;
+  /** How often a call is tried again at the same provider after a passing fault. */
+  retries: number;
+  /** Asked when what was asked for does not answer, where no route says otherwise. */
+  fallback: readonly string[];
+  /** `allow`: remote models may be asked in place of local ones by `routing.fallback` and `routing.force`. */
+  egress: 'allow' | 'deny';
+  /** A provider that failed so often in a row is left alone for so long. */
+  breaker: { failures: number; seconds: number };
 }
 
 /** A name that clients ask for as a model, and what stands behind it. */
 export interface RouteSettings {
   /** `active`, or `provider/model`. */
   model: string;
+  /** Other models that are as good as `model`; it counts as the first of them. Empty where there is one only. */
+  deployments?: readonly Deployment[] | undefined;
+  /** `order` unless given. */
+  strategy?: Strategy | undefined;
   /** Asked in this order when the one before fails. */
   fallback: readonly string[];
   /** `allow`: remote models may be asked in place of local ones. */
@@ -39,6 +103,11 @@ export interface Price {
 export interface Settings {
   providers: ReadonlyMap<string, ProviderSettings>;
   routes: ReadonlyMap<string, RouteSettings>;
+  /** By model ref. */
+  models: ReadonlyMap<string, ModelSettings>;
+  /** Other names of models: by name, the ref. */
+  aliases: ReadonlyMap<string, string>;
+  routing: RoutingSettings;
   /** Chats older than this are erased; null keeps them. */
   retention: { days: number | null };
   /** By model ref, model name, or either with `*`. */
@@ -52,19 +121,90 @@ const modelRef = z
   .regex(/^(active|[^/\s]+\/\S.*)$/, 'write the model as "provider/model", or "active" for the selected one');
 const dollars = z.number().min(0).max(1_000_000);
 
-const provider = z.strictObject({
-  record: record.optional(),
-  train: z.boolean().optional(),
-  egress: z.literal('deny').optional(),
-  locality: z.enum(localities).optional(),
+const count = z.int().positive().max(1_000_000_000);
+const options = z.record(z.string(), z.json()).optional();
+const name = z.string().regex(/^[\w.-]{1,100}$/, 'name a provider as /api/providers does');
+
+const limits = z
+  .strictObject({
+    requests_per_minute: count.optional(),
+    tokens_per_minute: count.optional(),
+    concurrent: count.optional(),
+  })
+  .transform(
+    ({ requests_per_minute, tokens_per_minute, concurrent }): TrafficLimits =>
+      given({ requestsPerMinute: requests_per_minute, tokensPerMinute: tokens_per_minute, concurrent }),
+  )
+  .optional();
+
+const provider = z
+  .strictObject({
+    record: record.optional(),
+    train: z.boolean().optional(),
+    egress: z.literal('deny').optional(),
+    locality: z.enum(localities).optional(),
+    kind: name.optional(),
+    enabled: z.boolean().optional(),
+    base_url: z
+      .url({ protocol: /^https?$/, error: 'write a URL that begins with http:// or https://' })
+      .regex(/^(?!.*\/\/[^/?#]*@)/, 'it must not hold a user name or password')
+      .optional(),
+    api_key_env: z
+      .string()
+      .regex(/^[A-Za-z_]\w*$/, 'write the name of a variable, never the key itself')
+      .optional(),
+    options,
+    limits,
+    timeout_seconds: z.number().positive().max(86_400).optional(),
+    retries: z.int().min(0).max(10).optional(),
+  })
+  .transform(
+    ({ base_url, api_key_env, timeout_seconds, ...rest }): ProviderSettings => ({
+      ...rest,
+      ...given({ baseUrl: base_url, apiKeyEnv: api_key_env, timeoutSeconds: timeout_seconds }),
+    }),
+  );
+
+const model = z
+  .strictObject({
+    options,
+    abilities: z.partialRecord(z.enum(abilities), z.boolean()).default({}),
+    context: count.optional(),
+    limits,
+  })
+  .transform(
+    ({ abilities, context, ...rest }): ModelSettings => ({ ...rest, facts: { abilities, ...given({ context }) } }),
+  );
+
+const deployment = z.strictObject({
+  model: modelRef,
+  weight: z.number().positive().max(1_000).default(1),
+  tags: z.array(z.string().min(1).max(100)).max(50).default([]),
 });
+
+const egress = z.enum(['allow', 'deny']).default('deny');
+const fallback = z.array(modelRef).max(20).default([]);
 
 const route = z.strictObject({
   model: modelRef,
-  fallback: z.array(modelRef).max(20).default([]),
-  egress: z.enum(['allow', 'deny']).default('deny'),
+  deployments: z.array(deployment).max(100).optional(),
+  strategy: z.enum(strategies).optional(),
+  fallback,
+  egress,
   record: record.optional(),
 });
+
+const routing = z
+  .strictObject({
+    force: z.string().min(1).max(300).nullable().default(null),
+    retries: z.int().min(0).max(10).default(2),
+    fallback,
+    egress,
+    breaker: z
+      .strictObject({ failures: count.default(5), seconds: z.number().positive().max(3_600).default(30) })
+      .default({ failures: 5, seconds: 30 }),
+  })
+  .prefault({});
 
 const price = z.strictObject({ input: dollars, output: dollars, cached_input: dollars.optional() }).transform(
   ({ cached_input, ...rest }): Price => ({
@@ -80,10 +220,11 @@ const routeName = z
 
 const schema = z.strictObject({
   $schema: z.string().optional(),
-  providers: z
-    .record(z.string().regex(/^[\w.-]{1,100}$/, 'name a provider as /api/providers does'), provider)
-    .default({}),
+  providers: z.record(name, provider).default({}),
   routes: z.record(routeName, route).default({}),
+  models: z.record(modelRef, model).default({}),
+  aliases: z.record(routeName, modelRef).default({}),
+  routing,
   retention: z
     .strictObject({ days: z.number().positive().max(36_500).nullable().default(null) })
     .default({ days: null }),
@@ -118,12 +259,30 @@ export function providerInForce(
   return { record, train: train ?? locality === 'local', egress, locality };
 }
 
-function settingsOf({ providers, routes, retention, prices }: z.infer<typeof schema>): Settings {
+function settingsOf({
+  providers,
+  routes,
+  models,
+  aliases,
+  routing,
+  retention,
+  prices,
+}: z.infer<typeof schema>): Settings {
   return {
     providers: new Map(Object.entries(providers)),
     routes: new Map(Object.entries(routes)),
+    models: new Map(Object.entries(models)),
+    aliases: new Map(Object.entries(aliases)),
+    routing,
     retention,
     prices: new Map(Object.entries(prices)),
+  };
+}
+
+/** The fields that have a value. */
+function given<T extends object>(fields: T): { [Key in keyof T]?: Exclude<T[Key], undefined> } {
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as {
+    [Key in keyof T]?: Exclude<T[Key], undefined>;
   };
 }
 

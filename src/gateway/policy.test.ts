@@ -15,6 +15,7 @@ function provider(name: string, locality: Provider['locality']): Provider {
     kind: 'openai',
     locality,
     reportsUsage: false,
+    setUp: () => ({ state: 'given' }),
     call: () => Promise.reject(new Error('a plan asks nobody')),
     listModels: async () => (name === 'here' ? ['bare'] : []),
     health: async () => ({ state: 'green', reason: '' }),

@@ -13,6 +13,7 @@ function lists(name: string, models: () => string[]): Provider {
     kind: 'openai',
     locality: 'local',
     reportsUsage: false,
+    setUp: () => ({ state: 'given' }),
     call: () => Promise.reject(new Error('not asked')),
     listModels: async () => models(),
     health: async () => ({ state: 'green', reason: '' }),

@@ -2,7 +2,7 @@ import { isLoopback } from '../config.ts';
 import { isObject } from '../core/canonical.ts';
 import { asRatchetError } from '../core/errors.ts';
 import { type VendorContext, malformedError } from './errors.ts';
-import type { Provider, ProviderHealth } from './types.ts';
+import type { Provider, ProviderHealth, SetUp } from './types.ts';
 import { getJson, postCall } from './wire.ts';
 
 /** Versions before this one read memory out of bounds when they load a crafted model (CVE-2026-7482). */
@@ -15,10 +15,11 @@ export interface OllamaOptions {
   keptKey?: () => string | null;
   /** How long it may send nothing before it is cut off, in ms; for ever unless given, or 0. */
   idleMs?: number;
+  setUp?: () => SetUp;
 }
 
 /** Ollama: chats through its OpenAI-compatible route, everything else through its own. */
-export function createOllamaProvider({ name, baseUrl, keptKey, idleMs }: OllamaOptions): Provider {
+export function createOllamaProvider({ name, baseUrl, keptKey, idleMs, setUp }: OllamaOptions): Provider {
   const root = baseUrl.replace(/\/+$/, '').replace(/\/v1$/, '');
   const context: VendorContext = {
     provider: name,
@@ -57,6 +58,7 @@ export function createOllamaProvider({ name, baseUrl, keptKey, idleMs }: OllamaO
     kind: 'ollama',
     locality: isLoopback(new URL(root).hostname) ? 'local' : 'remote',
     reportsUsage: true,
+    setUp: setUp ?? (() => ({ state: 'given' })),
     call: async (endpoint, body, options) =>
       postCall({ ...ownKey(), ...options, url: `${root}/v1/${endpoint}`, context, idleMs }, body),
     listModels,

@@ -2,7 +2,8 @@ import { isLoopback } from '../config.ts';
 import { isObject } from '../core/canonical.ts';
 import { RatchetError, asRatchetError } from '../core/errors.ts';
 import { type VendorContext, malformedError } from './errors.ts';
-import type { Provider, ProviderHealth } from './types.ts';
+import type { ProviderInstance } from './definition.ts';
+import type { Provider, ProviderHealth, SetUp } from './types.ts';
 import { getJson, postCall } from './wire.ts';
 
 export interface OpenAiOptions {
@@ -15,18 +16,49 @@ export interface OpenAiOptions {
   keptKey?: () => string | null;
   /** What a person sets to give it a key, for messages. */
   keySetting: string;
+  /** `openai` unless given. */
+  kind?: string;
+  /** Whether it answers nobody without a key; by its address unless given. */
+  needsKey?: boolean;
+  /** Whether it is known to understand `stream_options.include_usage`; by its address unless given. */
+  reportsUsage?: boolean;
+  /** What it calls the limit of an answer in tokens; by its address unless given. */
+  limitField?: 'max_completion_tokens';
+  setUp?: () => SetUp;
   /** How long it may send nothing before it is cut off, in ms; for ever unless given, or 0. */
   idleMs?: number;
 }
 
 const openAiHost = 'api.openai.com';
 
+/** Makes a provider whose kind is nothing but facts. */
+export function openAiCompatible(instance: ProviderInstance): Provider {
+  const { name, definition, baseUrl, apiKey, keyHint, setUp, idleMs } = instance;
+  const { kind, needsKey, reportsUsage, limitField } = definition;
+  return createOpenAiProvider({
+    name,
+    kind,
+    baseUrl,
+    apiKey: null,
+    keptKey: apiKey,
+    keySetting: keyHint.replace(/^set /, ''),
+    setUp,
+    idleMs,
+    ...(needsKey !== undefined && { needsKey }),
+    ...(reportsUsage !== undefined && { reportsUsage }),
+    ...(limitField && { limitField }),
+  });
+}
+
 /** Any server that speaks the OpenAI wire format: OpenAI itself, vLLM, llama.cpp, LM Studio, a LiteLLM proxy. */
 export function createOpenAiProvider(settings: OpenAiOptions): Provider {
   const { name } = settings;
   const baseUrl = settings.baseUrl.replace(/\/+$/, '');
   const { hostname } = new URL(baseUrl);
-  const needsKey = hostname === openAiHost;
+  const isOpenAi = hostname === openAiHost;
+  const { needsKey = isOpenAi, reportsUsage = isOpenAi } = settings;
+  // OpenAI's reasoning models refuse the old name, and others do not know the new one.
+  const limitField = settings.limitField ?? (isOpenAi ? 'max_completion_tokens' : undefined);
   const context: VendorContext = {
     provider: name,
     baseUrl,
@@ -65,11 +97,11 @@ export function createOpenAiProvider(settings: OpenAiOptions): Provider {
 
   return {
     name,
-    kind: 'openai',
+    kind: settings.kind ?? 'openai',
     locality: isLoopback(hostname) ? 'local' : 'remote',
-    reportsUsage: hostname === openAiHost,
-    // OpenAI's reasoning models refuse the old name, and others do not know the new one.
-    ...(hostname === openAiHost && { limitField: 'max_completion_tokens' as const }),
+    reportsUsage,
+    ...(limitField && { limitField }),
+    setUp: settings.setUp ?? (() => ({ state: 'given' })),
     async call(endpoint, body, options) {
       const apiKey = options.apiKey ?? ownKey();
       if (needsKey && apiKey === undefined) {

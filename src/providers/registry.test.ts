@@ -1,13 +1,13 @@
 import { describe, expect, test } from 'vitest';
 import { createOpenAiProvider } from './openai.ts';
-import { createRegistry, providersOf } from './registry.ts';
+import { providersOf } from './instances.ts';
+import { createRegistry } from './registry.ts';
 
-const settings = {
-  ollamaUrl: 'http://127.0.0.1:11434',
-  openai: { baseUrl: 'https://api.openai.com/v1', apiKey: null },
+const config = {
   providerIdleMs: 900_000,
+  variable: () => undefined,
 };
-const registry = createRegistry(providersOf(settings));
+const registry = createRegistry(providersOf({ config }));
 
 describe('split', () => {
   test.each([

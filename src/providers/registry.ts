@@ -1,7 +1,4 @@
-import { type Config, isLoopback } from '../config.ts';
-import type { ProviderKeys } from './keys.ts';
-import { createOllamaProvider } from './ollama.ts';
-import { createOpenAiProvider } from './openai.ts';
+import { kinds } from './kinds/all.ts';
 import type { Provider } from './types.ts';
 
 /** A provider together with its own name for a model. */
@@ -21,34 +18,13 @@ export interface Registry {
   split(ref: string): Target | null;
 }
 
-/** LiteLLM's other names for what we know under one. */
-const aliases: Readonly<Record<string, string>> = { ollama_chat: 'ollama' };
-
-const openAiKeySetting = 'OPENAI_API_KEY, or run "ratchet provider-key set openai"';
-
-/** The providers that the settings name. A key that is kept goes before one of the environment. */
-export function providersOf(
-  config: Pick<Config, 'ollamaUrl' | 'openai' | 'providerIdleMs'>,
-  keys?: ProviderKeys,
-): Provider[] {
-  const kept = (name: string) => ({ name, ...(keys && { keptKey: () => keys.get(name) }) });
-  // A model on this machine may think for as long as it likes.
-  const idleMs = (url: string) => (isLoopback(new URL(url).hostname) ? 0 : config.providerIdleMs);
-  return [
-    createOllamaProvider({ ...kept('ollama'), baseUrl: config.ollamaUrl, idleMs: idleMs(config.ollamaUrl) }),
-    createOpenAiProvider({
-      ...kept('openai'),
-      ...config.openai,
-      keySetting: openAiKeySetting,
-      idleMs: idleMs(config.openai.baseUrl),
-    }),
-  ];
-}
+/** Other prefixes, such as LiteLLM's, that mean a kind of ours. */
+const aliases = new Map(kinds.flatMap(({ kind, aliases = [] }) => aliases.map((alias) => [alias, kind] as const)));
 
 /** The one place where providers are found by name. */
 export function createRegistry(providers: readonly Provider[]): Registry {
   const byName = new Map(providers.map((provider) => [provider.name, provider]));
-  const get = (name: string): Provider | null => byName.get(aliases[name] ?? name) ?? null;
+  const get = (name: string): Provider | null => byName.get(name) ?? byName.get(aliases.get(name) ?? '') ?? null;
 
   function split(ref: string): Target | null {
     const slash = ref.indexOf('/');

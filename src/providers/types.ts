@@ -1,3 +1,4 @@
+import type { ModelFacts } from '../core/capabilities.ts';
 import type { Body } from './body.ts';
 
 /** A provider's answer as it comes off the wire. `status` is always 2xx: everything else is thrown as a RatchetError. */
@@ -34,10 +35,16 @@ export interface CallOptions {
   headers?: Readonly<Record<string, string>>;
 }
 
+/**
+ * Whether anybody set a provider up. `given`: by a key, a URL or the settings. `usual`: nobody did, and it is looked for at its
+ * usual address on this machine, where it is not missed. `missing`: it cannot be asked yet, and `hint` says what to do.
+ */
+export type SetUp = { state: 'given' | 'usual' } | { state: 'missing'; hint: string };
+
 /** Where completions come from. All kinds have this one shape. */
 export interface Provider {
   readonly name: string;
-  readonly kind: 'ollama' | 'openai';
+  readonly kind: string;
   /** `local`: what is sent to it stays on this machine. */
   readonly locality: 'local' | 'remote';
   /** Whether it is known to understand `stream_options.include_usage`. */
@@ -51,6 +58,9 @@ export interface Provider {
   call(endpoint: Endpoint, body: string, options: CallOptions): Promise<ProviderAnswer>;
   /** The provider's own names of its models. */
   listModels(options: { signal: AbortSignal }): Promise<string[]>;
+  setUp(): SetUp;
+  /** What it tells of one model; null when it tells nothing. Absent where it never does. */
+  describe?(model: string, options: { signal: AbortSignal }): Promise<ModelFacts | null>;
   /** Never rejects. */
   health(options: { signal: AbortSignal }): Promise<ProviderHealth>;
 }

@@ -11,7 +11,8 @@ import { type PromotionDeps, promote } from '../models/promotions.ts';
 import { type SelectionReader, createSelectionReader, readSelection, selectionRef } from '../models/selection.ts';
 import { readBody } from '../providers/body.ts';
 import { createProviderKeys } from '../providers/keys.ts';
-import { type Registry, createRegistry, providersOf } from '../providers/registry.ts';
+import { providersOf } from '../providers/instances.ts';
+import { type Registry, createRegistry } from '../providers/registry.ts';
 import type { Provider } from '../providers/types.ts';
 import { type SettingsLog, type SettingsReader, createSettings } from '../settings.ts';
 import { openStore } from '../store/open.ts';
@@ -45,7 +46,9 @@ export async function openHouse(config: Config, log: SettingsLog = silent): Prom
   const selection = createSelectionReader(config.selectionFile);
   const store = await openStore({ dataDir: config.dataDir, databaseUrl: config.databaseUrl });
   const keys = createProviderKeys(config.providerKeysFile);
-  const registry = createRegistry(providersOf(config, keys).map((provider) => withLocality(provider, settings)));
+  const registry = createRegistry(
+    providersOf({ config, keys, settings: settings.current() }).map((provider) => withLocality(provider, settings)),
+  );
   const imports: ImportDeps = {
     ollama: createOllamaClient(config.ollamaUrl),
     modelPrefix: config.modelPrefix,

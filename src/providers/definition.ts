@@ -1,0 +1,52 @@
+import type { ModelFacts } from '../core/capabilities.ts';
+import type { JsonObject } from '../core/canonical.ts';
+import type { Provider, SetUp } from './types.ts';
+
+/**
+ * A kind of provider: what has to be known of it before there is one. A kind that speaks the OpenAI wire format is nothing
+ * but these facts; another one brings `create`.
+ */
+export interface ProviderDefinition {
+  /** As it stands before the slash of a model ref: `groq`. Lower-case letters, digits, "_", "-". */
+  readonly kind: string;
+  /** As its maker writes it: `Groq`. */
+  readonly title: string;
+  /** Other prefixes that mean it, such as LiteLLM's: `together_ai`. */
+  readonly aliases?: readonly string[];
+  /** Where it is reached unless somebody says otherwise, up to and with `/v1` where it has one; null when it has to be said. */
+  readonly baseUrl: string | null;
+  /** Variables that say where it is; the first that is set counts. */
+  readonly baseUrlVariables?: readonly string[];
+  /** Variables that hold its key; the first that is set counts. */
+  readonly apiKeyVariables?: readonly string[];
+  /** Whether it answers nobody without a key. */
+  readonly needsKey?: boolean;
+  /** Whether it is known to understand `stream_options.include_usage`. */
+  readonly reportsUsage?: boolean;
+  /** What it calls the limit of a chat's answer in tokens; `max_tokens` unless given. */
+  readonly limitField?: 'max_completion_tokens';
+  /** What all its models can and cannot do. */
+  readonly facts?: ModelFacts;
+  /** Makes one; without it, it speaks the OpenAI wire format at its base URL. */
+  readonly create?: (instance: ProviderInstance) => Provider;
+}
+
+/** One provider that is to be made, from all that was said about it. */
+export interface ProviderInstance {
+  /** Its own name; that of the kind unless the settings give another. */
+  readonly name: string;
+  readonly definition: ProviderDefinition;
+  /** Without a slash at its end. */
+  readonly baseUrl: string;
+  /** The key in force now; null when there is none. */
+  readonly apiKey: () => string | null;
+  /** "set GROQ_API_KEY, or run …", for messages. */
+  readonly keyHint: string;
+  readonly setUp: () => SetUp;
+  /** How long it may send nothing before it is cut off, in ms; 0 is for ever. */
+  readonly idleMs: number;
+  /** What `providers.<name>.options` says, and what `models.<ref>.options` adds for one model. */
+  readonly options: (model?: string) => JsonObject;
+  /** A variable of the environment or of `.env`, for what only this kind has. */
+  readonly variable: (name: string) => string | undefined;
+}
