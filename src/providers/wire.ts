@@ -12,6 +12,8 @@ const listTimeoutMs = 5_000;
 export interface WireCall extends CallOptions {
   url: string;
   context: VendorContext;
+  /** The header that the key stands in; `authorization`, as a bearer's, unless given. */
+  keyHeader?: string | undefined;
   /** How long the server may send nothing, in ms; without it, as long as it likes. */
   idleMs?: number | undefined;
 }
@@ -63,7 +65,7 @@ async function send(call: WireCall, body?: string): Promise<HttpAnswer> {
     accept: 'application/json, text/event-stream',
     'user-agent': 'ratchet',
     ...(body !== undefined && { 'content-type': 'application/json' }),
-    ...(call.apiKey !== undefined && { authorization: `Bearer ${headerSafe(call.apiKey, call.context)}` }),
+    ...(call.apiKey !== undefined && keyHeaders(call, call.apiKey)),
   };
   try {
     return await sendHttp({
@@ -77,6 +79,11 @@ async function send(call: WireCall, body?: string): Promise<HttpAnswer> {
   } catch (error) {
     throw connectionError(error, call.context, call.signal);
   }
+}
+
+function keyHeaders({ keyHeader, context }: WireCall, key: string): Record<string, string> {
+  const safe = headerSafe(key, context);
+  return keyHeader === undefined ? { authorization: `Bearer ${safe}` } : { [keyHeader]: safe };
 }
 
 /** Node's own complaint about a bad header value would quote the key. */
