@@ -10,3 +10,20 @@ export interface ModelFacts {
   /** Bytes on disk, of a model that is kept here. */
   size?: number;
 }
+
+/** What is known when several tell: for each fact, the first that knows it has the word. */
+export function mergeFacts(ranked: readonly (ModelFacts | null | undefined)[]): ModelFacts {
+  const merged: ModelFacts = { abilities: {} };
+  for (const facts of ranked.toReversed()) {
+    if (!facts) continue;
+    Object.assign(merged.abilities, facts.abilities);
+    if (facts.context !== undefined) merged.context = facts.context;
+    if (facts.size !== undefined) merged.size = facts.size;
+  }
+  return merged;
+}
+
+/** Whether anything is known at all. */
+export function knowsNothing({ abilities, context, size }: ModelFacts): boolean {
+  return Object.keys(abilities).length === 0 && context === undefined && size === undefined;
+}

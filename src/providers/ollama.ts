@@ -1,9 +1,10 @@
 import { isLoopback } from '../config.ts';
-import { isObject } from '../core/canonical.ts';
+import { type Json, type JsonObject, isObject } from '../core/canonical.ts';
 import { asRatchetError } from '../core/errors.ts';
 import { type VendorContext, malformedError } from './errors.ts';
+import { createOllamaTeller, runningModels } from './facts/ollama.ts';
 import type { Provider, ProviderHealth, SetUp } from './types.ts';
-import { getJson, postCall } from './wire.ts';
+import { getJson, postCall, postJson } from './wire.ts';
 
 /** Versions before this one read memory out of bounds when they load a crafted model (CVE-2026-7482). */
 const safeVersion = [0, 17, 1] as const;
@@ -16,10 +17,12 @@ export interface OllamaOptions {
   /** How long it may send nothing before it is cut off, in ms; for ever unless given, or 0. */
   idleMs?: number;
   setUp?: () => SetUp;
+  /** What the settings say for a model, such as `num_ctx`. */
+  options?: (model: string) => JsonObject;
 }
 
 /** Ollama: chats through its OpenAI-compatible route, everything else through its own. */
-export function createOllamaProvider({ name, baseUrl, keptKey, idleMs, setUp }: OllamaOptions): Provider {
+export function createOllamaProvider({ name, baseUrl, keptKey, idleMs, setUp, options }: OllamaOptions): Provider {
   const root = baseUrl.replace(/\/+$/, '').replace(/\/v1$/, '');
   const context: VendorContext = {
     provider: name,
@@ -34,20 +37,29 @@ export function createOllamaProvider({ name, baseUrl, keptKey, idleMs, setUp }: 
     return apiKey ? { apiKey } : {};
   };
 
+  const tags = (signal: AbortSignal): Promise<Json> =>
+    getJson({ ...ownKey(), url: `${root}/api/tags`, context, signal });
+  const show = (model: string, signal: AbortSignal): Promise<Json> =>
+    postJson({ ...ownKey(), url: `${root}/api/show`, context, signal, model }, { model });
+  const loaded = (signal: AbortSignal): Promise<Json> =>
+    getJson({ ...ownKey(), url: `${root}/api/ps`, context, signal });
+
   async function listModels({ signal }: { signal: AbortSignal }): Promise<string[]> {
-    const listed = await getJson({ ...ownKey(), url: `${root}/api/tags`, context, signal });
+    const listed = await tags(signal);
     if (!isObject(listed) || !Array.isArray(listed.models)) throw malformedError('did not list its models', context);
     return listed.models.flatMap((model) => (isObject(model) && typeof model.name === 'string' ? [model.name] : []));
   }
 
   async function health({ signal }: { signal: AbortSignal }): Promise<ProviderHealth> {
     try {
-      const [answer, names] = await Promise.all([
+      const [answer, names, running] = await Promise.all([
         getJson({ ...ownKey(), url: `${root}/api/version`, context, signal }),
         listModels({ signal }),
+        loaded(signal).then(runningModels, () => undefined),
       ]);
       const version = isObject(answer) && typeof answer.version === 'string' ? answer.version : 'unknown';
-      return { ...judge(version, names.length), version, models: names.length };
+      const found = { ...judge(version, names.length), version, models: names.length, names };
+      return running ? { ...found, loaded: running } : found;
     } catch (error) {
       return { state: 'red', reason: asRatchetError(error).message };
     }
@@ -59,9 +71,10 @@ export function createOllamaProvider({ name, baseUrl, keptKey, idleMs, setUp }: 
     locality: isLoopback(new URL(root).hostname) ? 'local' : 'remote',
     reportsUsage: true,
     setUp: setUp ?? (() => ({ state: 'given' })),
-    call: async (endpoint, body, options) =>
-      postCall({ ...ownKey(), ...options, url: `${root}/v1/${endpoint}`, context, idleMs }, body),
+    call: async (endpoint, body, callOptions) =>
+      postCall({ ...ownKey(), ...callOptions, url: `${root}/v1/${endpoint}`, context, idleMs }, body),
     listModels,
+    describe: createOllamaTeller({ tags, show, ...(options && { options }) }),
     health,
   };
 }

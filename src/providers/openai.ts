@@ -1,8 +1,10 @@
 import { isLoopback } from '../config.ts';
-import { isObject } from '../core/canonical.ts';
+import { type Json, isObject } from '../core/canonical.ts';
+import type { ModelFacts } from '../core/capabilities.ts';
 import { RatchetError, asRatchetError } from '../core/errors.ts';
 import { type VendorContext, malformedError } from './errors.ts';
 import type { ProviderInstance } from './definition.ts';
+import { createTeller } from './facts/teller.ts';
 import type { Provider, ProviderHealth, SetUp } from './types.ts';
 import { getJson, postCall } from './wire.ts';
 
@@ -25,6 +27,8 @@ export interface OpenAiOptions {
   /** What it calls the limit of an answer in tokens; by its address unless given. */
   limitField?: 'max_completion_tokens';
   setUp?: () => SetUp;
+  /** What all its models can and cannot do. */
+  facts?: ModelFacts;
   /** How long it may send nothing before it is cut off, in ms; for ever unless given, or 0. */
   idleMs?: number;
 }
@@ -34,7 +38,7 @@ const openAiHost = 'api.openai.com';
 /** Makes a provider whose kind is nothing but facts. */
 export function openAiCompatible(instance: ProviderInstance): Provider {
   const { name, definition, baseUrl, apiKey, keyHint, setUp, idleMs } = instance;
-  const { kind, needsKey, reportsUsage, limitField } = definition;
+  const { kind, needsKey, reportsUsage, limitField, facts } = definition;
   return createOpenAiProvider({
     name,
     kind,
@@ -47,6 +51,7 @@ export function openAiCompatible(instance: ProviderInstance): Provider {
     ...(needsKey !== undefined && { needsKey }),
     ...(reportsUsage !== undefined && { reportsUsage }),
     ...(limitField && { limitField }),
+    ...(facts && { facts }),
   });
 }
 
@@ -69,16 +74,17 @@ export function createOpenAiProvider(settings: OpenAiOptions): Provider {
   const ownKey = (): string | undefined => settings.keptKey?.() ?? settings.apiKey ?? undefined;
   const { idleMs } = settings;
 
-  async function listModels({ signal }: { signal: AbortSignal }): Promise<string[]> {
+  const get = (url: string, signal: AbortSignal): Promise<Json> => {
     const own = ownKey();
-    if (needsKey && own === undefined) return [];
-    const listed = await getJson({
-      url: `${baseUrl}/models`,
-      context,
-      signal,
-      ...(own !== undefined && { apiKey: own }),
-    });
+    return getJson({ url, context, signal, ...(own !== undefined && { apiKey: own }) });
+  };
+  const teller = createTeller({ kind: settings.kind ?? 'openai', baseUrl, get });
+
+  async function listModels({ signal }: { signal: AbortSignal }): Promise<string[]> {
+    if (needsKey && ownKey() === undefined) return [];
+    const listed = await get(`${baseUrl}/models`, signal);
     if (!isObject(listed) || !Array.isArray(listed.data)) throw malformedError('did not list its models', context);
+    teller.noteList(listed);
     return listed.data.flatMap((model) => (isObject(model) && typeof model.id === 'string' ? [model.id] : []));
   }
 
@@ -87,8 +93,8 @@ export function createOpenAiProvider(settings: OpenAiOptions): Provider {
       if (needsKey && ownKey() === undefined) {
         return { state: 'yellow', reason: `No API key: set ${settings.keySetting}.` };
       }
-      const models = (await listModels({ signal })).length;
-      return { state: 'green', reason: `It answers with ${models} models.`, models };
+      const names = await listModels({ signal });
+      return { state: 'green', reason: `It answers with ${names.length} models.`, models: names.length, names };
     } catch (error) {
       const { code, message } = asRatchetError(error);
       return { state: code === 'RateLimited' ? 'yellow' : 'red', reason: message };
@@ -101,6 +107,7 @@ export function createOpenAiProvider(settings: OpenAiOptions): Provider {
     locality: isLoopback(hostname) ? 'local' : 'remote',
     reportsUsage,
     ...(limitField && { limitField }),
+    ...(settings.facts && { facts: settings.facts }),
     setUp: settings.setUp ?? (() => ({ state: 'given' })),
     async call(endpoint, body, options) {
       const apiKey = options.apiKey ?? ownKey();
@@ -113,6 +120,7 @@ export function createOpenAiProvider(settings: OpenAiOptions): Provider {
       return postCall({ ...options, url, context, idleMs, ...(apiKey !== undefined && { apiKey }) }, body);
     },
     listModels,
+    describe: async (model, options) => (needsKey && ownKey() === undefined ? null : teller.describe(model, options)),
     health,
   };
 }

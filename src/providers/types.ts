@@ -20,6 +20,10 @@ export interface ProviderHealth {
   reason: string;
   version?: string;
   models?: number;
+  /** Its own names of its models, where it was asked for them. */
+  names?: readonly string[];
+  /** Those of them that are in memory, where it tells. */
+  loaded?: readonly string[];
 }
 
 /** Routes of the OpenAI wire format under `/v1` that a provider may answer. */
@@ -59,6 +63,8 @@ export interface Provider {
   /** The provider's own names of its models. */
   listModels(options: { signal: AbortSignal }): Promise<string[]>;
   setUp(): SetUp;
+  /** What all its models can and cannot do, as far as its kind says. */
+  readonly facts?: ModelFacts;
   /** What it tells of one model; null when it tells nothing. Absent where it never does. */
   describe?(model: string, options: { signal: AbortSignal }): Promise<ModelFacts | null>;
   /** Never rejects. */

@@ -1,4 +1,4 @@
-import type { Json } from '../core/canonical.ts';
+import type { Json, JsonObject } from '../core/canonical.ts';
 import { RatchetError } from '../core/errors.ts';
 import { type Body, readBody } from './body.ts';
 import { type VendorContext, connectionError, malformedError, redact, statusError } from './errors.ts';
@@ -31,10 +31,19 @@ export async function postCall(call: WireCall, body: string): Promise<ProviderAn
 }
 
 /** Gets a small JSON document, within a few seconds. */
-export async function getJson(call: WireCall): Promise<Json> {
+export function getJson(call: WireCall): Promise<Json> {
+  return readJson(call);
+}
+
+/** Posts a small question and gets a JSON document, within a few seconds. */
+export function postJson(call: WireCall, question: JsonObject): Promise<Json> {
+  return readJson(call, JSON.stringify(question));
+}
+
+async function readJson(call: WireCall, body?: string): Promise<Json> {
   const signal = AbortSignal.any([call.signal, AbortSignal.timeout(listTimeoutMs)]);
   const { context, ...rest } = withSecrets(call);
-  const answer = await exchange({ ...rest, context, signal });
+  const answer = await exchange({ ...rest, context, signal }, body);
   try {
     return JSON.parse(await readBody(answer.body, listLimit)) as Json;
   } catch (error) {

@@ -9,6 +9,6 @@ export const ollama: ProviderDefinition = {
   baseUrl: 'http://127.0.0.1:11434',
   baseUrlVariables: ['OLLAMA_BASE_URL', 'OLLAMA_API_BASE'],
   reportsUsage: true,
-  create: ({ name, baseUrl, apiKey, idleMs, setUp }) =>
-    createOllamaProvider({ name, baseUrl, keptKey: apiKey, idleMs, setUp }),
+  create: ({ name, baseUrl, apiKey, idleMs, setUp, options }) =>
+    createOllamaProvider({ name, baseUrl, keptKey: apiKey, idleMs, setUp, options }),
 };
