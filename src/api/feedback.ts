@@ -1,10 +1,12 @@
 import { createRoute, z } from '@hono/zod-openapi';
-import type { AddFeedback } from '../feedback/add.ts';
+import type { AddFeedback, AnswerInput } from '../feedback/add.ts';
 import type { JsonObject } from '../core/canonical.ts';
 import type { Routes } from './context.ts';
 import { presentFeedback } from './present.ts';
 import { requireRole, visibleOwner } from './roles.ts';
 import { feedbackRecord, json, problems, wireMessage } from './schemas.ts';
+
+const answerRef = z.strictObject({ completion_id: z.string().min(1).max(200), choice: z.int().min(0).optional() });
 
 const body = z
   .strictObject({
@@ -18,6 +20,11 @@ const body = z
       .optional()
       .openapi({ description: 'The answer as it should have been: its text, or a whole assistant message.' }),
     tags: z.array(z.string()).optional(),
+    preferred_over: z
+      .array(answerRef)
+      .optional()
+      .openapi({ description: 'Answers to the same messages that this one is better than.' }),
+    tied_with: z.array(answerRef).optional().openapi({ description: 'Answers to the same messages that are as good.' }),
     source: z.enum(['api', 'cli']).default('api'),
     rater: z
       .string()
@@ -42,14 +49,32 @@ const add = createRoute({
 export function feedbackRoutes(addFeedback: AddFeedback): Routes {
   return (app) => {
     app.openapi(add, async (context) => {
-      const { completion_id: completionId, source, correction, rater, ...rest } = context.req.valid('json');
+      const {
+        completion_id: completionId,
+        preferred_over: over,
+        tied_with: tiedWith,
+        source,
+        correction,
+        rater,
+        ...rest
+      } = context.req.valid('json');
       const principal = context.get('principal');
       if (rater !== undefined && rater !== principal.owner) requireRole(principal, 'operate', 'name another rater');
       const record = await addFeedback(
-        { completionId, ...rest, correction: correction as string | JsonObject | undefined },
+        {
+          completionId,
+          ...rest,
+          over: over?.map(answerInput),
+          tiedWith: tiedWith?.map(answerInput),
+          correction: correction as string | JsonObject | undefined,
+        },
         { rater: rater ?? principal.owner, owner: visibleOwner(principal), source },
       );
       return context.json(presentFeedback(record), 201);
     });
   };
+}
+
+function answerInput({ completion_id: completionId, choice }: z.infer<typeof answerRef>): AnswerInput {
+  return { completionId, choice };
 }

@@ -1,5 +1,5 @@
 import type { z } from '@hono/zod-openapi';
-import type { CompletionRecord, FeedbackRecord } from '../store/types.ts';
+import type { AnswerRef, CompletionRecord, FeedbackRecord } from '../store/types.ts';
 import type { completionRecord, feedbackRecord } from './schemas.ts';
 
 /** A completion as `/api` shows it, with the feedback on it. */
@@ -53,9 +53,15 @@ export function presentFeedback(record: FeedbackRecord): z.infer<typeof feedback
     comment: record.comment ?? null,
     correction: record.correction ?? null,
     tags: record.tags ?? [],
+    preferred_over: (record.over ?? []).map(presentAnswer),
+    tied_with: (record.tiedWith ?? []).map(presentAnswer),
     source: record.source,
     created_at: isoTime(record.createdAt),
   };
+}
+
+function presentAnswer({ completionId, choice }: AnswerRef): { completion_id: string; choice: number } {
+  return { completion_id: completionId, choice };
 }
 
 /** Billionths of a dollar as dollars. */

@@ -34,6 +34,10 @@ export const routeRoles: Readonly<Record<string, Role | 'open'>> = {
   'GET /api/conversations/{id}': 'rate',
   'DELETE /api/conversations/{id}': 'rate',
   'POST /api/feedback': 'rate',
+  'POST /api/comparisons': 'rate',
+  'GET /api/comparisons': 'rate',
+  'GET /api/comparisons/{id}': 'rate',
+  'POST /api/comparisons/{id}/choice': 'rate',
 
   'GET /metrics': 'operate',
   'GET /api/bases': 'operate',

@@ -18,6 +18,8 @@ export const problem = z
   })
   .openapi('Problem');
 
+const answerRef = z.object({ completion_id: z.string(), choice: z.int() });
+
 export const feedbackRecord = z
   .object({
     id: z.string(),
@@ -29,6 +31,9 @@ export const feedbackRecord = z
     comment: z.string().nullable(),
     correction: wireMessage.nullable(),
     tags: z.array(z.string()),
+    /** Answers to the same messages that this one was found better than, or as good as. */
+    preferred_over: z.array(answerRef),
+    tied_with: z.array(answerRef),
     source: z.string(),
     created_at: z.string(),
   })

@@ -4,6 +4,7 @@ import { registerApi } from './api.ts';
 import { boundMemory } from './bound-memory.ts';
 import { registerChat } from './chat.ts';
 import { registerChats } from './chats.ts';
+import { registerCompare } from './compare.ts';
 import { registerCycle } from './cycle.ts';
 import { registerDemo } from './demo/command.ts';
 import { registerDoctor } from './doctor.ts';
@@ -33,6 +34,7 @@ for (const register of [
   registerChat,
   registerChats,
   registerRate,
+  registerCompare,
   registerCycle,
   registerModels,
   registerKeys,

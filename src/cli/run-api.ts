@@ -1,6 +1,7 @@
 import type { Logger } from 'pino';
 import { createApp } from '../api/app.ts';
 import { baseRoutes } from '../api/bases.ts';
+import { comparisonRoutes } from '../api/comparisons.ts';
 import { cycleRoutes } from '../api/cycles.ts';
 import { datasetRoutes } from '../api/datasets.ts';
 import { createGuard } from '../api/guard.ts';
@@ -66,7 +67,12 @@ export async function runApi(config: Config, lifeline: boolean): Promise<void> {
     ...appParts(house, log),
     guard,
     gateway,
-    routes: [...routesOf(house, cycles, telemetry), keyRoutes({ ...doors, log }), priceRoutes({ prices })],
+    routes: [
+      ...routesOf(house, cycles, telemetry),
+      keyRoutes({ ...doors, log }),
+      priceRoutes({ prices }),
+      comparisonRoutes({ ...house.store, gateway, addFeedback: createAddFeedback(house.store) }),
+    ],
     probes: {
       store: storeProbe(house.store),
       temporal: temporalProbe,

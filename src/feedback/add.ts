@@ -1,9 +1,16 @@
 import { type Json, type JsonObject, canonicalJson, isObject } from '../core/canonical.ts';
 import { RatchetError } from '../core/errors.ts';
 import { type WireMessage, splitMessage } from '../core/message.ts';
-import type { ChatStore, CompletionRecord, FeedbackRecord, FeedbackStore, NewFeedback } from '../store/types.ts';
+import type {
+  AnswerRef,
+  ChatStore,
+  CompletionRecord,
+  FeedbackRecord,
+  FeedbackStore,
+  NewFeedback,
+} from '../store/types.ts';
 
-/** What a person says of one choice of one completion. At least one of rating, score, comment and correction. */
+/** What a person says of one choice of one completion. At least one of rating, score, comment, correction and preference. */
 export interface FeedbackInput {
   completionId: string;
   /** The first choice when absent. */
@@ -14,6 +21,16 @@ export interface FeedbackInput {
   /** The answer as it should have been: its text, or a whole assistant message. */
   correction?: string | JsonObject | undefined;
   tags?: string[] | undefined;
+  /** Answers to the same messages that this one is better than. */
+  over?: readonly AnswerInput[] | undefined;
+  /** Answers to the same messages that are as good. */
+  tiedWith?: readonly AnswerInput[] | undefined;
+}
+
+/** One choice of one completion; the first unless it says otherwise. */
+export interface AnswerInput {
+  completionId: string;
+  choice?: number | undefined;
 }
 
 export interface FeedbackDeps {
@@ -35,23 +52,17 @@ export type AddFeedback = (input: FeedbackInput, from: FeedbackOrigin) => Promis
 const longestComment = 10_000;
 const mostTags = 20;
 const longestTag = 64;
+const mostSiblings = 20;
 
 /** Creates the one way in for feedback, which checks it against the answer that it is about. */
 export function createAddFeedback({ chats, feedback }: FeedbackDeps): AddFeedback {
   return async (input, { rater, owner, source }) => {
     const checked = checkInput(input);
-    const completion = await chats.get(input.completionId);
-    if (!completion || (owner !== null && completion.owner !== owner)) {
-      throw new RatchetError(
-        'NotFound',
-        `There is no completion "${input.completionId.slice(0, 100)}": use the id of an answer.`,
-      );
-    }
-    if (completion.state === 'open') {
-      throw new RatchetError('Conflict', 'This answer is still being written: rate it when it is whole.');
-    }
+    const completion = await ratable(chats, input.completionId, owner);
     const choice = input.choice ?? 0;
     const correction = checkCorrection(input.correction, completion, choice);
+    const over = await siblings(chats, input.over, { completion, choice, owner });
+    const tiedWith = await siblings(chats, input.tiedWith, { completion, choice, owner });
     return feedback.add({
       completionId: completion.id,
       choice,
@@ -59,14 +70,16 @@ export function createAddFeedback({ chats, feedback }: FeedbackDeps): AddFeedbac
       source,
       ...checked,
       ...(correction && { correction }),
+      ...(over && { over }),
+      ...(tiedWith && { tiedWith }),
     });
   };
 }
 
 function checkInput(input: FeedbackInput): Partial<NewFeedback> {
-  const { rating, score, comment, correction } = input;
-  if ([rating, score, comment, correction].every((given) => given === undefined)) {
-    throw invalid('Give at least one of rating, score, comment and correction.', 'rating');
+  const { rating, score, comment, correction, over, tiedWith } = input;
+  if ([rating, score, comment, correction, over, tiedWith].every((given) => given === undefined)) {
+    throw invalid('Give at least one of rating, score, comment, correction, preferred_over and tied_with.', 'rating');
   }
   if (rating !== undefined && rating !== 1 && rating !== -1) throw invalid('rating must be 1 or -1.', 'rating');
   if (score !== undefined && !(score >= 0 && score <= 1)) throw invalid('score must be from 0 to 1.', 'score');
@@ -91,6 +104,60 @@ function checkTags(tags: readonly string[]): string[] {
     throw invalid(`tags must be at most ${mostTags}, of 1 to ${longestTag} characters each.`, 'tags');
   }
   return unique;
+}
+
+async function ratable(
+  chats: FeedbackDeps['chats'],
+  id: string,
+  owner: FeedbackOrigin['owner'],
+): Promise<CompletionRecord> {
+  const completion = await chats.get(id);
+  if (!completion || (owner !== null && completion.owner !== owner)) {
+    throw new RatchetError('NotFound', `There is no completion "${id.slice(0, 100)}": use the id of an answer.`);
+  }
+  if (completion.state === 'open') {
+    throw new RatchetError('Conflict', 'This answer is still being written: rate it when it is whole.');
+  }
+  return completion;
+}
+
+interface Compared {
+  completion: CompletionRecord;
+  choice: number;
+  owner: FeedbackOrigin['owner'];
+}
+
+/** The other answers of a preference, each to the very messages that this one answers. */
+async function siblings(
+  chats: FeedbackDeps['chats'],
+  answers: FeedbackInput['over'],
+  { completion, choice, owner }: Compared,
+): Promise<AnswerRef[] | undefined> {
+  if (!answers) return undefined;
+  if (answers.length === 0 || answers.length > mostSiblings) {
+    throw invalid(`a preference names 1 to ${mostSiblings} other answers.`, 'preferred_over');
+  }
+  const found: AnswerRef[] = [];
+  for (const answer of answers) {
+    const other = await ratable(chats, answer.completionId, owner);
+    const ref = { completionId: other.id, choice: answer.choice ?? 0 };
+    const same = (one: AnswerRef): boolean => one.completionId === ref.completionId && one.choice === ref.choice;
+    if (same({ completionId: completion.id, choice })) {
+      throw invalid('an answer is not compared with itself: name another.', 'preferred_over');
+    }
+    if (found.some(same)) throw invalid('a preference names each other answer once.', 'preferred_over');
+    if (!answersTheSame(completion, other)) {
+      const message = `The completion ${other.id} answers other messages: compare answers to the same ones.`;
+      throw new RatchetError('InvalidInput', message, { details: { param: 'preferred_over' } });
+    }
+    found.push(ref);
+  }
+  return found;
+}
+
+/** Of a chat without text nobody can tell what it answers. */
+function answersTheSame(one: CompletionRecord, other: CompletionRecord): boolean {
+  return one.messageIds.length > 0 && canonicalJson(one.messageIds) === canonicalJson(other.messageIds);
 }
 
 function checkCorrection(

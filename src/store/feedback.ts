@@ -38,7 +38,10 @@ export function createFeedbackStore(database: Database): FeedbackStore {
 
 async function add(database: Database, feedback: NewFeedback): Promise<FeedbackRecord> {
   refuseOutOfRange(feedback);
-  await requireChoice(database, feedback.completionId, feedback.choice);
+  const { over = [], tiedWith = [] } = feedback;
+  for (const answer of [feedback, ...over, ...tiedWith]) {
+    await requireChoice(database, answer.completionId, answer.choice);
+  }
   const id = uuidv7();
   const { completionId, choice, rater, source, rating, score, comment, correction, tags } = feedback;
   const row: FeedbackTable = {
@@ -48,7 +51,7 @@ async function add(database: Database, feedback: NewFeedback): Promise<FeedbackR
     rater,
     rating: rating ?? null,
     score: score ?? null,
-    body_json: encodeJson({ comment, correction, tags }),
+    body_json: encodeJson({ comment, correction, tags, over: feedback.over, tiedWith: feedback.tiedWith }),
     source,
     created_at: now(),
   };
@@ -92,7 +95,7 @@ function toRecord(row: FeedbackTable): FeedbackRecord {
     rater: row.rater,
     ...(row.rating !== null && { rating: row.rating as -1 | 1 }),
     ...(row.score !== null && { score: row.score }),
-    ...decodeJson<Pick<NewFeedback, 'comment' | 'correction' | 'tags'>>(row.body_json),
+    ...decodeJson<Pick<NewFeedback, 'comment' | 'correction' | 'tags' | 'over' | 'tiedWith'>>(row.body_json),
     source: row.source,
     createdAt: row.created_at,
   };

@@ -32,6 +32,7 @@ export const migrations: readonly Migration[] = [
     name: '0004-reading-back',
     up: (build, kind) => [...readingFields(build), ...readingIndexes(build.schema), ...searchIndex(kind)],
   },
+  { name: '0006-comparisons', up: ({ schema }) => comparisons(schema) },
 ];
 
 function installation(schema: SchemaModule): Compilable<unknown>[] {
@@ -48,6 +49,21 @@ function installation(schema: SchemaModule): Compilable<unknown>[] {
       .addColumn('pid', 'integer', (c) => c.notNull())
       .addColumn('started_at', 'bigint', (c) => c.notNull())
       .addColumn('expires_at', 'bigint', (c) => c.notNull()),
+  ];
+}
+
+function comparisons(schema: SchemaModule): Compilable<unknown>[] {
+  return [
+    schema
+      .createTable('comparison')
+      .addColumn('id', 'text', (c) => c.primaryKey())
+      .addColumn('owner', 'text', (c) => c.notNull())
+      .addColumn('conversation_id', 'text', (c) => c.notNull())
+      .addColumn('blind', 'integer', (c) => c.notNull())
+      .addColumn('answers_json', 'text', (c) => c.notNull())
+      .addColumn('created_at', 'bigint', (c) => c.notNull()),
+    schema.createIndex('comparison_by_time').on('comparison').columns(['created_at', 'id']),
+    schema.createIndex('comparison_by_owner').on('comparison').columns(['owner', 'created_at', 'id']),
   ];
 }
 

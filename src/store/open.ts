@@ -2,6 +2,7 @@ import type { KeyObject } from 'node:crypto';
 import { join } from 'node:path';
 import { createBlobStore } from './blobs.ts';
 import { createChatStore } from './chats/chats.ts';
+import { createComparisonStore } from './comparisons.ts';
 import { createCycleStore } from './cycles.ts';
 import { prepareDataFolder } from './data-folder.ts';
 import type { Database } from './database.ts';
@@ -36,6 +37,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     : await openSqlite(join(options.dataDir, 'ratchet.db'), options.sqlite);
   try {
     await migrate(database);
+    await database.recover();
     const key = await installationKey(database);
     const lease = await holdLease(database, options.lease?.ttlMs ?? 30_000);
     return assemble(database, key, lease, options.dataDir);
@@ -58,6 +60,7 @@ function assemble(database: Database, key: KeyObject, lease: Lease, dataDir: str
     kind: database.kind,
     chats: createChatStore({ database, key, processId: lease.processId }),
     feedback: createFeedbackStore(database),
+    comparisons: createComparisonStore(database),
     cycles: createCycleStore(database),
     datasets: createDatasetStore(database),
     models: createModelStore(database),

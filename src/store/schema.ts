@@ -12,6 +12,7 @@ export interface Schema {
   completion: CompletionTable;
   search: SearchTable;
   feedback: FeedbackTable;
+  comparison: ComparisonTable;
   cycle: CycleTable;
   cycle_step: CycleStepTable;
   turn: { base: string; cycle_id: string; place: number; held: number; since: number };
@@ -138,6 +139,16 @@ export interface FeedbackTable {
   /** Comment, correction, tags. */
   body_json: string;
   source: string;
+  created_at: number;
+}
+
+export interface ComparisonTable {
+  id: string;
+  owner: string;
+  conversation_id: string;
+  blind: number;
+  /** `[{model, completionId}]`, as they were asked for. */
+  answers_json: string;
   created_at: number;
 }
 

@@ -187,6 +187,11 @@ export interface BeginOptions {
    * is written on its own; one whose process dies before is not on record, and nobody was told that it is. 0 unless given.
    */
   holdMs?: number;
+  /**
+   * Request and outcome may stand in the journal first: they survive as long, but other processes that share the database
+   * see them some hundredths of a second later. False unless given.
+   */
+  journaled?: boolean;
   /** Told when a request that was held could not be written. */
   lost?: (error: unknown) => void;
 }
@@ -299,6 +304,12 @@ export interface KeyStore {
   teams(): Promise<TeamRecord[]>;
 }
 
+/** One choice of one completion. */
+export interface AnswerRef {
+  completionId: string;
+  choice: number;
+}
+
 /** An append-only event on a choice. */
 export interface NewFeedback {
   completionId: string;
@@ -309,6 +320,10 @@ export interface NewFeedback {
   comment?: string;
   correction?: WireMessage;
   tags?: string[];
+  /** Answers to the same that this one is better than. */
+  over?: AnswerRef[];
+  /** Answers to the same that are as good as this one. */
+  tiedWith?: AnswerRef[];
   /** Where it came from: `api`, `cli`, or an importer's name. */
   source: string;
 }
@@ -323,6 +338,37 @@ export interface FeedbackStore {
   add(feedback: NewFeedback): Promise<FeedbackRecord>;
   ofCompletions(ids: readonly string[]): Promise<FeedbackRecord[]>;
   list(page: PageRequest): Promise<Page<FeedbackRecord>>;
+}
+
+/** Several models that were asked the same, side by side. */
+export interface NewComparison {
+  id: string;
+  owner: string;
+  conversationId: string;
+  /** Whether the models' names are kept back until somebody has chosen. */
+  blind: boolean;
+  answers: ComparedAnswer[];
+}
+
+export interface ComparedAnswer {
+  /** As it was asked for. */
+  model: string;
+  /** Null where nothing was recorded. */
+  completionId: string | null;
+  /** Whether there is an answer that can be chosen. */
+  answered: boolean;
+}
+
+export interface ComparisonRecord extends NewComparison {
+  createdAt: Millis;
+}
+
+export interface ComparisonStore {
+  /** Begins a conversation that several answers can stand in from the start; gives its id. */
+  openConversation(owner: string): Promise<string>;
+  add(comparison: NewComparison): Promise<ComparisonRecord>;
+  get(id: string): Promise<ComparisonRecord | null>;
+  list(filter: { owner?: string }, page: PageRequest): Promise<Page<ComparisonRecord>>;
 }
 
 export interface CycleRecord {
@@ -483,6 +529,7 @@ export interface Store {
   readonly kind: 'sqlite' | 'postgres';
   readonly chats: ChatStore;
   readonly feedback: FeedbackStore;
+  readonly comparisons: ComparisonStore;
   readonly cycles: CycleStore;
   readonly datasets: DatasetStore;
   readonly models: ModelStore;

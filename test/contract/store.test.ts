@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe } from 'vitest';
 import { type PostgresServer, startPostgres } from '../fixtures/postgres.ts';
 import { chatSuite, interruptionSuite } from './chats.suite.ts';
+import { comparisonSuite } from './comparisons.suite.ts';
 import { concurrencySuite } from './concurrency.suite.ts';
 import { cycleSuite } from './cycles.suite.ts';
 import { erasingSuite } from './erasing.suite.ts';
@@ -40,5 +41,6 @@ function suites(install: NewInstallation): void {
   describe('lineage', () => lineageSuite(install));
   describe('usage', () => usageSuite(install));
   describe('keys', () => keySuite(install));
+  describe('comparisons', () => comparisonSuite(install));
   describe('concurrency', { timeout: 30_000 }, () => concurrencySuite(install));
 }
