@@ -4,6 +4,7 @@ import { uuidv7 } from '../store/ids.ts';
 import type { Attempt, NewCompletion } from '../store/types.ts';
 import { chunkOf, deepest } from './answer.ts';
 import { type Asked, askInOrder } from './ask.ts';
+import type { FitPlan } from './capabilities-fit.ts';
 import type { Client } from './client.ts';
 import { createCollector } from './collect.ts';
 import type { GatewayDeps, Incoming } from './gateway.ts';
@@ -18,7 +19,7 @@ import { depthOf } from './splice.ts';
 import { clientGone, passStream } from './stream.ts';
 import { type Tally, createTally } from './tally.ts';
 
-export type Parts = Required<GatewayDeps>;
+export type Parts = Required<Omit<GatewayDeps, 'capabilities'>> & { fit: FitPlan };
 
 /** All that belongs to one call. */
 interface Exchange {
@@ -81,10 +82,11 @@ async function converse(exchange: Exchange): Promise<void> {
   tally.call = call;
   const abort = new AbortController();
   client.onGone(() => abort.abort(clientGone()));
-  const plan = await parts.policy.plan(
+  const planned = await parts.policy.plan(
     { asked: call.model, instead: admission.instead, unrecorded: call.unrecorded, record: principal.record },
     abort.signal,
   );
+  const plan = parts.fit(planned, call, incoming.operation.kind);
   tally.record = plan.record;
   const asking = ask(exchange, call, plan, abort.signal);
   // Nothing may be answered that cannot be recorded.

@@ -1,6 +1,8 @@
 import type { Principal } from '../core/access.ts';
 import { defaultSettings } from '../core/settings.ts';
 import type { ChatStore, UsageStore } from '../store/types.ts';
+import type { Capabilities } from './capabilities.ts';
+import { type FitPlan, createFit } from './capabilities-fit.ts';
 import type { Client } from './client.ts';
 import { answerCall } from './exchange.ts';
 import { placesOf } from './places.ts';
@@ -17,6 +19,8 @@ export interface GatewayDeps {
   log: GatewayLog;
   /** What the resolver finds, recorded as the request says, unless given. */
   policy?: Policy;
+  /** What is known of models; nothing unless given. */
+  capabilities?: Capabilities;
   /** No cost is known unless given. */
   prices?: Pick<Prices, 'cost' | 'missed'>;
   /** No limits unless given. */
@@ -43,6 +47,7 @@ export interface Incoming {
 export interface Gateway {
   readonly resolver: Resolver;
   readonly policy: Policy;
+  readonly capabilities: Capabilities | null;
   /** Answers a call, with an error if need be. Never rejects; resolves when the call is over and recorded. */
   answer(incoming: Incoming, client: Client): Promise<void>;
   /** Resolves when no call is being answered or recorded; call it before the store is closed. */
@@ -51,6 +56,8 @@ export interface Gateway {
 
 const unlimited: Limits = { admit: () => ({ instead: null, headers: {}, settle: () => undefined }) };
 const unobserved: Observer = { start: () => ({ upstreamHeaders: {}, end: () => undefined }) };
+
+const anyFits: FitPlan = (plan) => plan;
 
 /** Creates the gateway: every completion that it acknowledges is in the store. */
 export function createGateway(deps: GatewayDeps): Gateway {
@@ -64,11 +71,13 @@ export function createGateway(deps: GatewayDeps): Gateway {
     flushMs: 1_000,
     quietMs: 15_000,
     ...deps,
+    fit: deps.capabilities ? createFit(deps.capabilities) : anyFits,
   };
 
   return {
     resolver,
     policy: parts.policy,
+    capabilities: deps.capabilities ?? null,
     answer(incoming, client) {
       const answering = answerCall(parts, incoming, client)
         .catch((error: unknown) => {
