@@ -9,6 +9,7 @@ import {
   isLoopback,
   loadConfig,
   ownEnvironment,
+  readConfig,
 } from './config.ts';
 
 let home: string;
@@ -39,7 +40,9 @@ describe('loadConfig', () => {
 
   test('names every bad setting at once', () => {
     const bad = { RATCHET_HOME: home, RATCHET_PORT: 'x', RATCHET_API_KEY: 'short', DATABASE_URL: 'mysql://x' };
-    expect(() => loadConfig(bad)).toThrow(/RATCHET_PORT.*RATCHET_API_KEY.*DATABASE_URL/);
+    expect(() => loadConfig(bad)).toThrow(
+      /^Correct these 3 settings, then start again:\n {2}environment: RATCHET_PORT: .*\n.* RATCHET_API_KEY: .*\n.* DATABASE_URL: /,
+    );
   });
 
   test.each(['http://me:secret-word@host/v1', 'me:secret-word@host', '//me@host'])(
@@ -58,8 +61,10 @@ describe('loadConfig', () => {
     vi.stubEnv('RATCHET_PORT', undefined);
     vi.stubEnv('OPENAI_API_KEY', undefined);
     vi.stubEnv('DATABASE_URL', 'postgres://me:secret-two@host/db');
+    vi.stubEnv('GROQ_API_KEY', 'secret-four');
+    vi.stubEnv('GROQ_API_BASE', undefined);
     vi.stubEnv('OTEL_EXPORTER_OTLP_ENDPOINT', 'http://me:secret-three@host');
-    const explained = explainVariables({ home });
+    const explained = explainVariables(loadConfig({ RATCHET_HOME: home }), ['GROQ_API_KEY', 'GROQ_API_BASE']);
     vi.unstubAllEnvs();
     for (const line of [
       { name: 'RATCHET_PORT', value: '1234', source: '.env' },
@@ -68,10 +73,45 @@ describe('loadConfig', () => {
       { name: 'OPENAI_API_KEY', value: '(set)', source: '.env' },
       { name: 'DATABASE_URL', value: '(set)', source: 'environment' },
       { name: 'OTEL_EXPORTER_OTLP_ENDPOINT', value: 'http://(set)@host', source: 'environment' },
+      { name: 'GROQ_API_KEY', value: '(set)', source: 'environment' },
+      { name: 'GROQ_API_BASE', value: null, source: 'default' },
     ]) {
       expect(explained).toContainEqual(line);
     }
     expect(JSON.stringify(explained)).not.toMatch('secret-');
+  });
+
+  test.each([
+    ['openai/gpt-4o-mini', true],
+    ['azure/gpt-4', true],
+    ['anthropic/claude-3-sonnet', true],
+    ['lm_studio/local-model', true],
+    ['ollama/llama3', true],
+    ['huggingface/meta-llama/Llama-3.1-8B', true],
+    ['gpt-4o-mini', true],
+    ['o3-mini', true],
+    ['claude-3-sonnet', true],
+    ['llama3.1:8b', false],
+    ['/gpt-4', false],
+    ['openai/', false],
+  ])('LLM_MODEL=%s is taken: %s', (model, taken) => {
+    const { config, faults } = readConfig({ RATCHET_HOME: home, LLM_MODEL: model, LLM_FALLBACK_MODEL: model });
+    expect(config).toMatchObject({ llmModel: taken ? model : null, llmFallbackModel: taken ? model : null });
+    expect(faults.map(({ place }) => place)).toEqual(taken ? [] : ['LLM_MODEL', 'LLM_FALLBACK_MODEL']);
+  });
+
+  test('faults of .env are told with its path and line, and nothing of what stands there', () => {
+    const text = '# mine\nRATCHET_PORT=many\nsk-a-pasted-secret\nexport LLM_MODEL="ollama/a"\nX="a\nb"\nmore secret\n';
+    writeFileSync(join(home, '.env'), text);
+    const { config, faults } = readConfig({ RATCHET_HOME: home });
+    const file = join(home, '.env');
+    expect(faults).toEqual([
+      { level: 'fault', file, place: 'line 3', message: 'write it as NAME=value, or begin it with "#"' },
+      { level: 'fault', file, place: 'line 7', message: 'write it as NAME=value, or begin it with "#"' },
+      { level: 'fault', file, place: 'RATCHET_PORT', message: expect.any(String) as string },
+    ]);
+    expect(config).toMatchObject({ llmModel: 'ollama/a', port: 7777 });
+    expect(() => loadConfig({ RATCHET_HOME: home })).toThrow(/^(?![^]*secret)[^]*line 3/);
   });
 
   test.each([
@@ -134,6 +174,7 @@ test('a child that is not ours gets no secret, one of ours gets the same setting
     delete process.env.OTEL_EXPORTER_OTLP_HEADERS;
     delete process.env.SOME_API_KEY;
   }
-  const config = loadConfig({ RATCHET_HOME: home, RATCHET_PORT: '4321' });
-  expect({ ...loadConfig(ownEnvironment(config)), variable: null }).toEqual({ ...config, variable: null });
+  const config = loadConfig({ RATCHET_HOME: home, RATCHET_PORT: '4321', LLM_MODEL: 'gpt-4o' });
+  const facts = (all: typeof config) => ({ ...all, variable: null, variableSource: null });
+  expect(facts(loadConfig(ownEnvironment(config)))).toEqual(facts(config));
 });

@@ -1,10 +1,12 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { parseEnv } from 'node:util';
 import { z } from 'zod';
 import { RatchetError } from './core/errors.ts';
+import { baseUrlFault } from './core/setting-checks.ts';
+import { type SettingFault, faultsError } from './core/setting-fault.ts';
+import { readDotEnv } from './dot-env.ts';
 
 /** The folder of the package itself: Python scripts, the tiny base, sample chats. */
 export const packageRoot = findPackageRoot();
@@ -15,9 +17,18 @@ const secretName = /(_KEY|_TOKEN|_HEADERS|SECRET|PASSWORD|DATABASE_URL)$/;
 const port = z.coerce.number().int().min(0).max(65_535);
 
 /** Error messages name base URLs, so that no secret may stand in one. */
-const baseUrl = z
+const baseUrl = z.string().superRefine((value, context) => {
+  const message = baseUrlFault(value);
+  if (message !== null) context.addIssue({ code: 'custom', message });
+});
+
+/** As LiteLLM takes it: with its provider, or a bare name of OpenAI or Anthropic. */
+const liteLlmModel = z
   .string()
-  .regex(/^(?!.*\/\/[^/?#]*@)/, 'it must not hold a user name or password: give a key with "ratchet provider-key set"');
+  .regex(
+    /^(?:[^/\s]+\/\S+|(?:gpt-|chatgpt-|o\d|claude-)[^/\s]*)$/,
+    'write it as provider/model, such as ollama/llama3; only names that begin with gpt- or claude- may stand alone',
+  );
 
 const environment = z.object({
   RATCHET_HOME: z.string().optional(),
@@ -48,6 +59,8 @@ const environment = z.object({
   TEMPORAL_ADDRESS: z.string().default('127.0.0.1:7233'),
   TEMPORAL_NAMESPACE: z.string().default('ratchet'),
   TEMPORAL_UI_PORT: port.default(8233),
+  LLM_MODEL: liteLlmModel.optional(),
+  LLM_FALLBACK_MODEL: liteLlmModel.optional(),
   OLLAMA_BASE_URL: baseUrl.optional(),
   OLLAMA_API_BASE: baseUrl.optional(),
   OPENAI_API_KEY: z.string().optional(),
@@ -84,28 +97,68 @@ export interface Config {
   ollamaUrl: string;
   /** Any variable of the environment or of `.env`, for what a kind of provider names itself. Undefined when it is empty. */
   variable: (name: string) => string | undefined;
+  /** Where {@link Config.variable} has a variable from; null when nobody set it. */
+  variableSource: (name: string) => VariableSource | null;
+  /** What counts as selected until something is; as LiteLLM writes a model. */
+  llmModel: string | null;
+  /** What is asked after every model where `routing.fallback` says nothing; as LiteLLM writes a model. */
+  llmFallbackModel: string | null;
   /** How long a remote provider may send nothing before it is cut off, in ms; 0 is for ever. */
   providerIdleMs: number;
   /** Whether the standard `OTEL_…` variables ask for traces. */
   traces: boolean;
 }
 
+export type VariableSource = 'environment' | '.env';
+
 /** Reads the environment (and `.env` of the home folder, which it ranks below); InvalidInput names every bad setting at once. */
 export function loadConfig(overrides: Record<string, string | undefined> = {}): Config {
-  const given = { ...process.env, ...definedOnly(overrides) };
+  const { config, faults } = readConfig(overrides);
+  if (faults.length > 0) throw faultsError(faults);
+  return config;
+}
+
+/** As {@link loadConfig}, but what is wrong is told beside the rest, for which the defaults stand in. */
+export function readConfig(overrides: Record<string, string | undefined> = {}): {
+  config: Config;
+  faults: SettingFault[];
+} {
+  const given = definedOnly({ ...process.env, ...definedOnly(overrides) });
   const home = resolve(given.RATCHET_HOME ?? process.cwd());
-  const lines = { ...readDotEnv(join(home, '.env')), ...definedOnly(given) };
+  const file = readDotEnv(join(home, '.env'));
+  const lines = { ...definedOnly(file.values), ...given };
+  const sourceOf = (name: string): VariableSource | null => {
+    return Object.hasOwn(given, name) ? 'environment' : Object.hasOwn(lines, name) ? '.env' : null;
+  };
+  const { env, faults } = checkVariables(lines, (name) => (sourceOf(name) === '.env' ? file.path : 'environment'));
+  const variable = (name: string) => (Object.hasOwn(lines, name) ? lines[name] : undefined);
+  const config = { ...resolveConfig(env, home), variable, variableSource: sourceOf };
+  const open = openToAll(config);
+  return { config, faults: [...file.faults, ...faults, ...(open ? [open] : [])] };
+}
+
+/** The variables that hold; of one that is bad, the default and what is wrong with it. */
+function checkVariables(lines: Record<string, string>, fileOf: (name: string) => string) {
   const parsed = environment.safeParse(lines);
-  if (!parsed.success) {
-    const faults = parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`);
-    throw new RatchetError('InvalidInput', `Correct these settings, then start again: ${faults.join('; ')}.`);
-  }
-  return resolveConfig(parsed.data, home, (name) => (Object.hasOwn(lines, name) ? lines[name] : undefined));
+  if (parsed.success) return { env: parsed.data, faults: [] };
+  const faults = parsed.error.issues.map(({ path, message }): SettingFault => {
+    const place = path.join('.');
+    return { level: 'fault', file: fileOf(place), place, message };
+  });
+  const bad = new Set(faults.map(({ place }) => place));
+  const good = Object.fromEntries(Object.entries(lines).filter(([name]) => !bad.has(name)));
+  return { env: environment.parse(good), faults };
+}
+
+function openToAll({ host, apiKey }: Config): SettingFault | null {
+  if (isLoopback(host) || apiKey !== null) return null;
+  const message = `it is ${host}: set RATCHET_API_KEY as well, so that only key holders get in`;
+  return { level: 'fault', file: 'environment', place: 'RATCHET_HOST', message };
 }
 
 /** Hands the `OTEL_…` lines of the home folder's `.env` to OpenTelemetry, which reads nothing but the environment. */
 export function exportOtelSettings({ home }: Pick<Config, 'home'>): void {
-  for (const [name, value] of Object.entries(readDotEnv(join(home, '.env')))) {
+  for (const [name, value] of Object.entries(definedOnly(readDotEnv(join(home, '.env')).values))) {
     if (name.startsWith('OTEL_')) process.env[name] ??= value;
   }
 }
@@ -116,9 +169,9 @@ function wantsTraces(env: z.infer<typeof environment>): boolean {
   return env.OTEL_TRACES_EXPORTER.split(',').some((name) => name.trim() === 'otlp');
 }
 
-function resolveConfig(env: z.infer<typeof environment>, home: string, variable: Config['variable']): Config {
+function resolveConfig(env: z.infer<typeof environment>, home: string): Omit<Config, 'variable' | 'variableSource'> {
   const dataDir = resolve(home, env.RATCHET_DATA_DIR ?? '.ratchet');
-  const config: Config = {
+  return {
     home,
     dataDir,
     datasetsDir: resolve(home, env.RATCHET_DATASETS_DIR ?? 'datasets'),
@@ -142,17 +195,11 @@ function resolveConfig(env: z.infer<typeof environment>, home: string, variable:
     databaseUrl: env.DATABASE_URL ?? null,
     temporal: { address: env.TEMPORAL_ADDRESS, namespace: env.TEMPORAL_NAMESPACE, uiPort: env.TEMPORAL_UI_PORT },
     ollamaUrl: httpUrl(env.OLLAMA_BASE_URL ?? env.OLLAMA_API_BASE ?? 'http://127.0.0.1:11434'),
-    variable,
+    llmModel: env.LLM_MODEL ?? null,
+    llmFallbackModel: env.LLM_FALLBACK_MODEL ?? null,
     providerIdleMs: env.RATCHET_PROVIDER_IDLE_SECONDS * 1_000,
     traces: wantsTraces(env),
   };
-  if (!isLoopback(config.host) && config.apiKey === null) {
-    throw new RatchetError(
-      'InvalidInput',
-      `RATCHET_HOST is ${config.host}: set RATCHET_API_KEY as well, so that only key holders get in.`,
-    );
-  }
-  return config;
 }
 
 /** One environment variable as it is in force. */
@@ -160,18 +207,25 @@ export interface ExplainedVariable {
   name: string;
   /** Of a secret only that it is set; null when there is none. */
   value: string | null;
-  source: 'environment' | '.env' | 'default';
+  source: VariableSource | 'default';
 }
 
-/** Every variable that is understood, and where it comes from. Call it after {@link loadConfig}, which names what is wrong. */
-export function explainVariables({ home }: Pick<Config, 'home'>): ExplainedVariable[] {
-  const [given, file] = [definedOnly(process.env), readDotEnv(join(home, '.env'))];
-  const parsed: Record<string, string | number | undefined> = environment.parse({ ...file, ...given });
-  return Object.keys(environment.shape).map((name) => {
-    const source = name in given ? 'environment' : name in file ? '.env' : 'default';
-    const value = parsed[name]?.toString() ?? null;
-    return { name, value: value === null ? null : secretName.test(name) ? '(set)' : withoutLogin(value), source };
+/** Every variable that is understood, `further` ones as well, and where each comes from. */
+export function explainVariables(
+  { home, variable, variableSource }: Pick<Config, 'home' | 'variable' | 'variableSource'>,
+  further: readonly string[] = [],
+): ExplainedVariable[] {
+  const defaults: Record<string, string | number | undefined> = { ...environment.parse({}), RATCHET_HOME: home };
+  return [...new Set([...Object.keys(environment.shape), ...further])].map((name) => {
+    const value = variable(name) ?? defaults[name]?.toString() ?? null;
+    return { name, value: shownValue(name, value), source: variableSource(name) ?? 'default' };
   });
+}
+
+/** A variable's value as it may be shown: of a secret only that it is set. */
+function shownValue(name: string, value: string | null): string | null {
+  if (value === null) return null;
+  return secretName.test(name) ? '(set)' : withoutLogin(value);
 }
 
 /** A URL without the name and password that may stand in it. */
@@ -208,6 +262,10 @@ export function ownEnvironment(config: Config): Record<string, string> {
     RATCHET_LOG_LEVEL: config.logLevel,
     RATCHET_PROVIDER_IDLE_SECONDS: String(config.providerIdleMs / 1_000),
     ...definedOnly({ RATCHET_PYTHON: config.python ?? undefined, DATABASE_URL: config.databaseUrl ?? undefined }),
+    ...definedOnly({
+      LLM_MODEL: config.llmModel ?? undefined,
+      LLM_FALLBACK_MODEL: config.llmFallbackModel ?? undefined,
+    }),
     TEMPORAL_ADDRESS: config.temporal.address,
     TEMPORAL_NAMESPACE: config.temporal.namespace,
     TEMPORAL_UI_PORT: String(config.temporal.uiPort),
@@ -233,11 +291,6 @@ function definedOnly(values: Record<string, string | undefined>): Record<string,
   return Object.fromEntries(
     Object.entries(values).filter((entry): entry is [string, string] => entry[1] !== undefined && entry[1] !== ''),
   );
-}
-
-function readDotEnv(file: string): Record<string, string> {
-  if (!existsSync(file)) return {};
-  return definedOnly(parseEnv(readFileSync(file, 'utf8')));
 }
 
 function findPackageRoot(): string {

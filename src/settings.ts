@@ -1,5 +1,5 @@
 import { RatchetError, asRatchetError } from './core/errors.ts';
-import { type Settings, defaultSettings, parseSettings } from './core/settings.ts';
+import { type Settings, type SettingsDefaults, parseSettings, settingsWithout } from './core/settings.ts';
 import { type FileLook, watchFile } from './watched-file.ts';
 
 /** The settings file as one process sees it. */
@@ -20,6 +20,8 @@ export interface SettingsLog {
 export interface SettingsOptions {
   file: string;
   log: SettingsLog;
+  /** What holds where the file says nothing. */
+  defaults?: SettingsDefaults;
   /** A clock in ms that never goes back. */
   now?: () => number;
 }
@@ -32,17 +34,17 @@ const lookEveryMs = 100;
  *
  * Throws InvalidInput, which names every fault, when the file is bad at the start.
  */
-export function createSettings({ file, log, now }: SettingsOptions): SettingsReader {
+export function createSettings({ file, log, defaults = {}, now }: SettingsOptions): SettingsReader {
   const watched = watchFile({ file, everyMs: lookEveryMs, ...(now && { now }) });
   const first = watched.news();
-  let settings = first === null || isMissing(first) ? defaultSettings : settingsIn(first, file);
+  let settings = first === null || isMissing(first) ? settingsWithout(defaults) : settingsIn(first, file, defaults);
   let fault: string | null = null;
 
   function look(): void {
     const news = watched.news();
     if (!news) return;
     try {
-      settings = settingsIn(news, file);
+      settings = settingsIn(news, file, defaults);
       fault = null;
       log.info({ file }, 'the settings have changed');
     } catch (error) {
@@ -66,7 +68,7 @@ export function createSettings({ file, log, now }: SettingsOptions): SettingsRea
   };
 }
 
-function settingsIn(look: FileLook, file: string): Settings {
+function settingsIn(look: FileLook, file: string, defaults: SettingsDefaults): Settings {
   if ('error' in look) {
     const reason = look.error instanceof Error ? look.error.message : String(look.error);
     throw new RatchetError('InvalidInput', `${file} cannot be read (${reason}): mend that.`, { cause: look.error });
@@ -74,7 +76,7 @@ function settingsIn(look: FileLook, file: string): Settings {
   if (look.bytes === null) {
     throw new RatchetError('InvalidInput', `${file} is gone: put it back, or write {} into it for the defaults.`);
   }
-  return parseSettings(look.bytes.toString('utf8'), file);
+  return parseSettings(look.bytes.toString('utf8'), file, defaults);
 }
 
 function isMissing(look: FileLook): boolean {

@@ -16,7 +16,7 @@ const promotion = z
     model: z.string(),
     model_version: z.string().nullable(),
     /** The selection file after it, without any key. */
-    selection: z.object({ provider: z.string(), model: z.string() }),
+    selection: z.object({ provider: z.string(), model: z.string(), api_key_env: z.string().optional() }),
     actor: z.string(),
     cycle_id: z.string().nullable(),
     evidence: z.string().nullable(),
@@ -97,6 +97,7 @@ export function promotionRoutes({ promotions: deps }: { promotions: PromotionDep
 }
 
 function present(line: PromotionRecord): z.infer<typeof promotion> {
+  const { provider, model, apiKeyEnv } = line.selection;
   return {
     seq: line.seq,
     id: line.id,
@@ -104,7 +105,7 @@ function present(line: PromotionRecord): z.infer<typeof promotion> {
     state: line.state,
     model: selectionRef(line.selection),
     model_version: line.modelVersion,
-    selection: line.selection,
+    selection: { provider, model, ...(apiKeyEnv !== undefined && { api_key_env: apiKeyEnv }) },
     actor: line.actor,
     cycle_id: line.cycleId,
     evidence: line.evidence,

@@ -3,6 +3,8 @@ import { type RecordMode, recordModes } from './access.ts';
 import type { JsonObject } from './canonical.ts';
 import { abilities, type ModelFacts } from './capabilities.ts';
 import { RatchetError } from './errors.ts';
+import { parseJsonText } from './json-text.ts';
+import { baseUrlFault, variableNameFault } from './setting-checks.ts';
 
 /** Where a provider's answers come from. */
 export const localities = ['local', 'remote'] as const;
@@ -125,6 +127,16 @@ const count = z.int().positive().max(1_000_000_000);
 const options = z.record(z.string(), z.json()).optional();
 const name = z.string().regex(/^[\w.-]{1,100}$/, 'name a provider as /api/providers does');
 
+/** A rule that gives what is wrong, as a refinement. */
+function checkedBy(faultOf: (value: string) => string | null): (value: string, context: z.RefinementCtx) => void {
+  return (value, context) => {
+    const message = faultOf(value);
+    if (message !== null) context.addIssue({ code: 'custom', message });
+  };
+}
+
+const variableName = z.string().superRefine(checkedBy(variableNameFault));
+
 const limits = z
   .strictObject({
     requests_per_minute: count.optional(),
@@ -145,14 +157,8 @@ const provider = z
     locality: z.enum(localities).optional(),
     kind: name.optional(),
     enabled: z.boolean().optional(),
-    base_url: z
-      .url({ protocol: /^https?$/, error: 'write a URL that begins with http:// or https://' })
-      .regex(/^(?!.*\/\/[^/?#]*@)/, 'it must not hold a user name or password')
-      .optional(),
-    api_key_env: z
-      .string()
-      .regex(/^[A-Za-z_]\w*$/, 'write the name of a variable, never the key itself')
-      .optional(),
+    base_url: z.string().superRefine(checkedBy(baseUrlFault)).optional(),
+    api_key_env: variableName.optional(),
     options,
     limits,
     timeout_seconds: z.number().positive().max(86_400).optional(),
@@ -198,7 +204,7 @@ const routing = z
   .strictObject({
     force: z.string().min(1).max(300).nullable().default(null),
     retries: z.int().min(0).max(10).default(2),
-    fallback,
+    fallback: z.array(modelRef).max(20).optional(),
     egress,
     breaker: z
       .strictObject({ failures: count.default(5), seconds: z.number().positive().max(3_600).default(30) })
@@ -231,20 +237,29 @@ const schema = z.strictObject({
   prices: z.record(z.string().min(1).max(300), price).default({}),
 });
 
+/** What holds where the file says nothing. */
+export interface SettingsDefaults {
+  /** For `routing.fallback`. */
+  fallback?: readonly string[];
+}
+
 /** The settings when there is no file. */
-export const defaultSettings: Settings = settingsOf(schema.parse({}));
+export const defaultSettings: Settings = settingsWithout({});
+
+/** The settings when there is no file, and what holds then. */
+export function settingsWithout(defaults: SettingsDefaults): Settings {
+  return settingsOf(schema.parse({}), defaults);
+}
 
 /** Reads the text of `ratchet.json`. InvalidInput names the file and every fault in it at once. */
-export function parseSettings(text: string, file: string): Settings {
-  let value: unknown;
-  try {
-    value = JSON.parse(text.replace(/^\uFEFF/, ''));
-  } catch (cause) {
-    const reason = cause instanceof Error ? cause.message.replace(/\s+/g, ' ') : String(cause);
-    throw new RatchetError('InvalidInput', `${file} is not valid JSON (${reason}): correct it.`, { cause });
+export function parseSettings(text: string, file: string, defaults: SettingsDefaults = {}): Settings {
+  const read = parseJsonText(text);
+  if ('fault' in read) {
+    const details = { faults: [`it ${read.fault}`] };
+    throw new RatchetError('InvalidInput', `${file} ${read.fault}: correct it.`, { details });
   }
-  const parsed = schema.safeParse(value);
-  if (parsed.success) return settingsOf(parsed.data);
+  const parsed = schema.safeParse(read.value);
+  if (parsed.success) return settingsOf(parsed.data, defaults);
   const faults = parsed.error.issues.map(faultOf);
   throw new RatchetError('InvalidInput', `Correct ${file}: ${faults.join('; ')}.`, { details: { faults } });
 }
@@ -259,21 +274,16 @@ export function providerInForce(
   return { record, train: train ?? locality === 'local', egress, locality };
 }
 
-function settingsOf({
-  providers,
-  routes,
-  models,
-  aliases,
-  routing,
-  retention,
-  prices,
-}: z.infer<typeof schema>): Settings {
+function settingsOf(
+  { providers, routes, models, aliases, routing, retention, prices }: z.infer<typeof schema>,
+  { fallback = [] }: SettingsDefaults,
+): Settings {
   return {
     providers: new Map(Object.entries(providers)),
     routes: new Map(Object.entries(routes)),
     models: new Map(Object.entries(models)),
     aliases: new Map(Object.entries(aliases)),
-    routing,
+    routing: { ...routing, fallback: routing.fallback ?? fallback },
     retention,
     prices: new Map(Object.entries(prices)),
   };
@@ -289,6 +299,12 @@ function given<T extends object>(fields: T): { [Key in keyof T]?: Exclude<T[Key]
 /** What is wrong where. A key that is wrong itself has its reason one level down. */
 function faultOf(issue: z.core.$ZodIssue): string {
   const where = issue.path.map(String).join('.');
-  const said = issue.code === 'invalid_key' ? (issue.issues[0]?.message ?? issue.message) : issue.message;
+  const said = issue.code === 'invalid_key' ? (issue.issues[0]?.message ?? issue.message) : withHint(issue);
   return where === '' ? said : `${where}: ${said}`;
+}
+
+/** A key of a provider has places of its own. */
+function withHint(issue: z.core.$ZodIssue): string {
+  if (issue.code !== 'unrecognized_keys' || !issue.keys.includes('api_key')) return issue.message;
+  return `${issue.message}: name the variable that holds it in "api_key_env", or run "ratchet provider-key set"`;
 }

@@ -15,6 +15,8 @@ export interface LedgerDeps {
   selectionFile: string;
   /** Called when this process has written the selection file. */
   onWritten?: () => void;
+  /** Model ref that counts as selected as long as nothing is: the environment's. */
+  untilSelected?: string | null;
 }
 
 /** Everything of a ledger line that its writer decides. */
@@ -68,8 +70,12 @@ export async function* appliedLines(models: ModelStore): AsyncGenerator<Promotio
 }
 
 /** Conflict when what is selected is not what the caller believes. */
-export function assertSelected(inForce: PromotionRecord | null, expected: string): void {
-  const selected = inForce ? selectionRef(inForce.selection) : 'nothing';
+export function assertSelected(
+  { untilSelected }: Pick<LedgerDeps, 'untilSelected'>,
+  inForce: PromotionRecord | null,
+  expected: string,
+): void {
+  const selected = inForce ? selectionRef(inForce.selection) : (untilSelected ?? 'nothing');
   if (selected === expected) return;
   throw new RatchetError(
     'Conflict',

@@ -63,6 +63,33 @@ describe('promote', () => {
     expect((await store.models.head())?.fileDigest).toBe(selectionDigest(of('a')));
   });
 
+  test("keeps the name of the key's variable within a provider, through the ledger and back, and never a key", async () => {
+    const openai = (model: string) => ({ provider: 'openai', model });
+    const variable = { apiKeyEnv: 'TEAM_KEY' };
+    const file = { ...openai('a'), api_key: 'secret-key', api_key_env: 'TEAM_KEY' };
+    await writeFile(deps.selectionFile, JSON.stringify(file));
+    const second = await promote(deps, { target: { selection: openai('b') }, actor: 'anna' });
+    expect(second).toMatchObject({ seq: 2, selection: { ...openai('b'), ...variable } });
+    const written = await readSelection(deps.selectionFile);
+    expect(written).toEqual({ selection: { ...openai('b'), ...variable }, apiKey: null, digest: second.fileDigest });
+    await select('local');
+    expect((await readSelection(deps.selectionFile))?.selection).toEqual(of('local'));
+    await rollback(deps, { actor: 'anna' });
+    expect((await readSelection(deps.selectionFile))?.selection).toEqual({ ...openai('b'), ...variable });
+    await rm(deps.selectionFile);
+    await reconcile(deps);
+    expect((await readSelection(deps.selectionFile))?.selection).toEqual({ ...openai('b'), ...variable });
+    expect(await ledger()).toHaveLength(4);
+    expect(JSON.stringify(await store.models.promotions({ limit: 100 }))).not.toContain('secret-key');
+  });
+
+  test('what the environment selects is what has to be beaten as long as nothing else is selected', async () => {
+    deps = { ...deps, untilSelected: 'ollama/env' };
+    await expect(select('a', { expectedOpponent: 'nothing' })).rejects.toMatchObject({ code: 'Conflict' });
+    await select('a', { expectedOpponent: 'ollama/env' });
+    await expect(select('b', { expectedOpponent: 'ollama/env' })).rejects.toThrow('The selection is ollama/a');
+  });
+
   test('a model version by its id, with its lineage', async () => {
     const version = await store.models.register({
       name: 'r',

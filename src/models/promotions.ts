@@ -9,7 +9,7 @@ import {
   reconcile,
   sameSelection,
 } from './ledger.ts';
-import { type Selection, refSelection, selectionRef } from './selection.ts';
+import { type Selection, refSelection, selectionRef, withKeyNameOf } from './selection.ts';
 
 export interface PromotionDeps extends LedgerDeps {
   /** Throws when what the model ref names cannot be asked now; called before the selection moves there. */
@@ -37,10 +37,11 @@ export interface PromoteRequest {
  */
 export async function promote(deps: PromotionDeps, request: PromoteRequest): Promise<PromotionRecord> {
   const version = 'modelVersion' in request.target ? await getVersion(deps, request.target.modelVersion) : null;
-  const selection = 'selection' in request.target ? request.target.selection : refSelection(version?.served ?? '');
+  const wanted = 'selection' in request.target ? request.target.selection : refSelection(version?.served ?? '');
   const inForce = await reconcile(deps);
+  const selection = withKeyNameOf(wanted, inForce?.selection);
   if (inForce && sameSelection(inForce.selection, selection)) return inForce;
-  if (request.expectedOpponent !== undefined) assertSelected(inForce, request.expectedOpponent);
+  if (request.expectedOpponent !== undefined) assertSelected(deps, inForce, request.expectedOpponent);
   const ref = selectionRef(selection);
   await deps.assertServed(ref);
   const known = version ?? (await deps.models.byServed(ref));

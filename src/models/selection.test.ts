@@ -1,4 +1,4 @@
-import { mkdtemp, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
@@ -9,6 +9,7 @@ import {
   refSelection,
   selectionDigest,
   selectionRef,
+  withKeyNameOf,
   writeSelection,
 } from './selection.ts';
 
@@ -57,12 +58,89 @@ describe('the selection file', () => {
     });
   });
 
+  test.each<[string, object, object]>([
+    [
+      'of another selector',
+      {
+        localname: 'Run with Litellm',
+        provider: 'ollama',
+        internalprovider: 'litellm',
+        model: 'llama3.2:1b',
+        host: 'x',
+      },
+      { provider: 'ollama', model: 'llama3.2:1b' },
+    ],
+    ['of a folder', { provider: 'litgpt', model: null, modelpath: 'a/b' }, { provider: 'litgpt', model: 'a/b' }],
+    [
+      'with the name of a variable',
+      { provider: 'openai', model: 'gpt-4o', api_key_env: 'TEAM_KEY' },
+      { provider: 'openai', model: 'gpt-4o', apiKeyEnv: 'TEAM_KEY' },
+    ],
+    ['with an empty one', { provider: 'a', model: 'b', api_key_env: null }, { provider: 'a', model: 'b' }],
+  ])('%s is read', async (name, value, selection) => {
+    const path = join(folder, `${name}.json`);
+    await writeFile(path, `\uFEFF${JSON.stringify(value)}`);
+    expect(await readSelection(path)).toMatchObject({ selection, apiKey: null });
+    expect((await readSelection(path))?.selection).toEqual(selection);
+  });
+
+  test('names the variable of its key again when it is written', async () => {
+    const path = join(folder, 'named.json');
+    const selection = { provider: 'openai', model: 'gpt-4o', apiKeyEnv: 'TEAM_KEY' };
+    await writeSelection(path, selection);
+    expect(JSON.parse(await readFile(path, 'utf8'))).toEqual({
+      provider: 'openai',
+      model: 'gpt-4o',
+      api_key_env: 'TEAM_KEY',
+    });
+    expect(await readSelection(path)).toEqual({ selection, apiKey: null, digest: selectionDigest(selection) });
+  });
+
+  test.each([
+    ['openai/a', 'openai/b', 'K'],
+    ['litellm/gpt-4o', 'openai/b', 'K'],
+    ['openai/a', 'ollama/b', undefined],
+    ['litellm/ollama/a', 'ollama/b', 'K'],
+  ])('after %s with a variable, %s has it: %s', (before, after, kept) => {
+    expect(withKeyNameOf(refSelection(after), { ...refSelection(before), apiKeyEnv: 'K' }).apiKeyEnv).toBe(kept);
+    expect(withKeyNameOf({ ...refSelection(after), apiKeyEnv: 'L' }, refSelection(before)).apiKeyEnv).toBe('L');
+    expect(withKeyNameOf(refSelection(after), undefined).apiKeyEnv).toBeUndefined();
+  });
+
+  test('somebody who reads it again and again while it is written never finds it torn or gone', async () => {
+    const path = join(folder, 'busy.json');
+    const models = ['a', 'b'.repeat(9_000)];
+    await writeSelection(path, { provider: 'ollama', model: 'a' });
+    let writing = true;
+    const reader = (async () => {
+      let reads = 0;
+      while (writing) {
+        const { model } = JSON.parse(await readFile(path, 'utf8')) as { model: string };
+        expect(models).toContain(model);
+        reads++;
+      }
+      return reads;
+    })();
+    for (let turn = 0; turn < 100; turn++) {
+      await writeSelection(path, { provider: 'ollama', model: models[turn % 2] ?? '' });
+    }
+    writing = false;
+    expect(await reader).toBeGreaterThan(0);
+    expect((await stat(path)).mode & 0o777).toBe(0o600);
+    expect((await readdir(folder)).filter((name) => name.endsWith('.tmp'))).toEqual([]);
+  });
+
   test.each([
     ['torn', '{"provider":"oll', 'is not valid JSON'],
     ['empty', '', 'is not valid JSON'],
     ['a list', '[]', 'does not name a provider and a model'],
     ['without a model', '{"provider":"ollama"}', 'model: '],
     ['with an empty model', '{"provider":"ollama","model":" "}', 'model: '],
+    [
+      'with a key for a name',
+      '{"provider":"a","model":"b","api_key_env":"sk-abcdefghijklmnop"}',
+      'api_key_env: write the',
+    ],
   ])('that is %s is InvalidInput', async (name, text, message) => {
     const path = join(folder, `${name}.json`);
     await writeFile(path, text);

@@ -1,6 +1,9 @@
 import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
 import { RatchetError, isErrno } from '../core/errors.ts';
+import { parseJsonText } from '../core/json-text.ts';
+import { variableNameFault } from '../core/setting-checks.ts';
+import { libraryRef } from '../providers/names.ts';
 import { sha256Hex } from '../store/digest.ts';
 import { writeFileDurably } from '../store/files.ts';
 import { watchFile } from '../watched-file.ts';
@@ -9,6 +12,8 @@ import { watchFile } from '../watched-file.ts';
 export interface Selection {
   provider: string;
   model: string;
+  /** Name of the variable that holds the provider's key, where the file names one. */
+  apiKeyEnv?: string | undefined;
 }
 
 /** The selection file as it is now. */
@@ -20,11 +25,31 @@ export interface SelectionFile {
   digest: string;
 }
 
-const schema = z.looseObject({
-  provider: z.string().trim().min(1),
-  model: z.string().trim().min(1),
-  api_key: z.string().nullish(),
-});
+const name = z.string().trim().min(1);
+const schema = z
+  .looseObject({
+    provider: name,
+    model: name.nullish(),
+    /** What other programs call a model that is a folder. */
+    modelpath: name.nullish(),
+    api_key: z.string().nullish(),
+    api_key_env: z
+      .string()
+      .superRefine((value, context) => {
+        const message = variableNameFault(value);
+        if (message !== null) context.addIssue({ code: 'custom', message });
+      })
+      .nullish(),
+  })
+  .transform(({ provider, model, modelpath, api_key, api_key_env }, context) => {
+    const named = model ?? modelpath;
+    if (named === null || named === undefined) {
+      context.addIssue({ code: 'custom', path: ['model'], message: 'name the model' });
+      return z.NEVER;
+    }
+    const apiKeyEnv = api_key_env ? { apiKeyEnv: api_key_env } : {};
+    return { selection: { provider, model: named, ...apiKeyEnv }, apiKey: api_key ? api_key : null };
+  });
 
 /** Reads the selection file; null when there is none. InvalidInput, with what is wrong, when it is not a selection. */
 export async function readSelection(path: string): Promise<SelectionFile | null> {
@@ -72,8 +97,15 @@ export async function writeSelection(path: string, selection: Selection): Promis
 }
 
 /** The bytes of a selection file that Ratchet writes: equal selections give equal bytes, and there is no key in them. */
-export function selectionBytes({ provider, model }: Selection): string {
-  return `${JSON.stringify({ provider, model }, null, 2)}\n`;
+export function selectionBytes({ provider, model, apiKeyEnv }: Selection): string {
+  return `${JSON.stringify({ provider, model, api_key_env: apiKeyEnv }, null, 2)}\n`;
+}
+
+/** A selection that names its key's variable as the one before did, where both are of one provider. */
+export function withKeyNameOf(selection: Selection, before: Selection | undefined): Selection {
+  if (selection.apiKeyEnv !== undefined || before?.apiKeyEnv === undefined) return selection;
+  const providerOf = (one: Selection) => refSelection(selectionRef(one)).provider;
+  return providerOf(selection) === providerOf(before) ? { ...selection, apiKeyEnv: before.apiKeyEnv } : selection;
 }
 
 /** SHA-256 of {@link selectionBytes}. */
@@ -82,15 +114,11 @@ export function selectionDigest(selection: Selection): string {
 }
 
 /**
- * The model ref `provider/model` that a selection means. `{"provider":"litellm"}` is LiteLLM's library: its model names a
- * provider first (`ollama/qwen2.5:0.5b`), or is a bare name of OpenAI or Anthropic.
+ * The model ref `provider/model` that a selection means, so that two ways to write the same are equal.
+ * `{"provider":"litellm"}` is LiteLLM's library here, whether a proxy stands in for it or not.
  */
 export function selectionRef({ provider, model }: Selection): string {
-  if (provider !== 'litellm') return `${provider}/${model}`;
-  const slash = model.indexOf('/');
-  if (slash <= 0) return `${model.startsWith('claude') ? 'anthropic' : 'openai'}/${model}`;
-  const named = model.slice(0, slash);
-  return `${named === 'ollama_chat' ? 'ollama' : named}/${model.slice(slash + 1)}`;
+  return provider === 'litellm' ? libraryRef(model) : `${provider}/${model}`;
 }
 
 /** The selection that a model ref `provider/model` means. InvalidInput when it is not a ref. */
@@ -103,21 +131,19 @@ export function refSelection(ref: string): Selection {
 }
 
 function selectionIn(path: string, bytes: Buffer): SelectionFile {
-  const { provider, model, api_key } = parseSelection(path, bytes.toString('utf8'));
-  return { selection: { provider, model }, apiKey: api_key ? api_key : null, digest: sha256Hex(bytes) };
+  return { ...parseSelection(path, bytes.toString('utf8')), digest: sha256Hex(bytes) };
 }
 
 function parseSelection(path: string, text: string): z.infer<typeof schema> {
   const fix = 'correct it, or remove it and select a model again';
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch {
-    // The parser's own message would quote the file, in which a key may stand.
-    throw new RatchetError('InvalidInput', `${path} is not valid JSON: ${fix}.`);
+  const read = parseJsonText(text);
+  if ('fault' in read) {
+    const details = { faults: [`it ${read.fault}`] };
+    throw new RatchetError('InvalidInput', `${path} ${read.fault}: ${fix}.`, { details });
   }
-  const parsed = schema.safeParse(value);
+  const parsed = schema.safeParse(read.value);
   if (parsed.success) return parsed.data;
-  const faults = parsed.error.issues.map((issue) => `${issue.path.join('.') || 'file'}: ${issue.message}`).join('; ');
-  throw new RatchetError('InvalidInput', `${path} does not name a provider and a model (${faults}): ${fix}.`);
+  const faults = parsed.error.issues.map((issue) => `${issue.path.join('.') || 'file'}: ${issue.message}`);
+  const message = `${path} does not name a provider and a model (${faults.join('; ')}): ${fix}.`;
+  throw new RatchetError('InvalidInput', message, { details: { faults } });
 }

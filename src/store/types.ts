@@ -480,7 +480,7 @@ export interface PromotionRecord {
   id: string;
   kind: PromotionKind;
   modelVersion: string | null;
-  selection: { provider: string; model: string };
+  selection: { provider: string; model: string; apiKeyEnv?: string | undefined };
   /** SHA-256 of the selection file's bytes. */
   fileDigest: string;
   state: 'pending' | 'applied' | 'abandoned';
