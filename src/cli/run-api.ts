@@ -10,6 +10,7 @@ import { metricsRoutes } from '../api/metrics.ts';
 import { modelRoutes } from '../api/models.ts';
 import { priceRoutes } from '../api/prices.ts';
 import { type Probe, diskProbe, providersProbe, settingsProbe, storeProbe } from '../api/probes.ts';
+import { ollamaRoutes } from '../api/ollama/routes.ts';
 import { promotionRoutes } from '../api/promotions.ts';
 import { serveApi } from '../api/serve.ts';
 import { createDoor } from '../api/v1/door.ts';
@@ -24,6 +25,7 @@ import { createPrices } from '../gateway/price.ts';
 import { createResolver } from '../gateway/resolve.ts';
 import { resolveBase } from '../models/bases.ts';
 import { reconcile } from '../models/ledger.ts';
+import { selectionRef } from '../models/selection.ts';
 import { createLog } from '../telemetry/log.ts';
 import { type LazyCycleService, createLazyCycleService } from '../temporal/lazy-cycles.ts';
 import { type House, openHouse } from '../workspace/house.ts';
@@ -65,6 +67,10 @@ export async function runApi(config: Config, lifeline: boolean): Promise<void> {
   const guard = watchGuard(ownGuard, telemetry.metrics);
   const app = createApp({
     ...appParts(house, log),
+    // They follow the settings.
+    get providers() {
+      return house.registry.providers;
+    },
     guard,
     gateway,
     routes: [
@@ -76,7 +82,7 @@ export async function runApi(config: Config, lifeline: boolean): Promise<void> {
     probes: {
       store: storeProbe(house.store),
       temporal: temporalProbe,
-      providers: providersProbe(house.registry.providers),
+      providers: (signal) => providersProbe(house.registry.providers)(signal),
       disk: diskProbe(config.dataDir),
       settings: settingsProbe(house.settings),
     },
@@ -102,10 +108,9 @@ export async function runApi(config: Config, lifeline: boolean): Promise<void> {
 }
 
 function appParts(house: House, log: Logger) {
-  const { store, registry } = house;
+  const { store } = house;
   return {
     store,
-    providers: registry.providers,
     addFeedback: createAddFeedback(store),
     version: packageVersion(),
     log,
@@ -119,6 +124,7 @@ function routesOf(house: House, cycles: LazyCycleService, telemetry: Telemetry) 
     baseRoutes({ roots: house.baseRoots, imports: house.imports }),
     modelRoutes({ store }),
     promotionRoutes({ promotions }),
+    ollamaRoutes({ ...house.ollama, selected: () => selectedRef(house) }),
     datasetRoutes({ store, datasetsDir: config.datasetsDir }),
     usageRoutes({ store }),
     metricsRoutes(telemetry),
@@ -133,6 +139,11 @@ function routing(house: House) {
 function selected({ selection }: House) {
   const file = selection.current();
   return file && { ...file.selection, ...(file.apiKey !== null && { apiKey: file.apiKey }) };
+}
+
+function selectedRef({ selection }: House): string | null {
+  const file = selection.current();
+  return file && selectionRef(file.selection);
 }
 
 /** Every few seconds: chats of dead processes, and cycles that Temporal no longer has, are marked for what they are. */

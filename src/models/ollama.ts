@@ -1,8 +1,9 @@
 import { openAsBlob } from 'node:fs';
 import { z } from 'zod';
 import type { JsonObject } from '../core/canonical.ts';
-import { RatchetError } from '../core/errors.ts';
 import type { WireMessage } from '../core/message.ts';
+import { sameModel } from './ollama/name.ts';
+import { type Call, type ProgressLine, createCall, followLines, readJson } from './ollama/wire.ts';
 
 /** A model that Ollama has. */
 export interface LocalModel {
@@ -12,17 +13,61 @@ export interface LocalModel {
   digest: string;
   /** Bytes on disk. */
   size: number;
+  /** When it was pulled or made, as ISO 8601. */
+  modifiedAt: string | null;
+  details: ModelDetails;
+  /** Where its answers really come from; null for a model that runs in Ollama itself. */
+  remoteHost: string | null;
 }
+
+/** What Ollama says a model is; empty where it does not know. */
+export interface ModelDetails {
+  family: string;
+  parameterSize: string;
+  quantization: string;
+}
+
+/** A model in memory. */
+export interface LoadedModel {
+  name: string;
+  digest: string;
+  /** Bytes in memory, in all. */
+  size: number;
+  /** Bytes of them in the memory of a GPU. */
+  sizeVram: number;
+  /** Tokens; null where Ollama does not say. */
+  context: number | null;
+  /** When it is dropped unless it is asked again, as ISO 8601. */
+  until: string | null;
+}
+
+export const quantizations = ['q8_0', 'q4_K_S', 'q4_K_M'] as const;
 
 export interface CreateRequest {
   model: string;
   /** Blob digests by file name, without `sha256:`. */
   files?: Record<string, string>;
+  /** Of a LoRA adapter, likewise. */
+  adapters?: Record<string, string>;
   /** A model that is there already, in place of files. */
   from?: string;
   template?: string;
+  system?: string;
+  license?: string[];
+  messages?: { role: string; content: string }[];
   parameters?: JsonObject;
-  quantize?: 'q8_0' | 'q4_K_S' | 'q4_K_M';
+  renderer?: string;
+  parser?: string;
+  requires?: string;
+  quantize?: (typeof quantizations)[number];
+}
+
+/** What is told while Ollama is at work. */
+export interface WorkOptions {
+  onLine: (line: ProgressLine) => void;
+  signal?: AbortSignal | undefined;
+  /** Asks the registry without TLS. */
+  insecure?: boolean | undefined;
 }
 
 /** Management of one Ollama server: what only Ollama can do. Chats go through a provider. */
@@ -44,18 +89,74 @@ export interface OllamaClient {
   render(model: string, messages: readonly WireMessage[], signal?: AbortSignal): Promise<string>;
   /** Names of the models in memory. */
   loaded(signal?: AbortSignal): Promise<string[]>;
+  /** The models in memory, and what they take. */
+  running(signal?: AbortSignal): Promise<LoadedModel[]>;
+  /** Gets a model from its registry. What is there already of it is not fetched again. */
+  pull(name: string, options: WorkOptions): Promise<void>;
+  /** Sends a model to the registry that its name says. */
+  push(name: string, options: WorkOptions): Promise<void>;
+  /** Gives a model a second name. NotFound. */
+  copy(source: string, destination: string, signal?: AbortSignal): Promise<void>;
+  /** Whether Ollama has these bytes. `digest` without `sha256:`. */
+  hasBlob(digest: string, signal?: AbortSignal): Promise<boolean>;
+  /** Sends bytes as they come. Ollama refuses those that have another digest. */
+  sendBlob(digest: string, body: AsyncIterable<Uint8Array>, signal?: AbortSignal): Promise<void>;
   /** Asks Ollama to drop a model from memory. */
   unload(name: string, signal?: AbortSignal): Promise<void>;
 }
 
-const listSchema = z.object({
-  models: z.array(z.object({ name: z.string(), digest: z.string(), size: z.number() })).nullish(),
-});
-const loadedSchema = z.object({ models: z.array(z.object({ name: z.string() })).nullish() });
+const detailsSchema = z
+  .object({
+    family: z.string().nullish(),
+    parameter_size: z.string().nullish(),
+    quantization_level: z.string().nullish(),
+  })
+  .nullish()
+  .transform(
+    (found): ModelDetails => ({
+      family: found?.family ?? '',
+      parameterSize: found?.parameter_size ?? '',
+      quantization: found?.quantization_level ?? '',
+    }),
+  );
+const listed = z
+  .object({
+    name: z.string(),
+    digest: z.string(),
+    size: z.number(),
+    modified_at: z.string().nullish(),
+    remote_host: z.string().nullish(),
+    details: detailsSchema,
+  })
+  .transform(
+    ({ modified_at, remote_host, ...rest }): LocalModel => ({
+      ...rest,
+      modifiedAt: modified_at ?? null,
+      // An empty text is what Ollama says of a model of its own.
+      remoteHost: remote_host ? remote_host : null,
+    }),
+  );
+const running = z
+  .object({
+    name: z.string(),
+    digest: z.string().default(''),
+    size: z.number().default(0),
+    size_vram: z.number().default(0),
+    context_length: z.number().nullish(),
+    expires_at: z.string().nullish(),
+  })
+  .transform(
+    ({ size_vram, context_length, expires_at, ...rest }): LoadedModel => ({
+      ...rest,
+      sizeVram: size_vram,
+      context: context_length ? context_length : null,
+      until: expires_at ?? null,
+    }),
+  );
+const listSchema = z.object({ models: z.array(listed).nullish() });
+const loadedSchema = z.object({ models: z.array(running).nullish() });
 const versionSchema = z.object({ version: z.string() });
 const renderSchema = z.object({ _debug_info: z.object({ rendered_template: z.string() }) });
-const statusSchema = z.object({ status: z.string().nullish(), error: z.string().nullish() });
-const errorSchema = z.object({ error: z.string() });
 
 /** A client for the Ollama server at `url`, e.g. `http://127.0.0.1:11434`. */
 export function createOllamaClient(url: string): OllamaClient {
@@ -64,11 +165,15 @@ export function createOllamaClient(url: string): OllamaClient {
     const { models } = await readJson(await call('GET', '/api/tags', { signal }), listSchema);
     return models ?? [];
   };
+  const inMemory = async (signal?: AbortSignal): Promise<LoadedModel[]> => {
+    const { models } = await readJson(await call('GET', '/api/ps', { signal }), loadedSchema);
+    return models ?? [];
+  };
   return {
     url,
     list,
     version: async (signal) => (await readJson(await call('GET', '/api/version', { signal }), versionSchema)).version,
-    find: async (name, signal) => (await list(signal)).find((model) => model.name === withTag(name)) ?? null,
+    find: async (name, signal) => (await list(signal)).find((model) => sameModel(model.name, name)) ?? null,
     show: async (name, signal) =>
       readJson(
         await call('POST', '/api/show', { json: { model: name }, signal }),
@@ -86,9 +191,18 @@ export function createOllamaClient(url: string): OllamaClient {
       const answer = await readJson(await call('POST', '/api/chat', { json, signal }), renderSchema);
       return answer._debug_info.rendered_template;
     },
-    loaded: async (signal) => {
-      const { models } = await readJson(await call('GET', '/api/ps', { signal }), loadedSchema);
-      return (models ?? []).map(({ name }) => name);
+    loaded: async (signal) => (await inMemory(signal)).map(({ name }) => name),
+    running: inMemory,
+    pull: (model, options) => work(call, '/api/pull', model, options),
+    push: (model, options) => work(call, '/api/push', model, options),
+    copy: async (source, destination, signal) => {
+      const response = await call('POST', '/api/copy', { json: { source, destination }, signal });
+      await response.body?.cancel();
+    },
+    hasBlob: (digest, signal) => hasBlob(call, digest, signal),
+    sendBlob: async (digest, body, signal) => {
+      const response = await call('POST', blobPath(digest), { body, signal });
+      await response.body?.cancel();
     },
     unload: async (name, signal) => {
       const json = { model: name, keep_alive: 0, stream: false };
@@ -98,76 +212,16 @@ export function createOllamaClient(url: string): OllamaClient {
   };
 }
 
-/** A name with its tag, as Ollama lists it. */
-export function withTag(name: string): string {
-  return name.slice(name.lastIndexOf('/') + 1).includes(':') ? name : `${name}:latest`;
+function work(call: Call, path: string, model: string, { insecure, ...options }: WorkOptions): Promise<void> {
+  return followLines(call, path, { json: { model, ...(insecure && { insecure }) }, ...options });
 }
 
-interface CallOptions {
-  json?: unknown;
-  body?: Blob;
-  signal?: AbortSignal | undefined;
-  /** Statuses over 299 that are an answer, not an error. */
-  allow?: readonly number[];
-}
-type Call = (method: string, path: string, options?: CallOptions) => Promise<Response>;
-
-function createCall(url: string): Call {
-  return async (method, path, { json, body, signal, allow = [] } = {}) => {
-    const response = await fetch(`${url}${path}`, {
-      method,
-      ...(json !== undefined && { body: JSON.stringify(json), headers: { 'content-type': 'application/json' } }),
-      ...(body && { body }),
-      ...(signal && { signal }),
-    }).catch((cause: unknown) => {
-      signal?.throwIfAborted();
-      throw new RatchetError(
-        'ProviderUnavailable',
-        `Ollama does not answer at ${url}. Start Ollama ("ollama serve"), or set OLLAMA_BASE_URL.`,
-        { cause },
-      );
-    });
-    if (response.ok || allow.includes(response.status)) return response;
-    throw await refusal(response, `${method} ${path}`);
-  };
+function blobPath(digest: string): string {
+  return `/api/blobs/sha256:${digest}`;
 }
 
-async function refusal(response: Response, what: string): Promise<RatchetError> {
-  const text = await response.text().catch(() => '');
-  const message = messageOf(text) ?? `HTTP ${response.status}`;
-  const details = { status: response.status, call: what };
-  if (response.status === 404) return new RatchetError('NotFound', `Ollama: ${message}.`, { details });
-  return rejected(message, details, response.status >= 500);
-}
-
-/** Ollama's words as an error of ours; a busy or failing server may answer better the next time. */
-function rejected(message: string, details: Record<string, unknown>, isTransient = false): RatchetError {
-  if (/no space left/i.test(message)) {
-    return new RatchetError('DiskFull', `Ollama has no space left: free some disk space, then retry.`, { details });
-  }
-  if (/more system memory|out of memory/i.test(message)) {
-    return new RatchetError('OutOfMemory', `Ollama has too little memory: ${message}.`, { details });
-  }
-  const code = isTransient ? 'ProviderUnavailable' : 'ProviderRejected';
-  return new RatchetError(code, `Ollama refused: ${message}.`, { details });
-}
-
-function messageOf(text: string): string | null {
-  try {
-    return errorSchema.parse(JSON.parse(text)).error.replace(/\.$/, '');
-  } catch {
-    return text.trim() === '' ? null : text.trim().slice(0, 500);
-  }
-}
-
-async function readJson<T>(response: Response, schema: z.ZodType<T>): Promise<T> {
-  const parsed = schema.safeParse(await response.json());
-  if (parsed.success) return parsed.data;
-  throw new RatchetError(
-    'ProviderRejected',
-    `What answers at ${new URL(response.url).origin} is not an Ollama that Ratchet knows: update Ollama to 0.17 or later.`,
-    { cause: parsed.error },
-  );
+async function hasBlob(call: Call, digest: string, signal?: AbortSignal): Promise<boolean> {
+  return (await call('HEAD', blobPath(digest), { signal, allow: [404] })).ok;
 }
 
 async function putBlob(
@@ -176,43 +230,28 @@ async function putBlob(
   source: { path: string } | { bytes: Uint8Array },
   signal?: AbortSignal,
 ): Promise<boolean> {
-  const path = `/api/blobs/sha256:${digest}`;
-  const head = await call('HEAD', path, { signal, allow: [404] });
-  if (head.ok) return false;
+  if (await hasBlob(call, digest, signal)) return false;
   const body = 'path' in source ? await openAsBlob(source.path) : new Blob([Buffer.from(source.bytes)]);
-  const response = await call('POST', path, { body, signal });
+  const response = await call('POST', blobPath(digest), { body, signal });
   await response.body?.cancel();
   return true;
 }
 
 async function create(
   call: Call,
-  { files, ...rest }: CreateRequest,
+  { files, adapters, ...rest }: CreateRequest,
   onStatus?: (status: string) => void,
   signal?: AbortSignal,
 ): Promise<void> {
-  const named = files && Object.fromEntries(Object.entries(files).map(([name, digest]) => [name, `sha256:${digest}`]));
-  const json = { ...rest, ...(named && { files: named }), stream: true };
-  const response = await call('POST', '/api/create', { json, signal });
+  const json = { ...rest, ...(files && { files: named(files) }), ...(adapters && { adapters: named(adapters) }) };
   let last = '';
-  for await (const line of lines(response)) {
-    const { status, error } = statusSchema.parse(JSON.parse(line));
-    if (error) throw rejected(error, { call: 'POST /api/create', model: rest.model });
-    if (status && status !== last) onStatus?.(status);
-    last = status ?? last;
-  }
-  if (last !== 'success') {
-    throw new RatchetError('ProviderUnavailable', `Ollama stopped while it made ${rest.model}: try again.`);
-  }
+  const onLine = ({ status }: ProgressLine) => {
+    if (status !== last) onStatus?.(status);
+    last = status;
+  };
+  await followLines(call, '/api/create', { json, onLine, signal });
 }
 
-async function* lines(response: Response): AsyncGenerator<string> {
-  if (!response.body) return;
-  let rest = '';
-  for await (const text of response.body.pipeThrough(new TextDecoderStream())) {
-    const parts = (rest + text).split('\n');
-    rest = parts.pop() ?? '';
-    yield* parts.filter((part) => part.trim() !== '');
-  }
-  if (rest.trim() !== '') yield rest;
+function named(digests: Readonly<Record<string, string>>): Record<string, string> {
+  return Object.fromEntries(Object.entries(digests).map(([name, digest]) => [name, `sha256:${digest}`]));
 }

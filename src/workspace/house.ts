@@ -6,18 +6,20 @@ import { providerInForce } from '../core/settings.ts';
 import type { Ask } from '../evaluation/answer.ts';
 import { builtInBases, ensureBaseServed, resolveBase } from '../models/bases.ts';
 import { type ImportDeps, importModel } from '../models/import.ts';
+import { notPulled } from '../models/ollama/management.ts';
 import { createOllamaClient } from '../models/ollama.ts';
 import { type PromotionDeps, promote } from '../models/promotions.ts';
 import { type SelectionReader, createSelectionReader, readSelection, selectionRef } from '../models/selection.ts';
 import { readBody } from '../providers/body.ts';
 import { createProviderKeys } from '../providers/keys.ts';
-import { providersOf } from '../providers/instances.ts';
-import { type Registry, createRegistry } from '../providers/registry.ts';
+import { createLiveRegistry } from '../providers/live.ts';
+import type { Registry } from '../providers/registry.ts';
 import type { Provider } from '../providers/types.ts';
 import { type SettingsLog, type SettingsReader, createSettings } from '../settings.ts';
 import { openStore } from '../store/open.ts';
 import type { Store } from '../store/types.ts';
 import { type WarmPython, createWarmPython } from '../training/warm-python.ts';
+import { type OllamaRoom, openOllamaRoom } from './ollama.ts';
 
 /** The rooms of one process, furnished from its configuration. */
 export interface House {
@@ -30,6 +32,7 @@ export interface House {
   registry: Registry;
   promotions: PromotionDeps;
   imports: ImportDeps;
+  ollama: OllamaRoom;
   baseRoots: { basesDir: string; builtIn: Readonly<Record<string, string>> };
   activities: ActivityDeps;
   close(): Promise<void>;
@@ -46,24 +49,30 @@ export async function openHouse(config: Config, log: SettingsLog = silent): Prom
   const selection = createSelectionReader(config.selectionFile);
   const store = await openStore({ dataDir: config.dataDir, databaseUrl: config.databaseUrl });
   const keys = createProviderKeys(config.providerKeysFile);
-  const registry = createRegistry(
-    providersOf({ config, keys, settings: settings.current() }).map((provider) => withLocality(provider, settings)),
-  );
-  const imports: ImportDeps = {
-    ollama: createOllamaClient(config.ollamaUrl),
-    modelPrefix: config.modelPrefix,
-    importsDir: join(config.dataDir, 'imports'),
-  };
+  const baseRoots = { basesDir: config.basesDir, builtIn: builtInBases(packageRoot) };
+  const client = createOllamaClient(config.ollamaUrl);
+  const { modelPrefix } = config;
+  const ollama = openOllamaRoom({ client, settings, selection, store, baseRoots, modelPrefix });
+  const registry = createLiveRegistry({
+    config,
+    keys,
+    settings: () => settings.current(),
+    finish: (provider) => withLocality(ollama.pulling(provider), settings),
+  });
+  // A name that LiteLLM's library would read is read right from the first call on.
+  await Promise.all(registry.providers.map(({ proxy }) => proxy?.look()));
+  const imports: ImportDeps = { ollama: client, modelPrefix, importsDir: join(config.dataDir, 'imports') };
   const promotions: PromotionDeps = {
     models: store.models,
     selectionFile: config.selectionFile,
     onWritten: () => selection.written(),
     assertServed: (ref) => assertServed(registry, ref),
   };
-  const baseRoots = { basesDir: config.basesDir, builtIn: builtInBases(packageRoot) };
   const warmPython = createWarmPython({ logFile: join(config.dataDir, 'logs', 'python.log') });
-  const partial = { config, settings, selection, store, registry, promotions, imports, baseRoots };
+  const partial = { config, settings, selection, store, registry, promotions, imports, ollama, baseRoots };
   const close = async () => {
+    await registry.close();
+    await ollama.jobs.close();
     await warmPython.stop();
     await store.close();
   };
@@ -138,6 +147,7 @@ async function assertServed(registry: Registry, ref: string): Promise<void> {
   const models = await target.provider.listModels({ signal: AbortSignal.timeout(10_000) });
   const wanted = target.model.includes(':') ? target.model : `${target.model}:latest`;
   if (models.includes(target.model) || models.includes(wanted)) return;
+  if (target.provider.name === 'ollama') throw notPulled(target.model);
   throw new RatchetError(
     'NotFound',
     `${target.provider.name} does not have ${target.model}: GET /v1/models lists what can be selected.`,
