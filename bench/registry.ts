@@ -1,5 +1,6 @@
 import { gateway } from './gateway.ts';
 import { orchestration } from './orchestration.ts';
+import { faults } from './soak-faults.ts';
 import { importing } from './soak-import.ts';
 import { recorder } from './soak-recorder.ts';
 import { streams } from './soak-streams.ts';
@@ -7,4 +8,4 @@ import { trainer } from './soak-trainer.ts';
 import type { Bench } from './types.ts';
 
 /** Every bench and soak there is. */
-export const benches: readonly Bench[] = [orchestration, gateway, recorder, trainer, importing, streams];
+export const benches: readonly Bench[] = [orchestration, gateway, recorder, trainer, importing, streams, faults];
