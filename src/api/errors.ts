@@ -44,7 +44,11 @@ export const refuseInvalid: Hook<unknown, AppEnv, string, unknown> = (result) =>
 
 /** The faults that zod found, as one sentence. */
 function invalidInput(error: Pick<ZodError, 'issues'>): RatchetError {
-  const faults = error.issues.map(({ path, message }) => (path.length > 0 ? `${path.join('.')}: ${message}` : message));
+  const faults = error.issues.map((issue) => {
+    // A key that is wrong itself has its reason one level down.
+    const said = issue.code === 'invalid_key' ? (issue.issues[0]?.message ?? issue.message) : issue.message;
+    return issue.path.length > 0 ? `${issue.path.join('.')}: ${said}` : said;
+  });
   const param = error.issues[0]?.path.join('.') ?? null;
   return new RatchetError('InvalidInput', `Correct the request: ${faults.join('; ')}.`, { details: { param } });
 }

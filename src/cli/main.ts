@@ -11,6 +11,7 @@ import { registerDoctor } from './doctor.ts';
 import { registerKeys } from './keys.ts';
 import { registerModels } from './models.ts';
 import { registerPrices } from './prices.ts';
+import { registerPrompts } from './prompts.ts';
 import { registerProviderKey } from './provider-key.ts';
 import { registerRate } from './rate.ts';
 import { registerSetup } from './setup.ts';
@@ -35,6 +36,7 @@ for (const register of [
   registerChats,
   registerRate,
   registerCompare,
+  registerPrompts,
   registerCycle,
   registerModels,
   registerKeys,

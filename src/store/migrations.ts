@@ -33,6 +33,8 @@ export const migrations: readonly Migration[] = [
     up: (build, kind) => [...readingFields(build), ...readingIndexes(build.schema), ...searchIndex(kind)],
   },
   { name: '0006-comparisons', up: ({ schema }) => comparisons(schema) },
+  { name: '0007-prompts', up: ({ schema }) => [prompts(schema)] },
+  { name: '0008-answer-cache', up: ({ schema }) => answerCache(schema) },
 ];
 
 function installation(schema: SchemaModule): Compilable<unknown>[] {
@@ -64,6 +66,29 @@ function comparisons(schema: SchemaModule): Compilable<unknown>[] {
       .addColumn('created_at', 'bigint', (c) => c.notNull()),
     schema.createIndex('comparison_by_time').on('comparison').columns(['created_at', 'id']),
     schema.createIndex('comparison_by_owner').on('comparison').columns(['owner', 'created_at', 'id']),
+  ];
+}
+
+function prompts(schema: SchemaModule): Compilable<unknown> {
+  return schema
+    .createTable('prompt')
+    .addColumn('name', 'text', (c) => c.notNull())
+    .addColumn('version', 'integer', (c) => c.notNull())
+    .addColumn('body_json', 'text', (c) => c.notNull())
+    .addColumn('description', 'text')
+    .addColumn('author', 'text', (c) => c.notNull())
+    .addColumn('created_at', 'bigint', (c) => c.notNull())
+    .addPrimaryKeyConstraint('prompt_key', ['name', 'version']);
+}
+
+function answerCache(schema: SchemaModule): Compilable<unknown>[] {
+  return [
+    schema
+      .createTable('cached_answer')
+      .addColumn('request', 'text', (c) => c.primaryKey())
+      .addColumn('completion_id', 'text', (c) => c.notNull())
+      .addColumn('created_at', 'bigint', (c) => c.notNull()),
+    schema.createIndex('cached_answer_by_time').on('cached_answer').column('created_at'),
   ];
 }
 

@@ -1,5 +1,6 @@
 import type { KeyObject } from 'node:crypto';
 import { join } from 'node:path';
+import { createAnswerCacheStore } from './answer-cache.ts';
 import { createBlobStore } from './blobs.ts';
 import { createChatStore } from './chats/chats.ts';
 import { createComparisonStore } from './comparisons.ts';
@@ -14,6 +15,7 @@ import { type Lease, holdLease } from './lease.ts';
 import { migrate } from './migrate.ts';
 import { createKeyStore } from './keys.ts';
 import { createModelStore } from './models.ts';
+import { createPromptStore } from './prompts.ts';
 import { type SqliteOptions, openSqlite } from './sqlite/database.ts';
 import type { Store } from './types.ts';
 import { createUsageStore } from './usage.ts';
@@ -61,6 +63,8 @@ function assemble(database: Database, key: KeyObject, lease: Lease, dataDir: str
     chats: createChatStore({ database, key, processId: lease.processId }),
     feedback: createFeedbackStore(database),
     comparisons: createComparisonStore(database),
+    prompts: createPromptStore(database),
+    answerCache: createAnswerCacheStore(database, key),
     cycles: createCycleStore(database),
     datasets: createDatasetStore(database),
     models: createModelStore(database),

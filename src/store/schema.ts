@@ -13,6 +13,8 @@ export interface Schema {
   search: SearchTable;
   feedback: FeedbackTable;
   comparison: ComparisonTable;
+  prompt: PromptTable;
+  cached_answer: { request: string; completion_id: string; created_at: number };
   cycle: CycleTable;
   cycle_step: CycleStepTable;
   turn: { base: string; cycle_id: string; place: number; held: number; since: number };
@@ -149,6 +151,17 @@ export interface ComparisonTable {
   blind: number;
   /** `[{model, completionId}]`, as they were asked for. */
   answers_json: string;
+  created_at: number;
+}
+
+/** A version of a prompt template. */
+export interface PromptTable {
+  name: string;
+  version: number;
+  /** Messages and variables. */
+  body_json: string;
+  description: string | null;
+  author: string;
   created_at: number;
 }
 

@@ -4,6 +4,7 @@ import type { CycleState, Outputs, StepName, StepState } from '../core/cycle.ts'
 import type { DatasetManifest, Split } from '../core/dataset.ts';
 import type { ErrorCode } from '../core/errors.ts';
 import type { WireMessage } from '../core/message.ts';
+import type { PromptBody } from '../core/prompt.ts';
 
 /** Times are milliseconds since 1970, UTC, everywhere in the store. */
 export type Millis = number;
@@ -371,6 +372,43 @@ export interface ComparisonStore {
   list(filter: { owner?: string }, page: PageRequest): Promise<Page<ComparisonRecord>>;
 }
 
+/** Which answer was given to which request, for clients that want the same again. Requests are known by a keyed hash. */
+export interface AnswerCacheStore {
+  /** The completion that answered this very request last, unless that was before `since`; null when there is none. */
+  find(request: string, since: Millis): Promise<string | null>;
+  /** The newest answer to a request is the one that is given. */
+  keep(request: string, completionId: string): Promise<void>;
+  /** Forgets what was kept before a time; returns how many. */
+  forgetBefore(time: Millis): Promise<number>;
+}
+
+export interface NewPrompt extends PromptBody {
+  name: string;
+  description: string | null;
+  /** Who wrote it. */
+  author: string;
+}
+
+/** One version of a template; versions are never changed. */
+export interface PromptRecord extends NewPrompt {
+  /** 1, 2, 3 … */
+  version: number;
+  createdAt: Millis;
+}
+
+export interface PromptStore {
+  /** Adds a version; the newest one is given back where it says the same. Conflict when another was added at the same time. */
+  add(prompt: NewPrompt): Promise<PromptRecord>;
+  /** The newest version unless one is named; null when there is none. */
+  get(name: string, version?: number): Promise<PromptRecord | null>;
+  /** Every version, newest first. */
+  versions(name: string): Promise<PromptRecord[]>;
+  /** The newest version of each, by name. */
+  list(): Promise<PromptRecord[]>;
+  /** Removes every version; chats that used one keep what was said. False when there was none. */
+  remove(name: string): Promise<boolean>;
+}
+
 export interface CycleRecord {
   id: string;
   base: string;
@@ -530,6 +568,8 @@ export interface Store {
   readonly chats: ChatStore;
   readonly feedback: FeedbackStore;
   readonly comparisons: ComparisonStore;
+  readonly prompts: PromptStore;
+  readonly answerCache: AnswerCacheStore;
   readonly cycles: CycleStore;
   readonly datasets: DatasetStore;
   readonly models: ModelStore;

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe } from 'vitest';
 import { type PostgresServer, startPostgres } from '../fixtures/postgres.ts';
+import { answerCacheSuite, promptSuite } from './answer-cache.suite.ts';
 import { chatSuite, interruptionSuite } from './chats.suite.ts';
 import { comparisonSuite } from './comparisons.suite.ts';
 import { concurrencySuite } from './concurrency.suite.ts';
@@ -42,5 +43,7 @@ function suites(install: NewInstallation): void {
   describe('usage', () => usageSuite(install));
   describe('keys', () => keySuite(install));
   describe('comparisons', () => comparisonSuite(install));
+  describe('cached answers', () => answerCacheSuite(install));
+  describe('prompts', () => promptSuite(install));
   describe('concurrency', { timeout: 30_000 }, () => concurrencySuite(install));
 }
