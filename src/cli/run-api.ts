@@ -65,28 +65,25 @@ export async function runApi(config: Config, lifeline: boolean): Promise<void> {
   };
   const ownGuard = createGuard({ boundTo: config.host, authenticate: doors.access.authenticate });
   const guard = watchGuard(ownGuard, telemetry.metrics);
-  const app = createApp({
-    ...appParts(house, log),
-    // They follow the settings.
-    get providers() {
-      return house.registry.providers;
-    },
-    guard,
-    gateway,
-    routes: [
-      ...routesOf(house, cycles, telemetry),
-      keyRoutes({ ...doors, log }),
-      priceRoutes({ prices }),
-      comparisonRoutes({ ...house.store, gateway, addFeedback: createAddFeedback(house.store) }),
-    ],
-    probes: {
-      store: storeProbe(house.store),
-      temporal: temporalProbe,
-      providers: (signal) => providersProbe(house.registry.providers)(signal),
-      disk: diskProbe(config.dataDir),
-      settings: settingsProbe(house.settings),
-    },
-  });
+  const app = createApp(
+    Object.assign(appParts(house, log), {
+      guard,
+      gateway,
+      routes: [
+        ...routesOf(house, cycles, telemetry),
+        keyRoutes({ ...doors, log }),
+        priceRoutes({ prices }),
+        comparisonRoutes({ ...house.store, gateway, addFeedback: createAddFeedback(house.store) }),
+      ],
+      probes: {
+        store: storeProbe(house.store),
+        temporal: temporalProbe,
+        providers: (signal: AbortSignal) => providersProbe(house.registry.providers)(signal),
+        disk: diskProbe(config.dataDir),
+        settings: settingsProbe(house.settings),
+      },
+    }),
+  );
   const server = await serveApi(app, {
     host: config.host,
     port: config.port,
@@ -108,9 +105,13 @@ export async function runApi(config: Config, lifeline: boolean): Promise<void> {
 }
 
 function appParts(house: House, log: Logger) {
-  const { store } = house;
+  const { store, registry } = house;
   return {
     store,
+    // They follow the settings.
+    get providers() {
+      return registry.providers;
+    },
     addFeedback: createAddFeedback(store),
     version: packageVersion(),
     log,

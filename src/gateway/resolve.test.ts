@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { RatchetError } from '../core/errors.ts';
 import { createRegistry } from '../providers/registry.ts';
 import type { Provider } from '../providers/types.ts';
-import { nearestNames } from './nearest.ts';
+import { nearestNames } from '../core/nearest.ts';
 import { type Selected, createResolver } from './resolve.ts';
 
 const signal = new AbortController().signal;

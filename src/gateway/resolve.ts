@@ -1,7 +1,7 @@
 import { RatchetError, asRatchetError } from '../core/errors.ts';
 import type { Registry, Target } from '../providers/registry.ts';
 import type { Provider } from '../providers/types.ts';
-import { nearestNames } from './nearest.ts';
+import { nearestNames } from '../core/nearest.ts';
 
 /** What the selection file says. */
 export interface Selected {

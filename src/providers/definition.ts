@@ -27,6 +27,10 @@ export interface ProviderDefinition {
   readonly limitField?: 'max_completion_tokens';
   /** What all its models can and cannot do. */
   readonly facts?: ModelFacts;
+  /** What its list writes before the name of each model, and calls go without: `models/`. */
+  readonly listPrefix?: string;
+  /** `remote`: it passes on to others what it gets, so that an address on this machine does not make it local. */
+  readonly locality?: 'remote';
   /** Makes one; without it, it speaks the OpenAI wire format at its base URL. */
   readonly create?: (instance: ProviderInstance) => Provider;
 }
@@ -38,6 +42,8 @@ export interface ProviderInstance {
   readonly definition: ProviderDefinition;
   /** Without a slash at its end. */
   readonly baseUrl: string;
+  /** Whether somebody said where it is. */
+  readonly isPlaced: boolean;
   /** The key in force now; null when there is none. */
   readonly apiKey: () => string | null;
   /** "set GROQ_API_KEY, or run …", for messages. */

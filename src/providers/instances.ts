@@ -1,5 +1,4 @@
 import { type Config, isLoopback } from '../config.ts';
-import { RatchetError } from '../core/errors.ts';
 import { type ProviderSettings, type Settings, defaultSettings } from '../core/settings.ts';
 import type { ProviderDefinition, ProviderInstance } from './definition.ts';
 import type { ProviderKeys } from './keys.ts';
@@ -11,48 +10,52 @@ export interface InstancesOptions {
   config: Pick<Config, 'variable' | 'providerIdleMs'>;
   /** Keys that Ratchet keeps; they go before those of the environment. */
   keys?: ProviderKeys;
-  settings?: Settings;
-  /** Kinds of the user's own, beside ours. */
+  /** The kinds that there are; ours unless given. */
   definitions?: readonly ProviderDefinition[];
 }
 
 /** A provider that is to be made: its name, its kind, and what the settings say of it. */
-interface Named {
+export interface PlannedProvider {
   name: string;
   definition: ProviderDefinition;
   said: ProviderSettings;
 }
 
 /** Every provider that there can be: one for each kind, and those that the settings name. */
-export function providersOf(options: InstancesOptions): Provider[] {
-  return named(options).map((one) => {
-    const instance = instanceOf(one, options);
-    const { create = openAiCompatible } = one.definition;
-    return create(instance);
-  });
+export function providersOf(options: InstancesOptions & { settings?: Settings }): Provider[] {
+  const { settings = defaultSettings, ...rest } = options;
+  return planProviders(settings, options.definitions).map((planned) => makeProvider(planned, rest, () => settings));
 }
 
-function named({ settings = defaultSettings, definitions = [] }: InstancesOptions): Named[] {
-  const all = [...kinds, ...definitions];
-  const own = new Set(all.map(({ kind }) => kind));
-  const ofKinds = all.map((definition) => {
+/** Which providers the settings come to. One whose kind there is not is left out: the report of settings tells of it. */
+export function planProviders(settings: Settings, definitions = kinds): PlannedProvider[] {
+  const own = new Set(definitions.map(({ kind }) => kind));
+  const ofKinds = definitions.map((definition) => {
     return { name: definition.kind, definition, said: settings.providers.get(definition.kind) ?? {} };
   });
   const ofSettings = [...settings.providers].flatMap(([name, said]) => {
-    if (own.has(name) || said.kind === undefined) return [];
-    const definition = all.find(({ kind }) => kind === said.kind);
-    if (definition) return [{ name, definition, said }];
-    const known = all.map(({ kind }) => kind).join(', ');
-    throw new RatchetError(
-      'InvalidInput',
-      `providers.${name}.kind: there is no kind "${said.kind}": use one of ${known}.`,
-    );
+    const definition = own.has(name) || said.kind === undefined ? undefined : findKind(said.kind, definitions);
+    return definition ? [{ name, definition, said }] : [];
   });
   return [...ofKinds, ...ofSettings].filter(({ said }) => said.enabled !== false);
 }
 
-function instanceOf({ name, definition, said }: Named, options: InstancesOptions): ProviderInstance {
-  const { config, keys, settings = defaultSettings } = options;
+/** The kind of a name, or of an alias; undefined when there is none. */
+export function findKind(name: string, definitions: readonly ProviderDefinition[]): ProviderDefinition | undefined {
+  return definitions.find(({ kind }) => kind === name) ?? definitions.find(({ aliases }) => aliases?.includes(name));
+}
+
+/** Makes one. What it is told of options is read from the settings each time. */
+export function makeProvider(planned: PlannedProvider, options: InstancesOptions, settings: () => Settings): Provider {
+  const { create = openAiCompatible } = planned.definition;
+  return create(instanceOf(planned, options, settings));
+}
+
+function instanceOf(
+  { name, definition, said }: PlannedProvider,
+  { config, keys }: InstancesOptions,
+  settings: () => Settings,
+): ProviderInstance {
   const first = (names: readonly string[] = []) => names.map(config.variable).find((value) => value !== undefined);
   const isOwn = name !== definition.kind;
   const givenUrl = said.baseUrl ?? (isOwn ? undefined : first(definition.baseUrlVariables));
@@ -64,14 +67,15 @@ function instanceOf({ name, definition, said }: Named, options: InstancesOptions
     name,
     definition,
     baseUrl,
+    isPlaced: givenUrl !== undefined,
     apiKey,
     keyHint,
     setUp: () => setUpOf({ definition, givenUrl, hasKey: apiKey() !== null, keyHint, baseUrl }),
     // A model on this machine may think for as long as it likes.
     idleMs: isLoopback(new URL(baseUrl).hostname) ? 0 : config.providerIdleMs,
     options: (model) => ({
-      ...said.options,
-      ...(model !== undefined && settings.models.get(`${name}/${model}`)?.options),
+      ...settings().providers.get(name)?.options,
+      ...(model !== undefined && settings().models.get(`${name}/${model}`)?.options),
     }),
     variable: config.variable,
   };
@@ -90,8 +94,9 @@ function setUpOf({ definition, givenUrl, hasKey, keyHint, baseUrl }: Found): Set
     const [variable = `providers.${definition.kind}.base_url`] = definition.baseUrlVariables ?? [];
     return { state: 'missing', hint: `set ${variable} to where it is reached` };
   }
+  if (definition.needsKey && !hasKey) return { state: 'missing', hint: keyHint };
   if (hasKey || givenUrl !== undefined) return { state: 'given' };
-  if (definition.needsKey || !isLoopback(new URL(baseUrl).hostname)) return { state: 'missing', hint: keyHint };
+  if (!isLoopback(new URL(baseUrl).hostname)) return { state: 'missing', hint: keyHint };
   return { state: 'usual' };
 }
 

@@ -29,6 +29,10 @@ export interface OpenAiOptions {
   setUp?: () => SetUp;
   /** What all its models can and cannot do. */
   facts?: ModelFacts;
+  /** What its list writes before the name of each model, and calls go without. */
+  listPrefix?: string;
+  /** By its address unless given. */
+  locality?: 'remote';
   /** How long it may send nothing before it is cut off, in ms; for ever unless given, or 0. */
   idleMs?: number;
 }
@@ -38,7 +42,7 @@ const openAiHost = 'api.openai.com';
 /** Makes a provider whose kind is nothing but facts. */
 export function openAiCompatible(instance: ProviderInstance): Provider {
   const { name, definition, baseUrl, apiKey, keyHint, setUp, idleMs } = instance;
-  const { kind, needsKey, reportsUsage, limitField, facts } = definition;
+  const { kind, needsKey, reportsUsage, limitField, facts, listPrefix, locality } = definition;
   return createOpenAiProvider({
     name,
     kind,
@@ -52,6 +56,8 @@ export function openAiCompatible(instance: ProviderInstance): Provider {
     ...(reportsUsage !== undefined && { reportsUsage }),
     ...(limitField && { limitField }),
     ...(facts && { facts }),
+    ...(listPrefix !== undefined && { listPrefix }),
+    ...(locality && { locality }),
   });
 }
 
@@ -72,20 +78,23 @@ export function createOpenAiProvider(settings: OpenAiOptions): Provider {
     modelHint: () => 'use a name that GET /v1/models lists',
   };
   const ownKey = (): string | undefined => settings.keptKey?.() ?? settings.apiKey ?? undefined;
-  const { idleMs } = settings;
+  const { idleMs, listPrefix = '' } = settings;
 
   const get = (url: string, signal: AbortSignal): Promise<Json> => {
     const own = ownKey();
     return getJson({ url, context, signal, ...(own !== undefined && { apiKey: own }) });
   };
+  const nameOf = (id: string): string => (id.startsWith(listPrefix) ? id.slice(listPrefix.length) : id);
   const teller = createTeller({ kind: settings.kind ?? 'openai', baseUrl, get });
 
   async function listModels({ signal }: { signal: AbortSignal }): Promise<string[]> {
     if (needsKey && ownKey() === undefined) return [];
     const listed = await get(`${baseUrl}/models`, signal);
-    if (!isObject(listed) || !Array.isArray(listed.data)) throw malformedError('did not list its models', context);
+    // Together's list is an array without a frame.
+    const models = isObject(listed) ? listed.data : listed;
+    if (!Array.isArray(models)) throw malformedError('did not list its models', context);
     teller.noteList(listed);
-    return listed.data.flatMap((model) => (isObject(model) && typeof model.id === 'string' ? [model.id] : []));
+    return models.flatMap((model) => (isObject(model) && typeof model.id === 'string' ? [nameOf(model.id)] : []));
   }
 
   async function health({ signal }: { signal: AbortSignal }): Promise<ProviderHealth> {
@@ -104,7 +113,7 @@ export function createOpenAiProvider(settings: OpenAiOptions): Provider {
   return {
     name,
     kind: settings.kind ?? 'openai',
-    locality: isLoopback(hostname) ? 'local' : 'remote',
+    locality: settings.locality ?? (isLoopback(hostname) ? 'local' : 'remote'),
     reportsUsage,
     ...(limitField && { limitField }),
     ...(settings.facts && { facts: settings.facts }),

@@ -45,6 +45,16 @@ export interface CallOptions {
  */
 export type SetUp = { state: 'given' | 'usual' } | { state: 'missing'; hint: string };
 
+/** A proxy that may be there or not. */
+export interface ProxyState {
+  /** Whether it is there, as far as is known without waiting. */
+  stands(): boolean;
+  /** Finds out now. Never rejects. */
+  look(): Promise<void>;
+  /** The key that goes along when another provider is asked in its place and has none. */
+  apiKey(): string | null;
+}
+
 /** Where completions come from. All kinds have this one shape. */
 export interface Provider {
   readonly name: string;
@@ -67,6 +77,10 @@ export interface Provider {
   readonly facts?: ModelFacts;
   /** What it tells of one model; null when it tells nothing. Absent where it never does. */
   describe?(model: string, options: { signal: AbortSignal }): Promise<ModelFacts | null>;
+  /** Only where a model's name means another provider's while this one is not there, as LiteLLM's library does. */
+  readonly proxy?: ProxyState;
+  /** Ends what was started for it. Absent where nothing is. */
+  close?(): Promise<void>;
   /** Never rejects. */
   health(options: { signal: AbortSignal }): Promise<ProviderHealth>;
 }

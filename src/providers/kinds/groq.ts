@@ -9,4 +9,5 @@ export const groq: ProviderDefinition = {
   apiKeyVariables: ['GROQ_API_KEY'],
   needsKey: true,
   reportsUsage: true,
+  facts: { abilities: { embeddings: false } },
 };
