@@ -16,9 +16,9 @@ export const responsesOperation: Operation = {
   path: '/v1/responses',
   endpoint: 'chat/completions',
   read: readResponses,
-  async recall(sent, _text, find) {
+  async recall(sent, _text, recall) {
     if (!hasReferences(sent)) return readResponses(sent);
-    const input = await putInReferences(sent.input, find);
+    const input = await putInReferences(sent.input, recall().find);
     return { ...readResponses({ ...sent, input }), envelope: sent };
   },
 };
