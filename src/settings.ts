@@ -1,5 +1,11 @@
 import { RatchetError, asRatchetError } from './core/errors.ts';
-import { type Settings, type SettingsDefaults, parseSettings, settingsWithout } from './core/settings.ts';
+import {
+  type Settings,
+  type SettingsCheck,
+  type SettingsDefaults,
+  parseSettings,
+  settingsWithout,
+} from './core/settings.ts';
 import { type FileLook, watchFile } from './watched-file.ts';
 
 /** The settings file as one process sees it. */
@@ -22,6 +28,8 @@ export interface SettingsOptions {
   log: SettingsLog;
   /** What holds where the file says nothing. */
   defaults?: SettingsDefaults;
+  /** What else is wrong with the file. */
+  check?: SettingsCheck;
   /** A clock in ms that never goes back. */
   now?: () => number;
 }
@@ -34,17 +42,18 @@ const lookEveryMs = 100;
  *
  * Throws InvalidInput, which names every fault, when the file is bad at the start.
  */
-export function createSettings({ file, log, defaults = {}, now }: SettingsOptions): SettingsReader {
+export function createSettings({ file, log, defaults = {}, check, now }: SettingsOptions): SettingsReader {
+  const read = (look: FileLook): Settings => settingsIn(look, file, defaults, check);
   const watched = watchFile({ file, everyMs: lookEveryMs, ...(now && { now }) });
   const first = watched.news();
-  let settings = first === null || isMissing(first) ? settingsWithout(defaults) : settingsIn(first, file, defaults);
+  let settings = first === null || isMissing(first) ? settingsWithout(defaults) : read(first);
   let fault: string | null = null;
 
   function look(): void {
     const news = watched.news();
     if (!news) return;
     try {
-      settings = settingsIn(news, file, defaults);
+      settings = read(news);
       fault = null;
       log.info({ file }, 'the settings have changed');
     } catch (error) {
@@ -68,7 +77,7 @@ export function createSettings({ file, log, defaults = {}, now }: SettingsOption
   };
 }
 
-function settingsIn(look: FileLook, file: string, defaults: SettingsDefaults): Settings {
+function settingsIn(look: FileLook, file: string, defaults: SettingsDefaults, check?: SettingsCheck): Settings {
   if ('error' in look) {
     const reason = look.error instanceof Error ? look.error.message : String(look.error);
     throw new RatchetError('InvalidInput', `${file} cannot be read (${reason}): mend that.`, { cause: look.error });
@@ -76,7 +85,7 @@ function settingsIn(look: FileLook, file: string, defaults: SettingsDefaults): S
   if (look.bytes === null) {
     throw new RatchetError('InvalidInput', `${file} is gone: put it back, or write {} into it for the defaults.`);
   }
-  return parseSettings(look.bytes.toString('utf8'), file, defaults);
+  return parseSettings(look.bytes.toString('utf8'), file, defaults, check);
 }
 
 function isMissing(look: FileLook): boolean {

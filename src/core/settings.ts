@@ -251,16 +251,25 @@ export function settingsWithout(defaults: SettingsDefaults): Settings {
   return settingsOf(schema.parse({}), defaults);
 }
 
+/** What else is wrong with the file's value, each with its place; for what this room does not know. */
+export type SettingsCheck = (value: unknown) => readonly string[];
+
 /** Reads the text of `ratchet.json`. InvalidInput names the file and every fault in it at once. */
-export function parseSettings(text: string, file: string, defaults: SettingsDefaults = {}): Settings {
+export function parseSettings(
+  text: string,
+  file: string,
+  defaults: SettingsDefaults = {},
+  check: SettingsCheck = () => [],
+): Settings {
   const read = parseJsonText(text);
   if ('fault' in read) {
     const details = { faults: [`it ${read.fault}`] };
     throw new RatchetError('InvalidInput', `${file} ${read.fault}: correct it.`, { details });
   }
   const parsed = schema.safeParse(read.value);
-  if (parsed.success) return settingsOf(parsed.data, defaults);
-  const faults = parsed.error.issues.map(faultOf);
+  const further = check(read.value);
+  if (parsed.success && further.length === 0) return settingsOf(parsed.data, defaults);
+  const faults = [...(parsed.error?.issues.map(faultOf) ?? []), ...further];
   throw new RatchetError('InvalidInput', `Correct ${file}: ${faults.join('; ')}.`, { details: { faults } });
 }
 
