@@ -1,5 +1,4 @@
 import type { Command } from 'commander';
-import { loadConfig } from '../config.ts';
 
 /** `ratchet api`: the gateway and the product API, in one process. */
 export function registerApi(program: Command): void {
@@ -10,6 +9,9 @@ export function registerApi(program: Command): void {
     .action(async (options: { lifeline?: boolean }) => {
       // Each process loads only what its command runs: what it does not, costs memory for as long as it lives.
       const { runApi } = await import('./run-api.ts');
-      await runApi(loadConfig(), options.lifeline ?? false);
+      const { loadCheckedConfig } = await import('./checked-config.ts');
+      const lifeline = options.lifeline ?? false;
+      // Who holds the lifeline has told already what is worth knowing.
+      await runApi(loadCheckedConfig(lifeline ? undefined : console.error), lifeline);
     });
 }

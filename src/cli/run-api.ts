@@ -133,13 +133,8 @@ function routesOf(house: House, cycles: LazyCycleService, telemetry: Telemetry) 
 }
 
 function routing(house: House) {
-  const resolver = createResolver({ registry: house.registry, selection: () => selected(house) });
+  const resolver = createResolver({ registry: house.registry, selection: house.active });
   return { resolver, policy: createPolicy({ settings: () => house.settings.current(), resolver }) };
-}
-
-function selected({ selection }: House) {
-  const file = selection.current();
-  return file && { ...file.selection, ...(file.apiKey !== null && { apiKey: file.apiKey }) };
 }
 
 function selectedRef({ selection }: House): string | null {

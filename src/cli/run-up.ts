@@ -1,11 +1,11 @@
-import { loadConfig } from '../config.ts';
 import { ensureParts } from '../setup/ensure.ts';
 import { startWorkspace } from '../workspace/workspace.ts';
+import { loadCheckedConfig } from './checked-config.ts';
 import { stopSignal, untilAborted } from './until-stopped.ts';
 
 /** Starts everything on this machine and stops it on Ctrl-C. */
 export async function runUp(): Promise<void> {
-  const config = loadConfig();
+  const config = loadCheckedConfig(tell);
   const signal = stopSignal();
   const tools = await ensureParts(['temporal', 'ollama', 'python'], { config, signal, onProgress: tell });
   const workspace = await startWorkspace({ config, tools, onProgress: tell });

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
 import { RatchetError, isErrno } from '../core/errors.ts';
@@ -58,6 +59,16 @@ export async function readSelection(path: string): Promise<SelectionFile | null>
     throw error;
   });
   return bytes === null ? null : selectionIn(path, bytes);
+}
+
+/** As {@link readSelection}, at once. */
+export function readSelectionNow(path: string): SelectionFile | null {
+  try {
+    return selectionIn(path, readFileSync(path));
+  } catch (error) {
+    if (isErrno(error, 'ENOENT')) return null;
+    throw error;
+  }
 }
 
 /** The selection as every chat asks for it. */

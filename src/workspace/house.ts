@@ -5,6 +5,7 @@ import { RatchetError } from '../core/errors.ts';
 import { providerInForce } from '../core/settings.ts';
 import type { Ask } from '../evaluation/answer.ts';
 import { builtInBases, ensureBaseServed, resolveBase } from '../models/bases.ts';
+import { type CatalogueReader, createCatalogueReader } from '../models/catalogue.ts';
 import { type ImportDeps, importModel } from '../models/import.ts';
 import { notPulled } from '../models/ollama/management.ts';
 import { createOllamaClient } from '../models/ollama.ts';
@@ -19,6 +20,7 @@ import { type SettingsLog, type SettingsReader, createSettings } from '../settin
 import { openStore } from '../store/open.ts';
 import type { Store } from '../store/types.ts';
 import { type WarmPython, createWarmPython } from '../training/warm-python.ts';
+import { type Active, createActive, environmentDefaults, unselectedRef } from './active.ts';
 import { type OllamaRoom, openOllamaRoom } from './ollama.ts';
 
 /** The rooms of one process, furnished from its configuration. */
@@ -28,6 +30,10 @@ export interface House {
   settings: SettingsReader;
   /** `model_select.json` as it is now. */
   selection: SelectionReader;
+  /** `models_config.json` as it is now. */
+  catalogue: CatalogueReader;
+  /** The model that `active` means; null when nothing is selected. InvalidInput when the selection file is bad. */
+  active: () => Active | null;
   store: Store;
   registry: Registry;
   promotions: PromotionDeps;
@@ -45,8 +51,10 @@ const answerLimit = 8 * 2 ** 20;
 
 /** Furnishes the rooms. InvalidInput, with every fault, when `ratchet.json` is bad. */
 export async function openHouse(config: Config, log: SettingsLog = silent): Promise<House> {
-  const settings = createSettings({ file: config.settingsFile, log });
+  const settings = createSettings({ file: config.settingsFile, log, defaults: environmentDefaults(config) });
   const selection = createSelectionReader(config.selectionFile);
+  const catalogue = createCatalogueReader({ file: config.catalogueFile, log });
+  const active = createActive({ config, selection, catalogue });
   const store = await openStore({ dataDir: config.dataDir, databaseUrl: config.databaseUrl });
   const keys = createProviderKeys(config.providerKeysFile);
   const baseRoots = { basesDir: config.basesDir, builtIn: builtInBases(packageRoot) };
@@ -67,9 +75,22 @@ export async function openHouse(config: Config, log: SettingsLog = silent): Prom
     selectionFile: config.selectionFile,
     onWritten: () => selection.written(),
     assertServed: (ref) => assertServed(registry, ref),
+    untilSelected: unselectedRef(config),
   };
   const warmPython = createWarmPython({ logFile: join(config.dataDir, 'logs', 'python.log') });
-  const partial = { config, settings, selection, store, registry, promotions, imports, ollama, baseRoots };
+  const partial = {
+    config,
+    settings,
+    selection,
+    catalogue,
+    active,
+    store,
+    registry,
+    promotions,
+    imports,
+    ollama,
+    baseRoots,
+  };
   const close = async () => {
     await registry.close();
     await ollama.jobs.close();
@@ -96,8 +117,8 @@ function activityDeps(house: Omit<House, 'activities' | 'close'>, warmPython: Wa
     importModel: (request) => importModel(imports, request),
     selected: async () => {
       const file = await readSelection(config.selectionFile);
-      if (!file) return null;
-      const ref = selectionRef(file.selection);
+      const ref = file ? selectionRef(file.selection) : unselectedRef(config);
+      if (ref === null) return null;
       return { ref, local: registry.split(ref)?.provider.locality === 'local' };
     },
     promote: async ({ modelVersion, opponent, actor, cycleId, evidence }) => {
