@@ -25,7 +25,7 @@ export const gateway: Bench = {
   name: 'gateway',
   kind: 'bench',
   about: 'what a call through the gateway costs beside LiteLLM, Portkey and TensorZero, recording on',
-  parts: ['litellm', 'portkey', 'tensorzero'],
+  parts: ['python-clients', 'portkey', 'tensorzero'],
   count: 20,
   run,
 };

@@ -96,7 +96,7 @@ export async function litellm(bench: Bench): Promise<Contender> {
     config,
     `model_list:\n  - model_name: tiny\n    litellm_params: ${upstream}\nlitellm_settings: {telemetry: false}\n`,
   );
-  const python = bench.paths.litellm ?? '';
+  const python = bench.paths['python-clients'] ?? '';
   const process_ = startPinned({
     name: 'litellm',
     core: cores.gateway,

@@ -15,7 +15,7 @@ beforeEach(() => {
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
 const partOf = (lock: string) =>
-  lockedPython({ name: 'litellm', title: 'a test', lock, subject: 'nothing', minutes: 1, megabytes: 1 });
+  lockedPython({ name: 'python-clients', title: 'a test', lock, subject: 'nothing', minutes: 1, megabytes: 1 });
 
 test('an environment is made once for a lock, and anew for another', async () => {
   const lock = join(folder, 'lock.txt');

@@ -2,7 +2,7 @@ import type { Config } from '../config.ts';
 
 /**
  * What Ratchet needs from outside. `python` runs the training, `python-dev` tests and lints it on top of that;
- * `python-clients` talk to the gateway in tests, the last three are what benches compare with.
+ * `python-clients` talk to the gateway in tests and hold the proxy of LiteLLM, the last two are what benches compare with.
  */
 export type PartName =
   | 'node'
@@ -12,7 +12,6 @@ export type PartName =
   | 'python-dev'
   | 'python-clients'
   | 'chromium'
-  | 'litellm'
   | 'portkey'
   | 'tensorzero';
 

@@ -5,26 +5,17 @@ import type { Part } from './part.ts';
 
 const peers = join(packageRoot, 'bench', 'peers');
 
-/** Clients that people really use, for the tests. */
+/** Clients that people really use, for the tests, and the proxy of LiteLLM, which a bench compares with as well. */
 export const clientsPart: Part = lockedPython({
   name: 'python-clients',
-  title: 'Python clients (LiteLLM, DSPy) for the tests',
+  title: 'LiteLLM, with its proxy, and DSPy for the tests',
   lock: join(packageRoot, 'test', 'fixtures', 'clients', 'requirements.txt'),
   subject: 'litellm',
   minutes: 1,
-  megabytes: 400,
-});
-
-/** What the benches compare with; made only when a bench asks for it. */
-export const litellmPart: Part = lockedPython({
-  name: 'litellm',
-  title: 'the LiteLLM proxy for a bench',
-  lock: join(peers, 'litellm.txt'),
-  subject: 'litellm',
-  minutes: 2,
   megabytes: 800,
 });
 
+/** What else the benches compare with; made only when a bench asks for it. */
 export const tensorzeroPart: Part = lockedPython({
   name: 'tensorzero',
   title: 'the embedded gateway of TensorZero for a bench',
