@@ -39,6 +39,7 @@ const environment = z.object({
   RATCHET_SELECTION_FILE: z.string().optional(),
   RATCHET_CATALOGUE_FILE: z.string().optional(),
   RATCHET_SETTINGS_FILE: z.string().optional(),
+  RATCHET_PROVIDERS_DIR: z.string().optional(),
   RATCHET_HOST: z.string().default('127.0.0.1'),
   RATCHET_PORT: port.default(7777),
   RATCHET_API_KEY: z.string().min(16, 'use at least 16 characters').optional(),
@@ -82,6 +83,8 @@ export interface Config {
   selectionFile: string;
   catalogueFile: string;
   settingsFile: string;
+  /** The user's own kinds of providers, one file each. */
+  providersDir: string;
   /** Keys of providers that Ratchet keeps, readable by their owner only. */
   providerKeysFile: string;
   host: string;
@@ -180,6 +183,7 @@ function resolveConfig(env: z.infer<typeof environment>, home: string): Omit<Con
     selectionFile: resolve(home, env.RATCHET_SELECTION_FILE ?? 'model_select.json'),
     catalogueFile: resolve(home, env.RATCHET_CATALOGUE_FILE ?? 'models_config.json'),
     settingsFile: resolve(home, env.RATCHET_SETTINGS_FILE ?? 'ratchet.json'),
+    providersDir: resolve(home, env.RATCHET_PROVIDERS_DIR ?? 'providers'),
     providerKeysFile: join(dataDir, 'provider-keys.json'),
     host: env.RATCHET_HOST,
     port: env.RATCHET_PORT,
@@ -256,6 +260,7 @@ export function ownEnvironment(config: Config): Record<string, string> {
     RATCHET_SELECTION_FILE: config.selectionFile,
     RATCHET_CATALOGUE_FILE: config.catalogueFile,
     RATCHET_SETTINGS_FILE: config.settingsFile,
+    RATCHET_PROVIDERS_DIR: config.providersDir,
     RATCHET_HOST: config.host,
     RATCHET_PORT: String(config.port),
     RATCHET_MODEL_PREFIX: config.modelPrefix,
