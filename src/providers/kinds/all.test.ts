@@ -36,6 +36,11 @@ const table: Record<string, { url: string | null; urls: string[]; keys: string[]
     urls: ['OPENAI_BASE_URL', 'OPENAI_API_BASE'],
     keys: ['OPENAI_API_KEY'],
   },
+  anthropic: {
+    url: 'https://api.anthropic.com',
+    urls: ['ANTHROPIC_BASE_URL', 'ANTHROPIC_API_BASE'],
+    keys: ['ANTHROPIC_API_KEY'],
+  },
   groq: { url: 'https://api.groq.com/openai/v1', urls: ['GROQ_API_BASE'], keys: ['GROQ_API_KEY'] },
   mistral: { url: 'https://api.mistral.ai/v1', urls: ['MISTRAL_API_BASE'], keys: ['MISTRAL_API_KEY'] },
   deepseek: { url: 'https://api.deepseek.com/v1', urls: ['DEEPSEEK_API_BASE'], keys: ['DEEPSEEK_API_KEY'] },

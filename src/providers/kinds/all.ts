@@ -1,4 +1,5 @@
 import type { ProviderDefinition } from '../definition.ts';
+import { anthropic } from './anthropic.ts';
 import { deepseek } from './deepseek.ts';
 import { gemini } from './gemini.ts';
 import { groq } from './groq.ts';
@@ -20,6 +21,7 @@ export const kinds: readonly ProviderDefinition[] = [
   vllm,
   lmStudio,
   openai,
+  anthropic,
   groq,
   mistral,
   deepseek,

@@ -1,0 +1,4 @@
+import { anthropicSpeaker } from '../fixtures/wires/anthropic.ts';
+import { runForeign } from '../fixtures/wires/suite.ts';
+
+runForeign(anthropicSpeaker);
