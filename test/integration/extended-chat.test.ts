@@ -1,6 +1,9 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { promptRoutes } from '../../src/api/prompts.ts';
+import { defaultSettings } from '../../src/core/settings.ts';
 import type { JsonObject } from '../../src/core/canonical.ts';
+import { createAnswerCache } from '../../src/gateway/caching/cache.ts';
+import { createPrices } from '../../src/gateway/price.ts';
 import { createExtendedChat } from '../../src/gateway/extending/operation.ts';
 import { type Harness, openHarness, wireProvider } from '../fixtures/gateway-harness.ts';
 import { type WireServer, fails, startWireServer, whole } from '../fixtures/wire-server.ts';
@@ -15,6 +18,9 @@ beforeAll(async () => {
     providers: [wireProvider(wire.url)],
     operations: ({ prompts }) => [createExtendedChat({ prompts, contextOf: () => context })],
     routes: (store) => [promptRoutes(store)],
+    gateway: { prices: createPrices({ settings: () => defaultSettings, log: { warn: () => undefined } }) },
+    answers: ({ answerCache, chats }) =>
+      createAnswerCache({ cache: answerCache, chats, log: { warn: () => undefined } }),
   });
 });
 afterAll(async () => {
@@ -241,6 +247,86 @@ describe('conversation memory', () => {
     const refused = await harness.chat({ model, conversation: conversationId, messages: [user('Hi')] });
     expect(refused.status).toBe(409);
     expect(await reasonOf(refused)).toMatch(/was not kept: send its messages along/);
+  });
+});
+
+describe('answers that are given again', () => {
+  const question = (text: string, more: JsonObject = {}) =>
+    harness.chat({ model, messages: [user(text)], cache: { max_age: 60 }, ...more });
+  const hit = (response: Response) => response.headers.get('x-ratchet-cache');
+  /** The answer's own words, whole or streamed. */
+  const textOf = async (response: Response): Promise<string> => {
+    const body = await response.text();
+    return [...body.matchAll(/"content":"([^"]*)"/g)].map(([, text]) => text).join('');
+  };
+
+  test('to the very same request, once somebody asks for that', async () => {
+    wire.answerWith(whole('Once.'));
+    await harness.recordOf(await question('Cached?', { cache: undefined as never }));
+    const before = wire.requests.length;
+    const first = await question('Cached?');
+    expect([hit(first), await textOf(first)]).toEqual(['miss', 'Once.']);
+    expect(asked()).not.toHaveProperty('cache');
+    const kept = await harness.recordOf(first);
+    wire.answerWith(whole('Twice.'));
+    const second = await question('Cached?');
+    expect([hit(second), await textOf(second)]).toEqual(['hit', 'Once.']);
+    expect(wire.requests).toHaveLength(before + 1);
+    const record = await harness.recordOf(second);
+    expect(record).toMatchObject({ provider: 'cache', model: 'tiny', state: 'complete', costNanos: 0 });
+    expect(record.id).not.toBe(kept.id);
+    expect(record.choices.map(({ message }) => message)).toEqual(kept.choices.map(({ message }) => message));
+    expect(second.headers.get('x-ratchet-provider')).toBe('cache');
+  });
+
+  test('whole or streamed, whichever way it came', async () => {
+    wire.answerWith(whole('Streamed.'));
+    const first = await question('Which way?', { stream: true });
+    expect([hit(first), await textOf(first)]).toEqual(['miss', 'Streamed.']);
+    await harness.recordOf(first);
+    for (const stream of [false, true]) {
+      const again = await question('Which way?', { stream });
+      expect([hit(again), await textOf(again)]).toEqual(['hit', 'Streamed.']);
+    }
+  });
+
+  test('what changes an answer makes another request; what does not, none', async () => {
+    await harness.recordOf(await question('Same?', { temperature: 0 }));
+    const cases: [JsonObject, string][] = [
+      [{ temperature: 0 }, 'hit'],
+      [{ temperature: 0, metadata: { a: 'b' }, stream_options: { include_usage: true }, stream: true }, 'hit'],
+      [{ temperature: 0.1 }, 'miss'],
+      [{ temperature: 0, user: 'another' }, 'miss'],
+      [{ temperature: 0, tools: [] }, 'miss'],
+      [{ temperature: 0, model: 'wire/other' }, 'miss'],
+      [{ temperature: 0, cache: { max_age: 0 } }, 'miss'],
+    ];
+    for (const [more, expected] of cases) {
+      const response = await question('Same?', more);
+      await response.text();
+      expect([more, hit(response)]).toEqual([more, expected]);
+      await harness.gateway.settled();
+    }
+  });
+
+  test('nothing that failed, was not recorded, or was erased', async () => {
+    wire.answerWith(fails(500, { error: { message: 'oops' } }));
+    expect((await question('Broken?')).ok).toBe(false);
+    wire.answerWith(whole('Fine.'));
+    const mended = await question('Broken?');
+    expect(hit(mended)).toBe('miss');
+    const { id } = await harness.recordOf(mended);
+    await harness.store.chats.erase({ completionId: id });
+    const after = await question('Broken?');
+    expect(hit(after)).toBe('miss');
+    await harness.recordOf(await question('Not recorded', { store: false }));
+    expect(hit(await question('Not recorded', { store: false }))).toBeNull();
+  });
+
+  test.each([[true], [{}], [{ max_age: -1 }], [{ max_age: '60' }]])('%j is refused', async (cache) => {
+    const response = await question('Bad', { cache: cache as JsonObject });
+    expect(response.status).toBe(400);
+    expect(await reasonOf(response)).toMatch(/Cache must be an object with "max_age"/);
   });
 });
 

@@ -38,6 +38,9 @@ const immaterial: ReadonlySet<string> = new Set([
   'stream',
   'stream_options',
   'cache',
+  // What they come to stands in the messages.
+  'prompt',
+  'conversation',
   'user',
   'metadata',
   'store',

@@ -3,6 +3,7 @@ import type { WireMessage } from '../../core/message.ts';
 import type { PromptStore } from '../../store/types.ts';
 import { chatOperation } from '../operations/chat.ts';
 import type { Call, Operation, Recall } from '../ports.ts';
+import { readCacheField } from './cache-field.ts';
 import { fit, historyOf, readConversationField } from './conversation-field.ts';
 import { promptMessages, readPromptField } from './prompt-field.ts';
 import { type Summaries, createSummaries } from './summary.ts';
@@ -14,10 +15,10 @@ export interface ExtendedDeps {
 }
 
 /**
- * Chat completions with two fields more: `prompt` puts the messages of a template before those of the request,
- * `conversation` what was said before. A request without them passes as it came.
+ * Chat completions with three fields more: `prompt` puts the messages of a template before those of the request,
+ * `conversation` what was said before, and `cache` lets an answer to the same request be given again. A request without them passes as it came.
  *
- * The record has the messages that the model got, and both fields as they were resolved.
+ * The record has the messages that the model got, and these fields as they were resolved.
  */
 export function createExtendedChat({ prompts, contextOf }: ExtendedDeps): Operation {
   const summaries = createSummaries();
@@ -35,12 +36,13 @@ interface Extending extends ExtendedDeps {
   recall: Recall;
 }
 
-function isExtended({ prompt, conversation }: JsonObject): boolean {
-  return (prompt !== undefined && prompt !== null) || (conversation !== undefined && conversation !== null);
+function isExtended({ prompt, conversation, cache }: JsonObject): boolean {
+  return [prompt, conversation, cache].some((field) => field !== undefined && field !== null);
 }
 
 async function extend(sent: JsonObject, parts: Extending): Promise<Call> {
-  const { prompt: _prompt, conversation: _conversation, ...fields } = sent;
+  const { prompt: _prompt, conversation: _conversation, cache: _cache, ...fields } = sent;
+  const cacheSeconds = readCacheField(sent);
   const own = Array.isArray(sent.messages) ? sent.messages : [];
   // What is no message is refused by the operation itself.
   const given = readable({ ...fields, messages: own.length === 0 ? [{ role: 'user' }] : own }) ? own : [];
@@ -53,10 +55,12 @@ async function extend(sent: JsonObject, parts: Extending): Promise<Call> {
   return {
     ...call,
     ...(remembered.id !== null && { conversationId: remembered.id }),
+    ...(cacheSeconds !== null && { cacheSeconds }),
     envelope: {
       ...call.envelope,
       ...(template && { prompt: template.field }),
       ...(remembered.field && { conversation: remembered.field }),
+      ...(cacheSeconds !== null && { cache: { max_age: cacheSeconds } }),
     },
   };
 }
