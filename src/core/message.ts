@@ -30,25 +30,27 @@ export function splitMessage(
   wire: WireMessage,
   parent: string | null,
 ): { canonical: CanonicalMessage; overlay: MessageOverlay } {
+  // In the order of canonical JSON, which need not sort them then.
   const canonical: CanonicalMessage = {
-    parent,
-    role: wire.role,
-    parts: partsOf(wire.content),
     name: typeof wire.name === 'string' ? wire.name : null,
-    tool_calls: Array.isArray(wire.tool_calls) ? wire.tool_calls : null,
+    parent,
+    parts: partsOf(wire.content),
+    role: wire.role,
     tool_call_id: typeof wire.tool_call_id === 'string' ? wire.tool_call_id : null,
+    tool_calls: Array.isArray(wire.tool_calls) ? wire.tool_calls : null,
   };
   const overlay: MessageOverlay = {};
   const form = contentForm(wire);
   if (form) overlay.content = form;
-  const unhashed = Object.entries(wire).filter(([key]) => {
-    const kept = hashedFields.some((field) => field === key && canonical[field] !== null);
-    return key !== 'role' && key !== 'content' && !kept;
+  const unhashed = Object.keys(wire).filter((key) => {
+    if (key === 'role' || key === 'content') return false;
+    return !hashedFields.some((field) => field === key && canonical[field] !== null);
   });
+  if (unhashed.length === 0 && form !== 'x') return { canonical, overlay };
   // Entries, not assignments: a field may be named "__proto__".
-  const extra: JsonObject = Object.fromEntries(unhashed);
+  const extra: JsonObject = Object.fromEntries(unhashed.map((key) => [key, wire[key] as Json]));
   if (form === 'x') extra.content = wire.content as Json;
-  if (Object.keys(extra).length > 0) overlay.extra = extra;
+  overlay.extra = extra;
   return { canonical, overlay };
 }
 

@@ -1,5 +1,6 @@
 import type { Compilable, Kysely, RawBuilder } from 'kysely';
 import { RatchetError } from '../core/errors.ts';
+import type { Journal } from './journal.ts';
 import type { Schema } from './schema.ts';
 
 export type Parameter = string | number | bigint | null | Uint8Array;
@@ -49,6 +50,8 @@ export interface Database {
   readonly clock: RawBuilder<number>;
   /** What a batch that changes the schema begins with. */
   readonly schemaLock: readonly Statement[];
+  /** Null where batches go into the tables only. */
+  readonly journal: Journal | null;
   read<T>(query: Compilable<T>): Promise<T[]>;
   /** As `read`, of a statement that is compiled already. */
   readCompiled<T>(statement: Statement): Promise<T[]>;
@@ -61,6 +64,8 @@ export interface Database {
   write(statements: readonly Statement[], options?: WriteOptions): Promise<WriteResult[]>;
   writes(): WriteCounts;
   check(): Promise<void>;
+  /** Brings into the tables what processes that have ended left in their journals. */
+  recover(): Promise<void>;
   /** Removes what deleted rows leave behind: SQLite's log is emptied, PostgreSQL's tables are vacuumed. */
   tidy(): Promise<void>;
   close(): Promise<void>;

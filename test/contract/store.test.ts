@@ -8,6 +8,7 @@ import { cycleSuite } from './cycles.suite.ts';
 import { erasingSuite } from './erasing.suite.ts';
 import { heldSuite } from './held.suite.ts';
 import { type NewInstallation, installations } from './installation.ts';
+import { journaledSuite } from './journaled.suite.ts';
 import { keySuite } from './keys.suite.ts';
 import { lineageSuite } from './lineage.suite.ts';
 import { outcomeSuite } from './outcome.suite.ts';
@@ -34,6 +35,7 @@ function suites(install: NewInstallation): void {
   describe('interruption', () => interruptionSuite(install));
   describe('outcomes', { timeout: 30_000 }, () => outcomeSuite(install));
   describe('held requests', { timeout: 30_000 }, () => heldSuite(install));
+  describe('journaled chats', { timeout: 30_000 }, () => journaledSuite(install));
   describe('threading', () => threadingSuite(install));
   describe('threads', { timeout: 30_000 }, () => threadPropertySuite(install));
   describe('reading back', { timeout: 30_000 }, () => readingSuite(install));

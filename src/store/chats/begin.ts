@@ -3,17 +3,17 @@ import { now, uuidv7 } from '../ids.ts';
 import { encodeJson } from '../json.ts';
 import type { BeginOptions, BegunCompletion, NewCompletion } from '../types.ts';
 import type { ChatContext } from './ending.ts';
-import { type IdentifiedMessage, identifyAll, isForgotten, storeChain, toRef } from './messages.ts';
+import { type IdentifiedMessage, identifyAll, insertMessages, isForgotten, storeChain, toRef } from './messages.ts';
 import type { OpenChats } from './open-chats.ts';
 import { type BegunRow, chatStatements } from './statements.ts';
 import { encodeThread, hashHistory } from './thread-hashes.ts';
-import { type Placement, type Placing, placeAndWrite, placeRequest } from './threading.ts';
+import { type Placement, type Placing, keysOf, placeAndWrite, placeRequest } from './threading.ts';
 
 /** Places a request in its conversation and writes it, at once or when its outcome is there. */
 export async function begin(
   context: ChatContext,
   request: NewCompletion,
-  { holdMs = 0, lost = () => undefined }: BeginOptions = {},
+  { holdMs = 0, journaled = false, lost = () => undefined }: BeginOptions = {},
 ): Promise<BegunCompletion> {
   const { database, open } = context;
   const { messages, placing, row } = prepare(context, request);
@@ -21,7 +21,8 @@ export async function begin(
 
   function adopt({ conversationId }: Placement): void {
     const { id, tip, thread, owner, provider, model, key_id, team } = row;
-    open.begun.set(id, { tip, thread, owner, provider, model, key_id, team, conversation_id: conversationId });
+    const place = { conversation_id: conversationId, journaled };
+    open.begun.set(id, { tip, thread, owner, provider, model, key_id, team, ...place });
     begun.conversationId = conversationId;
   }
 
@@ -30,7 +31,30 @@ export async function begin(
     return [...statements, insert];
   }
 
+  const wholeOf = (placement: Placement): Statement[] => [...insertMessages(database, messages), ...rowsOf(placement)];
+
+  /** False when it has to be written into the tables. */
+  async function note(): Promise<boolean> {
+    if (!journaled || !database.journal) return false;
+    const placement = await placeRequest(database, placing);
+    const keys = keysOf(placement);
+    if (!keys) return false;
+    const statements = [...storeChain(database, messages, open), ...rowsOf(placement)];
+    // Messages were erased meanwhile.
+    const refused = async (beneath: Database): Promise<void> => {
+      open.forget();
+      await beneath.write(wholeOf(placement));
+    };
+    const noted = database.journal.note({ statements, keys, refused }, { sync: false });
+    if (!noted) return false;
+    await noted;
+    adopt(placement);
+    open.remember(messages.map(({ id }) => id));
+    return true;
+  }
+
   const write = async (): Promise<void> => {
+    if (await note()) return;
     const place = (placement: Placement) => writeBegun(database, open, messages, rowsOf(placement));
     adopt(await placeAndWrite(database, placing, place));
   };
@@ -40,6 +64,8 @@ export async function begin(
     adopt(placement);
     open.hold(row.id, {
       holdMs,
+      keys: keysOf(placement),
+      whole: () => wholeOf(placement),
       statements: () => [...storeChain(database, messages, open), ...rowsOf(placement)],
       written: () => open.remember(messages.map(({ id }) => id)),
       write,

@@ -4,7 +4,7 @@ import { type Database, type Statement } from '../database.ts';
 import type { ChoiceRecord, CompletionRecord } from '../types.ts';
 import type { Begun } from './open-chats.ts';
 import { type MessageReader, type MessageRef, identify, insertMessages, toRef } from './messages.ts';
-import { answerPoint, decodeThread } from './thread-hashes.ts';
+import { answerPoint, decodeThread, hashesOf } from './thread-hashes.ts';
 import { rememberAnswer } from './threading.ts';
 
 /** A choice as a closed completion keeps it. */
@@ -16,20 +16,23 @@ export interface StoredChoice extends MessageRef {
 
 /**
  * Turns the choices of a completion that began so into references, with the statements that store their messages and let
- * later requests find them.
+ * later requests find them, by these hashes.
  */
 export function storeChoices(
   { database, key }: { database: Database; key: KeyObject },
   { tip, thread: column, conversation_id: conversationId }: Begun,
   choices: readonly ChoiceRecord[],
-): { stored: StoredChoice[]; statements: Statement[] } {
+): { stored: StoredChoice[]; statements: Statement[]; hashes: string[] } {
   const messages = choices.map(({ message }) => identify(key, message, tip));
   const stored = choices.map((choice, at) => toStored(choice, messages[at] ?? identify(key, choice.message, tip)));
   const different = new Map(messages.map((message, at) => [message.id, { message, wire: choices[at]?.message }]));
   const thread = decodeThread(column);
-  const remember = [...different].map(([messageId, { wire }]) =>
-    rememberAnswer(database, answerPoint(key, thread, wire ?? { role: '' }), { conversationId, messageId }),
-  );
+  // Without a request there is no thread to go on with.
+  const answers = tip === null ? [] : [...different];
+  const points = answers.map(([messageId, { wire }]) => ({
+    messageId,
+    point: answerPoint(key, thread, wire ?? { role: '' }),
+  }));
   return {
     stored,
     statements: [
@@ -37,9 +40,9 @@ export function storeChoices(
         database,
         [...different.values()].map(({ message }) => message),
       ),
-      // Without a request there is no thread to go on with.
-      ...(tip === null ? [] : remember),
+      ...points.map(({ messageId, point }) => rememberAnswer(database, point, { conversationId, messageId })),
     ],
+    hashes: points.flatMap(({ point }) => hashesOf(point)),
   };
 }
 

@@ -42,10 +42,56 @@ export async function finish(context: ChatContext, id: string, outcome: Outcome)
   const { open } = context;
   try {
     const held = await open.release(id);
+    if (await noteOutcome(context, id, outcome, held)) return;
     if (!held || !(await finishTogether(context, id, outcome, held))) await finishBegun(context, id, outcome);
   } finally {
     open.begun.delete(id);
   }
+}
+
+/** Takes the outcome down, with the request where that was held; false when both belong into the tables. */
+async function noteOutcome(
+  context: ChatContext,
+  id: string,
+  outcome: Outcome,
+  held: HeldRequest | null,
+): Promise<boolean> {
+  const { database, open } = context;
+  const begun = open.begun.get(id);
+  if (!database.journal || !begun?.journaled || held?.keys === null) return false;
+  const { stored, statements, hashes } = outcomeStatements(context, { id, begun, outcome, requests: 1 });
+  const noted = database.journal.note(
+    {
+      statements: held ? [...held.statements(), ...statements] : statements,
+      keys: held ? [...held.keys, ...hashes] : hashes,
+      async refused(beneath) {
+        if (!held) return writeReopened({ ...context, database: beneath }, { id, begun, outcome });
+        // Messages were erased meanwhile.
+        open.forget();
+        await beneath.write([...held.whole(), ...statements]);
+      },
+    },
+    { inFlight: open.begun.size },
+  );
+  if (!noted) return false;
+  // It is over: another outcome meets the tables.
+  open.begun.delete(id);
+  await noted;
+  held?.written();
+  open.remember(stored.map((choice) => choice.id));
+  return true;
+}
+
+/** The outcome of a completion that was swept although this process had it open. */
+async function writeReopened(
+  context: ChatContext,
+  { id, begun, outcome }: { id: string; begun: Begun; outcome: Outcome },
+): Promise<void> {
+  const { database, processId } = context;
+  const { state } = await requireRow(database, id);
+  if (state !== 'interrupted') throw notOpen(id);
+  const { statements } = outcomeStatements(context, { id, begun, outcome, requests: 0 });
+  await database.write([reopening(database, id, processId), ...statements]);
 }
 
 /** Writes request and outcome in one batch. False when the request has to be placed anew; it is written then. */
@@ -86,8 +132,8 @@ async function finishBegun(context: ChatContext, id: string, outcome: Outcome): 
 function outcomeStatements(
   { database, key }: Pick<ChatContext, 'database' | 'key'>,
   { id, begun, outcome, requests }: { id: string; begun: Begun; outcome: Outcome; requests: 0 | 1 },
-): { statements: Statement[]; stored: StoredChoice[] } {
-  const { stored, statements } = storeChoices({ database, key }, begun, outcome.choices);
+): { statements: Statement[]; stored: StoredChoice[]; hashes: string[] } {
+  const { stored, statements, hashes } = storeChoices({ database, key }, begun, outcome.choices);
   const { provider, model } = outcome.answeredBy ?? begun;
   const update = chatStatements(database).setOutcome(
     {
@@ -107,7 +153,11 @@ function outcomeStatements(
     },
     { rows: 1, error: () => notOpen(id) },
   );
-  return { statements: [update, ...statements, countCall(database, usageOf(begun, outcome), requests)], stored };
+  return {
+    statements: [update, ...statements, countCall(database, usageOf(begun, outcome), requests)],
+    stored,
+    hashes,
+  };
 }
 
 /** One call as it counts: by who answered it. */
@@ -145,12 +195,12 @@ async function writeToOpen(
     // Tells one that is not there from one that is closed.
     const { state } = await requireRow(database, id);
     if (state !== 'interrupted' || !open.begun.has(id)) throw error;
-    const reopen = chatStatements(database).reopen(
-      { id, process_id: processId },
-      { rows: 1, error: () => notOpen(id) },
-    );
-    await database.write([reopen, ...make(0)], options);
+    await database.write([reopening(database, id, processId), ...make(0)], options);
   }
+}
+
+function reopening(database: Database, id: string, processId: string): Statement {
+  return chatStatements(database).reopen({ id, process_id: processId }, { rows: 1, error: () => notOpen(id) });
 }
 
 function uncount({ database, open }: ChatContext, id: string): Statement {

@@ -20,7 +20,7 @@ export function normalise(message: WireMessage): NormalMessage {
   const media = content.filter((part) => typeof part !== 'string');
   const calls = (tool_calls ?? []).map(normalCall);
   return {
-    text: canonicalJson({ role, text, media, name, tool_calls: calls, tool_call_id }),
+    text: canonicalJson({ media, name, role, text, tool_call_id, tool_calls: calls }),
     weight: Buffer.byteLength(text) + [...media, ...calls].reduce<number>((sum, part) => sum + sizeOf(part), 0),
   };
 }
@@ -51,8 +51,9 @@ function withoutThinking(text: string, role: string): string {
   return role === 'assistant' ? text.replace(/^\s*<think>[\s\S]*?<\/think>/, '') : text;
 }
 
+/** Most texts have single spaces only: replacing these by themselves would make more garbage than all else of a chat. */
 function collapse(text: string): string {
-  return text.replace(/\s+/g, ' ').trim();
+  return (/[^\S ]|  /.test(text) ? text.replace(/\s+/g, ' ') : text).trim();
 }
 
 function sizeOf(part: Json): number {

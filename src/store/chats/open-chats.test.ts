@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest';
-import { type Begun, createOpenChats } from './open-chats.ts';
+import { type OpenChat, createOpenChats } from './open-chats.ts';
 
-const chat: Begun = {
+const chat: OpenChat = {
+  journaled: false,
   tip: null,
   thread: '',
   conversation_id: 'c',
@@ -20,6 +21,8 @@ test('a request that was held and could not be written is not in flight any more
   open.begun.set('a', chat);
   open.hold('a', {
     holdMs: 1,
+    keys: [],
+    whole: () => [],
     statements: () => [],
     written: () => undefined,
     write: () => {

@@ -7,9 +7,19 @@ export type Begun = Pick<
   'tip' | 'thread' | 'conversation_id' | 'owner' | 'key_id' | 'team' | 'provider' | 'model'
 >;
 
+/** A completion that this process began. */
+export interface OpenChat extends Begun {
+  /** Its outcome may stand in the journal before it stands in the tables. */
+  journaled: boolean;
+}
+
 /** A request that waits for its outcome. */
 export interface HeldRequest {
   holdMs: number;
+  /** By what reads find it, for the journal; null for one that only the tables can tell whether it may be written. */
+  keys: readonly string[] | null;
+  /** What writes it, whatever of it was thought to be stored. */
+  whole: () => Statement[];
   /** What writes it, for the batch of its outcome. */
   statements: () => Statement[];
   /** Told when that batch is committed. */
@@ -25,7 +35,7 @@ const rememberedMessages = 20_000;
 /** What this process keeps in mind of its chats, so that what runs for each of them needs no reading. */
 export interface OpenChats {
   /** Completions that this process began and has not finished. */
-  readonly begun: Map<string, Begun>;
+  readonly begun: Map<string, OpenChat>;
   /** Keeps a request for so long, then writes it. */
   hold(id: string, request: HeldRequest): void;
   /** The request that is still held, for who writes it now; waits for one that is being written, and fails with it. */
@@ -48,7 +58,7 @@ export function createOpenChats(): OpenChats {
     [young, old] = [new Set(), young];
   }
 
-  const begun = new Map<string, Begun>();
+  const begun = new Map<string, OpenChat>();
   const held = new Map<string, { request: HeldRequest; timer: NodeJS.Timeout }>();
   const writing = new Map<string, Promise<void>>();
 

@@ -12,6 +12,7 @@ import { type ChatContext, usageOf } from './ending.ts';
 export async function sweepInterrupted(context: ChatContext): Promise<number> {
   const { database, processId } = context;
   const { build, clock } = database;
+  await database.recover();
   const lapsed = await database.read(
     build
       .selectFrom('completion')

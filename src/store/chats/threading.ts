@@ -73,6 +73,12 @@ export function rememberAnswer(
   return threadStatements(database).insertNodes(rows);
 }
 
+/** By what reads find what a placement writes; null where it depends on what the tables say. */
+export function keysOf({ statements }: Placement): string[] | null {
+  if (statements.some(({ expect }) => expect !== undefined)) return null;
+  return statements.flatMap(({ parameters }) => parameters.filter((value) => typeof value === 'string'));
+}
+
 /** What ties the hashes of one answer together: half of its message's id. */
 export function pointOf(messageId: string): string {
   return messageId.slice(0, 32);
@@ -108,6 +114,7 @@ async function findCandidates(database: Database, points: readonly Point[]): Pro
 
 async function lookUp(database: Database, hashes: readonly string[]): Promise<Candidate[]> {
   if (hashes.length === 0) return [];
+  if (database.journal?.holds(hashes)) await database.journal.settle();
   return database.readCompiled(threadStatements(database).nodesOf(hashes.map((hash) => ({ hash }))));
 }
 

@@ -60,6 +60,8 @@ export function openPostgres(url: string): Database {
     kind: 'postgres',
     build: createBuilder(),
     clock: sql<number>`cast(extract(epoch from clock_timestamp()) * 1000 as bigint)`,
+    journal: null,
+    recover: () => Promise.resolve(),
     schemaLock: [{ sql: 'select pg_advisory_xact_lock($1)', parameters: [schemaLock] }],
     read,
     readCompiled,

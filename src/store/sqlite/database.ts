@@ -14,6 +14,7 @@ import { type Database, type Statement, statement, unavailable } from '../databa
 import type { Schema } from '../schema.ts';
 import { sqliteError } from './errors.ts';
 import { readPatiently } from './patience.ts';
+import { withJournal } from './journaled.ts';
 import { createAsideReader } from './reader.ts';
 import { resultCode } from './result-code.ts';
 import { createRunner, rowsOf } from './statements.ts';
@@ -54,10 +55,12 @@ export async function openSqlite(path: string, options: SqliteOptions = {}): Pro
     }
   }
 
-  return {
+  const tables: Database = {
     kind: 'sqlite',
     build: createBuilder(),
     clock: sql<number>`cast(unixepoch('subsec') * 1000 as integer)`,
+    journal: null,
+    recover: () => Promise.resolve(),
     // BEGIN IMMEDIATE holds off every other writer already.
     schemaLock: [],
     read: <T>(query: Compilable<T>) => readCompiled<T>(statement(query)),
@@ -73,6 +76,8 @@ export async function openSqlite(path: string, options: SqliteOptions = {}): Pro
       await Promise.all([aside.close(), writer.close()]);
     },
   };
+  const { writeRecords } = writer;
+  return withJournal(tables, { path, writeRecords, synced: synchronous === 'FULL' });
 }
 
 /** Makes the file for its owner only; SQLite gives the log beside it the same rights. */

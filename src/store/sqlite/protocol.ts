@@ -20,8 +20,11 @@ export type StatementText = string | number | [number: number, text: string];
 /** `rows` is how many must be affected, −1 when any number may. */
 export type BatchStatement = [text: StatementText, parameters: Parameter[], rows: number];
 
-/** `inFlight` is how many chats may still ask for a sync of their own. */
-export type Batch = [sync: boolean, inFlight: number, statements: BatchStatement[]];
+/** So many records of a journal, which the thread reads from its file: from one place up to another, in bytes. */
+export type RecordRange = [path: string, from: number, to: number, count: number];
+
+/** `inFlight` is how many chats may still ask for a sync of their own. The records come after the statements. */
+export type Batch = [sync: boolean, inFlight: number, statements: BatchStatement[], records?: RecordRange[]];
 
 /** What a statement gave: its rows, or how many it affected. */
 export type StatementAnswer = Row[] | number;

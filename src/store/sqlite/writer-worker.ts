@@ -2,18 +2,11 @@ import { DatabaseSync } from 'node:sqlite';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
 import { type Waiting, createLine } from './group.ts';
-import type {
-  Batch,
-  BatchAnswer,
-  Failure,
-  FromThread,
-  StatementAnswer,
-  StatementText,
-  ToThread,
-  WriterData,
-} from './protocol.ts';
+import type { Batch, BatchAnswer, Failure, FromThread, StatementAnswer, ToThread, WriterData } from './protocol.ts';
 import { failureOf, isBusy, resultCode } from './result-code.ts';
+import { createRangeReader } from './journal/ranges.ts';
 import { createRunner } from './statements.ts';
+import { createTexts } from './texts.ts';
 
 // The only connection of its process that writes. Batches that wait are committed together: one fsync for all.
 // SQLite syncs the whole log when a commit is FULL (walFrames in wal.c), so that it covers the unsynced ones before it.
@@ -27,7 +20,8 @@ if (!port) throw new Error('The writer runs as a worker thread only.');
 const { path, busyTimeoutMs, synchronous, counts } = workerData as WriterData;
 
 const line = createLine();
-const texts: string[] = [];
+const withTexts = createTexts();
+const readRange = createRangeReader();
 let closing = false;
 let pumping = false;
 let wake: (() => void) | null = null;
@@ -110,21 +104,23 @@ type Writer = ReturnType<typeof createWriter>;
 
 function accept(message: ToThread<Batch>): void {
   if (message.kind === 'close') closing = true;
-  else for (const [id, batch] of message.asked) line.add(id, withTexts(batch));
+  else for (const [id, batch] of message.asked) acceptOne(id, batch);
 }
 
-/** A batch with its numbers exchanged for texts, at once: whatever becomes of it, later ones use the numbers too. */
-function withTexts(batch: Batch): Batch {
-  for (const statement of batch[2]) statement[0] = textOf(statement[0]);
+function acceptOne(id: number, batch: Batch): void {
+  try {
+    line.add(id, complete(batch));
+  } catch (error) {
+    send({ kind: 'answers', answers: [[id, { failure: failureOf(error) }]] });
+  }
+}
+
+/** A batch with texts and records, at once: whatever becomes of it, later ones use the numbers of its texts too. */
+function complete(batch: Batch): Batch {
+  const [, , statements, records = []] = batch;
+  withTexts(statements);
+  for (const range of records) for (const statement of readRange(range)) statements.push(statement);
   return batch;
-}
-
-function textOf(text: StatementText): string {
-  if (typeof text === 'string') return text;
-  if (typeof text === 'number') return texts[text] ?? '';
-  const [number, sql] = text;
-  texts[number] = sql;
-  return sql;
 }
 
 /** Takes in every message that has arrived without going through the event loop. */

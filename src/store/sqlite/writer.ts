@@ -1,4 +1,4 @@
-import type { RatchetError } from '../../core/errors.ts';
+import { RatchetError } from '../../core/errors.ts';
 import {
   type Statement,
   type WriteOptions,
@@ -8,18 +8,18 @@ import {
   unexpected,
 } from '../database.ts';
 import { sqliteError } from './errors.ts';
-import type { Batch, BatchAnswer, Failure, StatementAnswer, StatementText, WriterData } from './protocol.ts';
+import type { Batch, BatchAnswer, Failure, RecordRange, StatementAnswer, WriterData } from './protocol.ts';
+import { numberTexts } from './texts.ts';
 import { startThread } from './thread.ts';
 
 export interface Writer {
   write(statements: readonly Statement[], options: WriteOptions): Promise<WriteResult[]>;
+  /** Writes records of a journal in one transaction; Conflict when one of them cannot be. */
+  writeRecords(records: RecordRange[], sync: boolean): Promise<void>;
   counts(): WriteCounts;
   /** Lets what was asked for finish, then ends the thread. */
   close(): Promise<void>;
 }
-
-/** So many texts are sent once and named by a number afterwards; lists of ever other lengths must not fill the memory. */
-const maxNumbered = 500;
 
 /** Starts the thread that does all writes of this process to one database file. */
 export async function startWriter(options: Omit<WriterData, 'counts'>): Promise<Writer> {
@@ -27,15 +27,7 @@ export async function startWriter(options: Omit<WriterData, 'counts'>): Promise<
   const counts = new Int32Array(new SharedArrayBuffer(2 * Int32Array.BYTES_PER_ELEMENT));
   const data: WriterData = { ...options, counts };
   const thread = await startThread<Batch, BatchAnswer>({ file: 'writer-worker', name: 'writer', data, path });
-  const numbers = new Map<string, number>();
-
-  function textOf(sql: string): StatementText {
-    const known = numbers.get(sql);
-    if (known !== undefined) return known;
-    if (numbers.size >= maxNumbered) return sql;
-    numbers.set(sql, numbers.size);
-    return [numbers.size - 1, sql];
-  }
+  const textOf = numberTexts();
 
   return {
     write: async (statements, { sync = true, inFlight = 0 }) => {
@@ -46,6 +38,12 @@ export async function startWriter(options: Omit<WriterData, 'counts'>): Promise<
       ]);
       if ('failure' in answer) throw toError(answer.failure, statements, path);
       return answer.map(toResult);
+    },
+    writeRecords: async (records, sync) => {
+      const answer = await thread.ask([sync, 0, [], records]);
+      if (!('failure' in answer)) return;
+      if (answer.failure.kind === 'sqlite') throw sqliteError(answer.failure.code, answer.failure.message, path);
+      throw new RatchetError('Conflict', 'A batch of the journal has no place in the tables.');
     },
     counts: () => ({ commits: Atomics.load(counts, 0), syncs: Atomics.load(counts, 1) }),
     close: () => thread.close(),
