@@ -11,7 +11,8 @@ import type { App, AppEnv, Routes } from './context.ts';
 import { errorResponse, refuseInvalid } from './errors.ts';
 import { feedbackRoutes } from './feedback.ts';
 import { type Guard, checkSender } from './guard.ts';
-import { healthRoutes } from './health.ts';
+import { type HealthDeps, healthRoutes } from './health.ts';
+import { createHealthWatch } from './health-watch.ts';
 import type { Probe } from './probes.ts';
 import { checkRole, withRoles } from './roles.ts';
 import { transferRoutes } from './transfer/routes.ts';
@@ -25,8 +26,10 @@ export interface AppDeps {
   /** What stands before every route. */
   guard: Guard;
   version: string;
-  /** Parts of `GET /api/health`, by name. */
+  /** Parts of `GET /api/health` that are asked each time, by name. */
   probes: Readonly<Record<string, Probe>>;
+  /** What is watched beside them, and what is seen of the providers; they are looked at once when somebody asks unless given. */
+  health?: Omit<HealthDeps, 'version' | 'direct' | 'facts'>;
   log: Logger;
   /** Further resources. Who may call them is in `roles.ts`. */
   routes?: readonly Routes[];
@@ -57,13 +60,24 @@ export function createApp(deps: AppDeps): App {
     // Before those that take any id.
     transferRoutes(deps.store),
     completionRoutes(deps.store),
-    healthRoutes(deps),
+    healthRoutes(healthOf(deps)),
     ...(deps.routes ?? []),
   ];
   for (const addTo of resources) addTo(app);
   const described = { openapi: '3.1.0', info: { title: 'Ratchet', version: deps.version } };
   app.get('/openapi.json', (context) => context.json(withRoles(app.getOpenAPI31Document(described))));
   return app;
+}
+
+function healthOf(deps: AppDeps): HealthDeps {
+  const { capabilities } = deps.gateway;
+  const nothing = { abilities: {} };
+  return {
+    ...(deps.health ?? { watch: createHealthWatch({ providers: () => deps.providers, parts: {} }) }),
+    facts: (provider, model) => capabilities?.facts(provider, model) ?? nothing,
+    version: deps.version,
+    direct: deps.probes,
+  };
 }
 
 function noRoute(method: string, path: string): RatchetError {

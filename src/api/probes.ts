@@ -1,6 +1,6 @@
 import { statfs } from 'node:fs/promises';
 import { asRatchetError } from '../core/errors.ts';
-import type { HealthState, Provider } from '../providers/types.ts';
+import type { HealthState } from '../providers/types.ts';
 import type { SettingsReader } from '../settings.ts';
 import type { Store } from '../store/types.ts';
 
@@ -43,19 +43,6 @@ export function settingsProbe(settings: Pick<SettingsReader, 'fault' | 'file'>):
     const fault = settings.fault();
     if (fault !== null) return { state: 'yellow', reason: fault };
     return { state: 'green', reason: `What ${settings.file} says is in force; without it, the defaults are.` };
-  };
-}
-
-/** The providers that somebody set up as one part: red when none can answer. */
-export function providersProbe(all: readonly Provider[]): Probe {
-  return async (signal) => {
-    const providers = all.filter((provider) => provider.setUp().state === 'given');
-    const found = await Promise.all(providers.map((provider) => provider.health({ signal })));
-    const bad = providers.filter((_, at) => found[at]?.state !== 'green').map(({ name }) => name);
-    if (bad.length === 0) return { state: 'green', reason: 'Every provider answers.' };
-    const none = found.every(({ state }) => state === 'red');
-    const reason = `${none ? 'No provider answers' : `Not ready: ${bad.join(', ')}`}: GET /api/providers says why.`;
-    return { state: none ? 'red' : 'yellow', reason };
   };
 }
 

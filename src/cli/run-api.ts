@@ -9,7 +9,7 @@ import { keyRoutes } from '../api/keys.ts';
 import { metricsRoutes } from '../api/metrics.ts';
 import { modelRoutes } from '../api/models.ts';
 import { priceRoutes } from '../api/prices.ts';
-import { type Probe, diskProbe, providersProbe, settingsProbe, storeProbe } from '../api/probes.ts';
+import { settingsProbe } from '../api/probes.ts';
 import { ollamaRoutes } from '../api/ollama/routes.ts';
 import { promotionRoutes } from '../api/promotions.ts';
 import { serveApi } from '../api/serve.ts';
@@ -30,6 +30,7 @@ import { createLog } from '../telemetry/log.ts';
 import { type LazyCycleService, createLazyCycleService } from '../temporal/lazy-cycles.ts';
 import { type House, openHouse } from '../workspace/house.ts';
 import { tendRecord } from '../workspace/tend-record.ts';
+import { type Health, openHealth } from './health.ts';
 import { type Telemetry, openTelemetry, watchGuard } from './telemetry.ts';
 import { untilStopped } from './until-stopped.ts';
 import { packageVersion } from './version.ts';
@@ -40,13 +41,11 @@ const sweepMs = 10_000;
 export async function runApi(config: Config, lifeline: boolean): Promise<void> {
   const log = createLog({ level: config.logLevel, name: 'api' });
   const house = await openHouse(config, log);
-  const telemetry = await openTelemetry({ config, store: house.store, version: packageVersion(), log });
-  const cycles = createLazyCycleService({
-    store: house.store,
-    temporal: config.temporal,
-    dataDir: config.dataDir,
-    resolveBase: (name) => resolveBase(house.baseRoots, name),
-  });
+  const cycles = cyclesOf(house);
+  const health: Health = openHealth(house, { cycles, active: () => gateway.resolver.active() });
+  const { watch } = health.deps;
+  const seen = { version: packageVersion(), log, providers: watch.up };
+  const telemetry = await openTelemetry({ config, store: house.store, ...seen });
   const doors = await openDoors({ store: house.store, rootKey: config.apiKey, log });
   await reconcile(house.promotions).catch((error: unknown) => log.warn({ err: error }, 'the selection file'));
   const prices = createPrices({ settings: () => house.settings.current(), log });
@@ -56,13 +55,10 @@ export async function runApi(config: Config, lifeline: boolean): Promise<void> {
     limits: doors.limits,
     ...routing(house),
     prices,
-    observer: telemetry.observer,
+    capabilities: health.capabilities,
+    observer: health.watch(telemetry.observer),
     log,
   });
-  const temporalProbe: Probe = async () => {
-    await cycles.check();
-    return { state: 'green', reason: `Temporal answers at ${config.temporal.address}.` };
-  };
   const ownGuard = createGuard({ boundTo: config.host, authenticate: doors.access.authenticate });
   const guard = watchGuard(ownGuard, telemetry.metrics);
   const app = createApp(
@@ -75,13 +71,8 @@ export async function runApi(config: Config, lifeline: boolean): Promise<void> {
         priceRoutes({ prices }),
         comparisonRoutes({ ...house.store, gateway, addFeedback: createAddFeedback(house.store) }),
       ],
-      probes: {
-        store: storeProbe(house.store),
-        temporal: temporalProbe,
-        providers: (signal: AbortSignal) => providersProbe(house.registry.providers)(signal),
-        disk: diskProbe(config.dataDir),
-        settings: settingsProbe(house.settings),
-      },
+      health: health.deps,
+      probes: { settings: settingsProbe(house.settings) },
     }),
   );
   const server = await serveApi(app, {
@@ -90,11 +81,13 @@ export async function runApi(config: Config, lifeline: boolean): Promise<void> {
     door: createDoor({ gateway, guard, operations, log }),
   });
   log.info({ url: server.url }, 'listening');
+  watch.start();
   const stopSweeping = sweep(house, cycles, log);
   const retentionDays = () => house.settings.current().retention.days;
   const tending = tendRecord({ chats: house.store.chats, retentionDays, log });
   await untilStopped(lifeline);
   stopSweeping();
+  watch.stop();
   await tending.stop();
   await server.close();
   await gateway.settled();
@@ -102,6 +95,15 @@ export async function runApi(config: Config, lifeline: boolean): Promise<void> {
   await house.close();
   await telemetry.close();
   await cycles.close();
+}
+
+function cyclesOf({ baseRoots, config, store }: House): LazyCycleService {
+  return createLazyCycleService({
+    store,
+    temporal: config.temporal,
+    dataDir: config.dataDir,
+    resolveBase: (name) => resolveBase(baseRoots, name),
+  });
 }
 
 function appParts(house: House, log: Logger) {

@@ -21,16 +21,19 @@ export interface TelemetryDeps {
   store: Pick<Store, 'kind' | 'writes' | 'figures'>;
   version: string;
   log: Logger;
+  /** Which providers answer. */
+  providers?: () => readonly { provider: string; up: boolean }[];
 }
 
 /** Metrics always, traces when the `OTEL_…` variables ask for them. */
-export async function openTelemetry({ config, store, version, log }: TelemetryDeps): Promise<Telemetry> {
+export async function openTelemetry({ config, store, version, log, providers }: TelemetryDeps): Promise<Telemetry> {
   const metrics = createMetrics({
     version,
     store: store.kind,
     writes: () => store.writes(),
     figures: () => store.figures(),
     disk: () => diskOf(config.dataDir),
+    ...(providers && { providers }),
   });
   if (config.traces) exportOtelSettings(config);
   const tracer = config.traces ? await loadTracer({ version, log }) : null;

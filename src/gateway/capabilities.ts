@@ -49,26 +49,12 @@ interface Entry {
   settings: Settings | null;
 }
 
+type Memory = Map<Provider, Map<string, Entry>>;
+
 /** Creates the memory. What the settings say has the last word, then what the provider tells, then what its kind says. */
 export function createCapabilities({ settings, now = () => performance.now() }: CapabilitiesDeps): Capabilities {
   // A provider that is made anew, with another address maybe, is another provider.
-  const memory = new Map<Provider, Map<string, Entry>>();
-
-  function entryOf(provider: Provider, model: string): Entry {
-    let models = memory.get(provider);
-    if (!models) {
-      forgetOlder(memory, provider);
-      models = new Map();
-      memory.set(provider, models);
-    }
-    let entry = models.get(model);
-    if (!entry) {
-      if (models.size >= mostModels) models.clear();
-      entry = { told: null, dueAt: 0, asking: null, listed: false, known: null, settings: null };
-      models.set(model, entry);
-    }
-    return entry;
-  }
+  const memory: Memory = new Map();
 
   function ask(provider: Provider, model: string, entry: Entry, signal: AbortSignal): Promise<void> {
     if (!provider.describe || now() < entry.dueAt || provider.setUp().state === 'missing') return Promise.resolve();
@@ -100,16 +86,13 @@ export function createCapabilities({ settings, now = () => performance.now() }: 
 
   return {
     facts(provider, model) {
-      const entry = entryOf(provider, model);
+      const entry = entryOf(memory, provider, model);
       if (now() >= entry.dueAt && !entry.asking) void ask(provider, model, entry, AbortSignal.timeout(askMs));
       return inForce(provider, model, entry);
     },
     async learn(provider, models, signal) {
-      const listed = new Set(models);
-      for (const [model, entry] of memory.get(provider) ?? []) entry.listed = listed.has(model);
-      const waiting = models.slice(0, mostModels).map((model) => ({ model, entry: entryOf(provider, model) }));
-      for (const { entry } of waiting) entry.listed = true;
-      const work = waiting.values();
+      const listed = noteListed(memory, provider, models);
+      const work = listed.values();
       const takeOn = async (): Promise<void> => {
         for (const { model, entry } of work) if (!signal.aborted) await ask(provider, model, entry, signal);
       };
@@ -129,6 +112,31 @@ export function createCapabilities({ settings, now = () => performance.now() }: 
       return [...here, ...elsewhere].map(({ provider, model }) => `${provider.name}/${model}`);
     },
   };
+}
+
+function entryOf(memory: Memory, provider: Provider, model: string): Entry {
+  let models = memory.get(provider);
+  if (!models) {
+    forgetOlder(memory, provider);
+    models = new Map();
+    memory.set(provider, models);
+  }
+  let entry = models.get(model);
+  if (!entry) {
+    if (models.size >= mostModels) models.clear();
+    entry = { told: null, dueAt: 0, asking: null, listed: false, known: null, settings: null };
+    models.set(model, entry);
+  }
+  return entry;
+}
+
+function noteListed(memory: Memory, provider: Provider, models: readonly string[]): { model: string; entry: Entry }[] {
+  for (const entry of memory.get(provider)?.values() ?? []) entry.listed = false;
+  return models.slice(0, mostModels).map((model) => {
+    const entry = entryOf(memory, provider, model);
+    entry.listed = true;
+    return { model, entry };
+  });
 }
 
 function isAble({ abilities: has }: KnownFacts, ability: Ability): boolean {

@@ -11,6 +11,8 @@ export interface MetricSources {
   figures(): Promise<{ cycles: Readonly<Record<string, number>>; openCompletions: number }>;
   /** Bytes of the disk under the data folder. */
   disk(): Promise<{ free: number; size: number }>;
+  /** The providers that are missed when they do not answer, and whether they do. Out of memory; none unless given. */
+  providers?(): readonly { provider: string; up: boolean }[];
 }
 
 export interface MetricsOptions extends MetricSources {
@@ -40,6 +42,7 @@ export function createMetrics(options: MetricsOptions): Metrics {
   const readWrites = writesReader(registry, options);
   const readFigures = figuresReader(registry, options);
   const readDisk = diskReader(registry, options);
+  const readProviders = providersReader(registry, options);
   collectDefaultMetrics({ register: registry });
   const unauthorized = createUnauthorized(registry);
   return {
@@ -47,6 +50,7 @@ export function createMetrics(options: MetricsOptions): Metrics {
     unauthorized: (reason) => unauthorized.inc({ reason }),
     async render(accept = '') {
       readWrites();
+      readProviders();
       await Promise.all([readFigures(), readDisk()]);
       // What has no value yet is left out: prom-client spells it in a way that no parser has to know.
       const text = (await registry.metrics()).replace(/^.* Nan\n/gm, '');
@@ -85,6 +89,19 @@ function writesReader(registry: Registry, { writes }: MetricsOptions): () => voi
     for (const counter of [commits, syncs]) counter.reset();
     commits.inc(sums.commits);
     syncs.inc(sums.syncs);
+  };
+}
+
+function providersReader(registry: Registry, { providers }: MetricsOptions): () => void {
+  const up = new Gauge({
+    name: 'ratchet_provider_up',
+    help: '1 when the provider answered when it was looked at last.',
+    labelNames: ['provider'],
+    registers: [registry],
+  });
+  return () => {
+    up.reset();
+    for (const one of providers?.() ?? []) up.set({ provider: one.provider }, one.up ? 1 : 0);
   };
 }
 
