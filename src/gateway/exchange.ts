@@ -161,7 +161,7 @@ async function begin(
       ...(record === 'all' ? keptOf(call) : figuresOf(call)),
       ...(conversationId !== undefined && { conversationId }),
     };
-    exchange.begun = await parts.chats.begin(request, call.stream ? {} : { holdMs, lost });
+    exchange.begun = await parts.chats.begin(request, { journaled: true, ...(!call.stream && { holdMs, lost }) });
   }
   tally.completionId = exchange.begun.id;
 }
