@@ -1,10 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { asRatchetError } from '../core/errors.ts';
-import type { ChatStore } from '../store/types.ts';
+import { longestAge } from '../gateway/extending/cache-field.ts';
+import type { AnswerCacheStore, ChatStore } from '../store/types.ts';
 
 export interface TendingDeps {
   chats: Pick<ChatStore, 'indexNext' | 'erase'>;
+  answerCache?: Pick<AnswerCacheStore, 'forgetBefore'>;
   /** How many days chats are kept; null is for ever. Asked before each round. */
   retentionDays: () => number | null;
   log: Logger;
@@ -36,7 +38,7 @@ const restFactor = 9;
 const longestRest = 10_000;
 
 /** Indexes chats for the search soon after they end, and erases those that are older than they may be. */
-export function tendRecord({ chats, retentionDays, log, times = {}, clock = machineClock }: TendingDeps): {
+export function tendRecord({ chats, answerCache, retentionDays, log, times = {}, clock = machineClock }: TendingDeps): {
   stop(): Promise<void>;
 } {
   const { lookMs = 500, eraseMs = 3_600_000 } = times;
@@ -70,7 +72,16 @@ export function tendRecord({ chats, retentionDays, log, times = {}, clock = mach
     return eraseMs;
   }
 
-  const running = Promise.all([repeat('indexing chats', indexSome), repeat('erasing old chats', eraseOld)]);
+  async function forgetAnswers(): Promise<number> {
+    await answerCache?.forgetBefore(Date.now() - longestAge * 1_000);
+    return eraseMs;
+  }
+
+  const running = Promise.all([
+    repeat('indexing chats', indexSome),
+    repeat('erasing old chats', eraseOld),
+    repeat('forgetting old answers', forgetAnswers),
+  ]);
   return {
     stop: async () => {
       stopping.abort();

@@ -7,6 +7,7 @@ import type { ChoiceRecord, ComparisonRecord, ComparisonStore } from '../../stor
 import { createCollector } from '../collect.ts';
 import type { Gateway } from '../gateway.ts';
 import { chatOperation } from '../operations/chat.ts';
+import type { Operation } from '../ports.ts';
 import { type Listener, listen } from './listener.ts';
 
 /** One of the models that are asked: its name, and fields of the request that are different for it. */
@@ -53,6 +54,8 @@ export interface Audience {
 
 export interface CompareDeps {
   gateway: Gateway;
+  /** How each is asked; a plain chat completion unless given. */
+  operation?: Operation;
   comparisons: Pick<ComparisonStore, 'add' | 'openConversation'>;
 }
 
@@ -64,7 +67,7 @@ export const mostContestants = 8;
  * so that choosing one is a preference. Resolves when all are over and the comparison is on record.
  */
 export async function compare(
-  { gateway, comparisons }: CompareDeps,
+  { gateway, comparisons, operation = chatOperation }: CompareDeps,
   request: CompareRequest,
   audience: Audience,
 ): Promise<{ comparison: ComparisonRecord; answers: Answered[] }> {
@@ -78,7 +81,7 @@ export async function compare(
   const conversationId = request.conversationId ?? (await comparisons.openConversation(principal.owner));
   const answers = await Promise.all(
     contestants.map((contestant, index) =>
-      askOne(gateway, { ...request, conversationId }, { contestant, index }, audience),
+      askOne(gateway, { ...request, conversationId, operation }, { contestant, index }, audience),
     ),
   );
   const comparison = await comparisons.add({
@@ -102,7 +105,7 @@ interface Turn {
 
 async function askOne(
   gateway: Gateway,
-  { body, principal, conversationId, traceparent }: CompareRequest,
+  { body, principal, conversationId, operation, traceparent }: CompareRequest & { operation: Operation },
   { contestant, index }: Turn,
   audience: Audience,
 ): Promise<Answered> {
@@ -127,7 +130,7 @@ async function askOne(
   const asked = { ...body, ...fields, model, stream: true, stream_options: { include_usage: true } };
   await gateway.answer(
     {
-      operation: chatOperation,
+      operation,
       principal,
       requestId: randomUUID(),
       traceparent,

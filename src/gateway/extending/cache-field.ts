@@ -1,8 +1,8 @@
 import { type JsonObject, isObject } from '../../core/canonical.ts';
 import { invalidField } from '../fields.ts';
 
-/** A month: what is older is not worth giving again. */
-const longestAge = 31 * 86_400;
+/** A month, in seconds: what is older is not worth giving again. */
+export const longestAge = 31 * 86_400;
 
 /** Reads `cache`: `{"max_age": seconds}`, how old an answer to the same request may be; null when there is none. */
 export function readCacheField({ cache }: JsonObject): number | null {
