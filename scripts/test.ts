@@ -3,7 +3,8 @@ import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, relative, resolve } from 'node:path';
 import { z } from 'zod';
-import { childEnvironment, loadConfig, packageRoot } from '../src/config.ts';
+import { type Config, childEnvironment, loadConfig, packageRoot, searchPath } from '../src/config.ts';
+import { findExecutable } from '../src/process/find.ts';
 import { ensureParts, partsFor } from '../src/setup/ensure.ts';
 import { installed, runHere } from './steps.ts';
 
@@ -16,7 +17,9 @@ interface Counts {
 
 /** What the runners find the real parts by. */
 async function testEnvironment(): Promise<{ env: Record<string, string>; python: string }> {
-  const parts = await ensureParts(partsFor.test, { config: loadConfig(), onProgress: console.error });
+  const config = loadConfig();
+  const parts = await ensureParts(partsFor.test, { config, onProgress: console.error });
+  const llamacpp = await findLlamacpp(config);
   const python = parts['python-dev'].path;
   const env = childEnvironment({
     RATCHET_TEMPORAL: parts.temporal.path,
@@ -25,9 +28,17 @@ async function testEnvironment(): Promise<{ env: Record<string, string>; python:
     RATCHET_CHROMIUM: parts.chromium.path,
     RATCHET_TEST_PYTHON: python,
     RATCHET_TEST_CLIENTS: parts['python-clients'].path,
+    ...(llamacpp !== null && { RATCHET_TEST_LLAMACPP: llamacpp }),
     PYTHONDONTWRITEBYTECODE: '1',
   });
   return { env, python };
+}
+
+/** There is no built llama.cpp to be had: without a C++ compiler its tests are left out, and say so. */
+async function findLlamacpp(config: Config): Promise<string | null> {
+  if (findExecutable('c++', searchPath()) === null) return null;
+  const { llamacpp } = await ensureParts(['llamacpp'], { config, onProgress: console.error });
+  return llamacpp.path;
 }
 
 async function runPytest(python: string, paths: string[], report: string, env: Record<string, string>) {

@@ -5,7 +5,7 @@ import { freeMegabytes, gigabytes, requireSpace } from './disk.ts';
 import { nodePart } from './node.ts';
 import { ollamaPart } from './ollama.ts';
 import type { Finding, FoundPart, Part, PartName, Route, SetupContext } from './part.ts';
-import { clientsPart, portkeyPart, tensorzeroPart } from './peers.ts';
+import { clientsPart, llamacppPart, portkeyPart, tensorzeroPart } from './peers.ts';
 import { pythonDevPart, pythonPart } from './python.ts';
 import { temporalPart } from './temporal.ts';
 
@@ -17,6 +17,7 @@ export const parts: Readonly<Record<PartName, Part>> = {
   'python-dev': pythonDevPart,
   'python-clients': clientsPart,
   chromium: chromiumPart,
+  llamacpp: llamacppPart,
   portkey: portkeyPart,
   tensorzero: tensorzeroPart,
 };

@@ -13,6 +13,8 @@ export interface LockedPart {
   lock: string;
   /** The package that it is about, for its version. */
   subject: string;
+  /** What pip is told beside, where it has to build something. */
+  env?: Readonly<Record<string, string>>;
   minutes: number;
   megabytes: number;
 }
@@ -21,7 +23,9 @@ export interface LockedPart {
 export function lockedPython(locked: LockedPart): Part {
   const idOf = async () => {
     const base = await findBasePython();
-    return { base, id: `${locked.name}-${digest(read(locked.lock), base.version, process.platform, process.arch)}` };
+    const built = locked.env ? [JSON.stringify(locked.env)] : [];
+    const made = digest(read(locked.lock), base.version, process.platform, process.arch, ...built);
+    return { base, id: `${locked.name}-${made}` };
   };
   const make = async (context: SetupContext): Promise<FoundPart> => {
     const { base, id } = await idOf();
@@ -30,7 +34,8 @@ export function lockedPython(locked: LockedPart): Part {
       inPlace: true,
       make: async (folder) => {
         await makeEnvironment(base.path, folder, context);
-        await pipInstall({ folder, lock: locked.lock, title: `Installing ${locked.title}` }, context);
+        const { lock, env, title } = locked;
+        await pipInstall({ folder, lock, title: `Installing ${title}`, ...(env && { env }) }, context);
         return { version: pinned(locked), source: 'built', entry: join('bin', 'python') };
       },
     });

@@ -2,7 +2,8 @@ import type { Config } from '../config.ts';
 
 /**
  * What Ratchet needs from outside. `python` runs the training, `python-dev` tests and lints it on top of that;
- * `python-clients` talk to the gateway in tests and hold the proxy of LiteLLM, the last two are what benches compare with.
+ * `python-clients` talk to the gateway in tests and hold the proxy of LiteLLM, `llamacpp` is a server that tests talk to, the last
+ * two are what benches compare with.
  */
 export type PartName =
   | 'node'
@@ -12,6 +13,7 @@ export type PartName =
   | 'python-dev'
   | 'python-clients'
   | 'chromium'
+  | 'llamacpp'
   | 'portkey'
   | 'tensorzero';
 

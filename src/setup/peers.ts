@@ -15,6 +15,29 @@ export const clientsPart: Part = lockedPython({
   megabytes: 800,
 });
 
+/** What of llama.cpp a server needs, for any processor of its kind. */
+const leanBuild = [
+  '-DGGML_NATIVE=OFF',
+  '-DGGML_OPENMP=OFF',
+  '-DLLAVA_BUILD=OFF',
+  '-DLLAMA_CURL=OFF',
+  '-DLLAMA_BUILD_TOOLS=OFF',
+  '-DLLAMA_BUILD_TESTS=OFF',
+  '-DLLAMA_BUILD_EXAMPLES=OFF',
+  '-DLLAMA_BUILD_SERVER=OFF',
+];
+
+/** The server of llama.cpp's Python package, which pip builds with the C++ compiler that is there. */
+export const llamacppPart: Part = lockedPython({
+  name: 'llamacpp',
+  title: 'llama.cpp with its Python server for the tests',
+  lock: join(packageRoot, 'test', 'fixtures', 'servers', 'llamacpp.txt'),
+  subject: 'llama-cpp-python',
+  env: { CMAKE_ARGS: leanBuild.join(' ') },
+  minutes: 3,
+  megabytes: 300,
+});
+
 /** What else the benches compare with; made only when a bench asks for it. */
 export const tensorzeroPart: Part = lockedPython({
   name: 'tensorzero',

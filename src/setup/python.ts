@@ -138,12 +138,14 @@ interface PipInstall {
   /** A file of requirements with every version. */
   lock: string;
   title: string;
+  env?: Readonly<Record<string, string>>;
 }
 
 /** Installs what a lock file names. */
-export async function pipInstall({ folder, lock, title }: PipInstall, context: SetupContext): Promise<void> {
+export async function pipInstall({ folder, lock, title, env }: PipInstall, context: SetupContext): Promise<void> {
   const args = ['-m', 'pip', 'install', '--disable-pip-version-check', '--no-input', '-r', lock];
-  await runStep({ title, command: join(folder, 'bin', 'python'), args, cwd: scripts }, context);
+  const command = join(folder, 'bin', 'python');
+  await runStep({ title, command, args, cwd: scripts, ...(env && { env }) }, context);
 }
 
 async function describe(folder: string): Promise<Made> {
