@@ -41,6 +41,11 @@ const upload = createRoute({
 /** `/api/ollama/blobs`: files that models are made of. */
 export function ollamaBlobRoutes({ ollama, management }: OllamaBlobDeps): Routes {
   return (app) => {
+    // A body that was not taken to its end leaves a connection on which nothing else can be asked.
+    app.use('/api/ollama/blobs/*', async (context, next) => {
+      await next();
+      if (context.req.method === 'POST') context.res.headers.set('connection', 'close');
+    });
     app.openapi(look, async (context) => {
       const hex = hexOf(context.req.valid('param').digest);
       if (await ollama.hasBlob(hex, context.req.raw.signal)) return context.json({ digest: `sha256:${hex}` }, 200);
