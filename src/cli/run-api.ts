@@ -1,7 +1,6 @@
 import type { Logger } from 'pino';
 import { createApp } from '../api/app.ts';
 import { baseRoutes } from '../api/bases.ts';
-import { comparisonRoutes } from '../api/comparisons.ts';
 import { cycleRoutes } from '../api/cycles.ts';
 import { datasetRoutes } from '../api/datasets.ts';
 import { createGuard } from '../api/guard.ts';
@@ -19,10 +18,7 @@ import type { Config } from '../config.ts';
 import { createAddFeedback } from '../feedback/add.ts';
 import { openDoors } from '../gateway/access/open.ts';
 import { createGateway } from '../gateway/gateway.ts';
-import { operations } from '../gateway/operations/all.ts';
-import { createPolicy } from '../gateway/policy.ts';
 import { createPrices } from '../gateway/price.ts';
-import { createResolver } from '../gateway/resolve.ts';
 import { resolveBase } from '../models/bases.ts';
 import { reconcile } from '../models/ledger.ts';
 import { selectionRef } from '../models/selection.ts';
@@ -30,7 +26,9 @@ import { createLog } from '../telemetry/log.ts';
 import { type LazyCycleService, createLazyCycleService } from '../temporal/lazy-cycles.ts';
 import { type House, openHouse } from '../workspace/house.ts';
 import { tendRecord } from '../workspace/tend-record.ts';
+import { openAnswers, openChatExtras } from './chat-extras.ts';
 import { type Health, openHealth } from './health.ts';
+import { openRouting } from './routing.ts';
 import { type Telemetry, openTelemetry, watchGuard } from './telemetry.ts';
 import { untilStopped } from './until-stopped.ts';
 import { packageVersion } from './version.ts';
@@ -53,12 +51,14 @@ export async function runApi(config: Config, lifeline: boolean): Promise<void> {
     chats: house.store.chats,
     usage: house.store.usage,
     limits: doors.limits,
-    ...routing(house),
+    ...openRouting(house, { prices, observer: telemetry.observer }),
     prices,
     capabilities: health.capabilities,
     observer: health.watch(telemetry.observer),
+    answers: openAnswers(house.store, log),
     log,
   });
+  const extras = openChatExtras(house.store, gateway, createAddFeedback(house.store));
   const ownGuard = createGuard({ boundTo: config.host, authenticate: doors.access.authenticate });
   const guard = watchGuard(ownGuard, telemetry.metrics);
   const app = createApp(
@@ -69,7 +69,7 @@ export async function runApi(config: Config, lifeline: boolean): Promise<void> {
         ...routesOf(house, cycles, telemetry),
         keyRoutes({ ...doors, log }),
         priceRoutes({ prices }),
-        comparisonRoutes({ ...house.store, gateway, addFeedback: createAddFeedback(house.store) }),
+        ...extras.routes,
       ],
       health: health.deps,
       probes: { settings: settingsProbe(house.settings) },
@@ -78,13 +78,13 @@ export async function runApi(config: Config, lifeline: boolean): Promise<void> {
   const server = await serveApi(app, {
     host: config.host,
     port: config.port,
-    door: createDoor({ gateway, guard, operations, log }),
+    door: createDoor({ gateway, guard, operations: extras.operations, log }),
   });
   log.info({ url: server.url }, 'listening');
   watch.start();
   const stopSweeping = sweep(house, cycles, log);
   const retentionDays = () => house.settings.current().retention.days;
-  const tending = tendRecord({ chats: house.store.chats, retentionDays, log });
+  const tending = tendRecord({ ...house.store, retentionDays, log });
   await untilStopped(lifeline);
   stopSweeping();
   watch.stop();
@@ -132,11 +132,6 @@ function routesOf(house: House, cycles: LazyCycleService, telemetry: Telemetry) 
     usageRoutes({ store }),
     metricsRoutes(telemetry),
   ];
-}
-
-function routing(house: House) {
-  const resolver = createResolver({ registry: house.registry, selection: house.active });
-  return { resolver, policy: createPolicy({ settings: () => house.settings.current(), resolver }) };
 }
 
 function selectedRef({ selection }: House): string | null {

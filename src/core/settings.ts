@@ -74,7 +74,7 @@ export interface RoutingSettings {
   fallback: readonly string[];
   /** `allow`: remote models may be asked in place of local ones by `routing.fallback` and `routing.force`. */
   egress: 'allow' | 'deny';
-  /** A provider that failed so often in a row is left alone for so long. */
+  /** A model that so many calls in a row got no answer from is left alone for so long. */
   breaker: { failures: number; seconds: number };
 }
 

@@ -1,94 +1,187 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { RatchetError, asRatchetError } from '../core/errors.ts';
-import { type Body, createBody } from '../providers/body.ts';
-import type { ProviderAnswer } from '../providers/types.ts';
-import { type WholeAnswer, isWhole, readWhole } from './answer.ts';
-import type { AttemptFacts, Call, Operation } from './ports.ts';
+import type { AttemptFacts } from './ports.ts';
 import type { Route } from './resolve.ts';
-import { endedEarly } from './stream.ts';
+import { backOff, helpsElsewhere, isPassing, toldToWait } from './routing/faults.ts';
+import type { Lane } from './routing/lane.ts';
+import type { Lanes } from './routing/lanes.ts';
+import { type Asked, type Question, askInTime, askOnce } from './routing/once.ts';
 
-/**
- * What a provider gave: a stream whose head is there, with its first piece where another could be asked instead; or an
- * answer that came whole.
- */
-export type Asked =
-  | { kind: 'stream'; answer: ProviderAnswer; hidesUsage: boolean }
-  | { kind: 'whole'; whole: WholeAnswer };
-
-export interface AskOptions {
-  operation: Operation;
-  call: Call;
+export interface AskOptions extends Question {
   /** In the order in which they are asked. */
   targets: readonly Route[];
-  signal: AbortSignal;
-  headers: Readonly<Record<string, string>>;
-  /** Told before each is asked. */
+  lanes: Lanes;
+  /** Names the call among all that are answered. */
+  caller: object;
+  /** Until when the caller waits, as `performance.now()` counts. */
+  until: number;
+  /** Told before each try. */
   asking: (target: Route) => void;
-  /** Told when one failed and another is asked. */
+  /** Told when one failed, or could not be asked, and another try is made. */
   failed: (attempt: AttemptFacts) => void;
+  /** Told who answers. The call is in this lane until the caller takes it out, with how it ended. */
+  answering: (lane: Lane) => void;
+  /** From 0 to 1; `Math.random` unless given. */
+  random?: (() => number) | undefined;
 }
 
-const passedOver: readonly string[] = ['ProviderUnavailable', 'RateLimited', 'OutOfMemory'];
+/** How long a call waits to be sent to the same model again, where another could be asked, and where none is left, in ms. */
+const longestWait = { others: 1_000, nobody: 10_000 } as const;
+
+/** Somebody who could not be asked when it was their turn, or whose provider wants patience. */
+interface Aside {
+  target: Route;
+  lane: Lane;
+  /** How long until they may, in ms; `Infinity` when nobody can tell. */
+  waitMs: number;
+}
+
+type Tried = { asked: Asked } | { asked: null; error: RatchetError; next: boolean };
 
 /**
- * Asks one target after the other until one answers. The first call is on its way when this returns. Another is asked only
- * where the one before could not help it: an answer that refuses the request is passed on.
+ * Asks one target after the other until one answers, each again after faults that pass. The first call is on its way when
+ * this returns. Another is asked only where the one before could not help it: an answer that refuses the request is passed
+ * on. Who is over its limit, or left alone by its breaker, is asked last, if it can be by then.
  */
 export async function askInOrder(options: AskOptions): Promise<Asked> {
-  const { targets, signal, asking, failed } = options;
+  const { targets, lanes, caller, signal } = options;
+  const told = teller(options);
+  const aside: Aside[] = [];
+  let error: RatchetError | null = null;
   for (const [at, target] of targets.entries()) {
+    const lane = lanes.of(target.provider.name, target.model);
+    const last = at === targets.length - 1 && aside.length === 0;
+    const later = !last && lane.resting;
+    const refused = later ? null : lane.enter(caller, last);
+    if (later || refused) {
+      aside.push({ target, lane, waitMs: refused ? waitOf(refused) : 0 });
+      continue;
+    }
+    const tried = await tryTarget(options, { target, lane, last, told });
+    if (tried.asked) return tried.asked;
+    if (!tried.next || signal.aborted) throw tried.error;
+    ({ error } = tried);
+  }
+  return askAside(options, aside, { error, told });
+}
+
+/** Tells of a failure only when another try is made: the last one is the call's own. */
+interface Teller {
+  /** Another try is made now. */
+  go(): void;
+  note(attempt: AttemptFacts): void;
+}
+
+function teller({ failed }: Pick<AskOptions, 'failed'>): Teller {
+  let pending: AttemptFacts | null = null;
+  const go = (): void => {
+    if (pending) failed(pending);
+    pending = null;
+  };
+  return {
+    go,
+    note(attempt) {
+      go();
+      pending = attempt;
+    },
+  };
+}
+
+interface Turn {
+  target: Route;
+  lane: Lane;
+  /** Nobody is left after this one. */
+  last: boolean;
+  told: Teller;
+}
+
+/** Asks one target, which the call has been let in to, until it answers or is given up. */
+async function tryTarget(options: AskOptions, turn: Turn): Promise<Tried> {
+  const { caller, signal, until } = options;
+  const { target, lane, last, told } = turn;
+  for (let before = 0; ; before += 1) {
+    told.go();
+    options.asking(target);
     const start = performance.now();
-    asking(target);
     try {
-      return await ask(options, target, at === targets.length - 1);
+      const asked = await ask(options, turn, before);
+      lane.answered(caller);
+      options.answering(lane);
+      return { asked };
     } catch (thrown) {
       const error = asRatchetError(thrown);
-      if (at === targets.length - 1 || signal.aborted || !passedOver.includes(error.code)) throw error;
+      const now = performance.now();
+      // Who looks whether it is well again has seen that it is not.
+      const final = signal.aborted || lane.breaker.isProbe(caller);
+      const wait = waitBefore(error, lane, before, options.random);
+      const patience = Math.min(last ? longestWait.nobody : longestWait.others, until - now);
+      const again = !final && wait !== null && wait < patience;
+      lane.leave(caller, { error, tokens: 0, firstMs: null, stream: options.call.stream, again });
       const { provider, model } = target;
-      failed({ provider: provider.name, model, code: error.code, durationMs: performance.now() - start });
+      const attempt = { provider: provider.name, model, code: error.code, durationMs: now - start };
+      told.note(again ? { ...attempt, retried: true } : attempt);
+      if (!again) return { asked: null, error, next: helpsElsewhere(error) };
+      // A client that leaves meanwhile is found below.
+      await sleep(wait, undefined, { signal }).catch(() => undefined);
+      if (signal.aborted) return { asked: null, error: asRatchetError(signal.reason), next: false };
+      const refused = lane.enter(caller, last);
+      if (refused) return { asked: null, error: last ? error : refused, next: true };
     }
   }
-  throw new RatchetError('Bug', 'A plan has no model to ask.');
 }
 
-async function ask({ operation, call, signal, headers }: AskOptions, target: Route, isLast: boolean): Promise<Asked> {
-  const { provider, model, apiKey } = target;
-  const hidesUsage = call.stream && provider.reportsUsage && !call.asksUsage;
-  const { limitField } = provider;
-  const body = call.upstream(model, { addUsage: hidesUsage, ...(limitField && { limitField }) });
-  const answer = await provider.call(operation.endpoint, body, {
-    signal,
-    model,
-    headers,
-    ...(apiKey !== undefined && { apiKey }),
-  });
-  if (call.stream && !isWhole(answer)) {
-    const body = isLast ? answer.body : await begun(answer.body, provider.name);
-    return { kind: 'stream', answer: { ...answer, body }, hidesUsage };
+function ask(options: AskOptions, { target, lane, last }: Turn, before: number): Promise<Asked> {
+  const { retries, beginMs } = lane.rules;
+  if (beginMs !== null) return askInTime(options, target, beginMs);
+  return askOnce(options, target, last && before >= retries);
+}
+
+/** How long to wait before the same model is asked again, in ms; null when that would not help. */
+function waitBefore(error: RatchetError, lane: Lane, before: number, random = Math.random): number | null {
+  const told = toldToWait(error, Date.now());
+  if (told !== null) lane.rest(told);
+  if (before >= lane.rules.retries || !isPassing(error)) return null;
+  return Math.max(told ?? 0, backOff(before, random));
+}
+
+/** Asks those who could not be asked before, the soonest first, or says why nobody could. */
+async function askAside(
+  options: AskOptions,
+  aside: readonly Aside[],
+  { error, told }: { error: RatchetError | null; told: Teller },
+): Promise<Asked> {
+  let failure = error;
+  const giveUpAt = Math.min(options.until, performance.now() + longestWait.nobody);
+  for (const { target, lane } of aside.toSorted((one, other) => one.waitMs - other.waitMs)) {
+    const refused = await enterLate(options, lane, giveUpAt);
+    if (refused) {
+      const { provider, model } = target;
+      told.note({ provider: provider.name, model, code: refused.code, unasked: true });
+      failure = refused;
+      continue;
+    }
+    const tried = await tryTarget(options, { target, lane, last: true, told });
+    if (tried.asked) return tried.asked;
+    if (!tried.next || options.signal.aborted) throw tried.error;
+    failure = tried.error;
   }
-  return { kind: 'whole', whole: await readWhole(call, answer, provider.name) };
+  throw failure ?? new RatchetError('Bug', 'A plan has no model to ask.');
 }
 
-/** The same body, when its first piece is there: as long as nothing came, another target can still answer. */
-function begun(body: Body, provider: string): Promise<Body> {
-  return new Promise((resolve, reject) => {
-    const held = createBody({
-      pause: () => body.pause(),
-      resume: () => body.resume(),
-      abort: () => body.cancel(),
-    });
-    body.read({
-      piece(bytes) {
-        held.push(bytes);
-        resolve(held.body);
-      },
-      end() {
-        held.end();
-        reject(endedEarly(provider));
-      },
-      fail(error) {
-        held.fail(error);
-        reject(asRatchetError(error));
-      },
-    });
-  });
+/** Lets a call in now, or after a short wait for room under a limit; else why not. */
+async function enterLate({ caller, signal }: AskOptions, lane: Lane, giveUpAt: number): Promise<RatchetError | null> {
+  for (;;) {
+    const refused = lane.enter(caller, true);
+    if (refused?.code !== 'RateLimited') return refused;
+    const left = giveUpAt - performance.now();
+    const waitMs = waitOf(refused);
+    // Nobody knows how long calls take; a minute's count is known to the second.
+    if (left <= 0 || (waitMs > left && waitMs !== Infinity)) return refused;
+    await lane.room(Math.min(waitMs, left), signal);
+    if (signal.aborted) throw asRatchetError(signal.reason);
+  }
+}
+
+function waitOf({ details: { waitMs } }: RatchetError): number {
+  return typeof waitMs === 'number' ? waitMs : Infinity;
 }

@@ -93,6 +93,7 @@ function fitOf(models: Record<string, ModelFacts>, able: string[] = []) {
     record: 'all',
     route: null,
     spared: null,
+    forced: null,
     leftOut: [],
   };
   return { plan, fit: createFit(capabilities) };

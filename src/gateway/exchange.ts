@@ -1,9 +1,9 @@
 import { isObject } from '../core/canonical.ts';
 import { RatchetError, asRatchetError } from '../core/errors.ts';
 import { uuidv7 } from '../store/ids.ts';
-import type { Attempt, NewCompletion } from '../store/types.ts';
+import type { NewCompletion } from '../store/types.ts';
 import { chunkOf, deepest } from './answer.ts';
-import { type Asked, askInOrder } from './ask.ts';
+import { askInOrder } from './ask.ts';
 import type { FitPlan } from './capabilities-fit.ts';
 import type { Client } from './client.ts';
 import { createCollector } from './collect.ts';
@@ -11,13 +11,21 @@ import type { GatewayDeps, Incoming } from './gateway.ts';
 import { placesOf } from './places.ts';
 import { httpStatus } from './openai-error.ts';
 import { type Plan, tellLeftOut } from './policy.ts';
-import type { Admission, Call, FrameWriter, Observation } from './ports.ts';
+import type { Admission, AttemptFacts, Call, FrameWriter, Observation } from './ports.ts';
+import { createRecall } from './recall.ts';
+import { type CacheStage, cacheStage } from './caching/stage.ts';
 import { type Answer, type Recorder, createRecorder, storeError } from './recorder.ts';
 import { type Reply, createReply } from './reply.ts';
 import type { Route } from './resolve.ts';
+import { type Deadline, readDeadline } from './routing/deadline.ts';
+import { answerHeaders, attemptHeaders } from './routing/headers.ts';
+import type { Lane } from './routing/lane.ts';
+import type { Asked } from './routing/once.ts';
 import { depthOf } from './splice.ts';
 import { clientGone, passStream } from './stream.ts';
 import { type Tally, createTally } from './tally.ts';
+
+type Headers = Record<string, string>;
 
 export type Parts = Required<Omit<GatewayDeps, 'capabilities'>> & { fit: FitPlan };
 
@@ -36,6 +44,15 @@ interface Exchange {
   frames: FrameWriter | null;
   /** Why the request could not be recorded. */
   lost: { reason: unknown } | null;
+  plan: Plan | null;
+  /** Where the answer comes from; null before there is one. */
+  lane: Lane | null;
+  /** How long the caller waits. */
+  deadline: Deadline | null;
+  /** Ends the call at its deadline. */
+  timer: NodeJS.Timeout | null;
+  /** What the cache of answers says; null for calls that do not ask it. */
+  cache: CacheStage | null;
 }
 
 /** A whole answer is given when its record is durable: one that comes soon is recorded together with its request. */
@@ -61,6 +78,11 @@ export async function answerCall(parts: Parts, incoming: Incoming, client: Clien
     begun: null,
     frames: null,
     lost: null,
+    plan: null,
+    lane: null,
+    deadline: null,
+    timer: null,
+    cache: null,
   };
   try {
     await converse(exchange);
@@ -77,24 +99,34 @@ async function converse(exchange: Exchange): Promise<void> {
   const admission = parts.limits.admit(principal);
   exchange.admission = admission;
   const conversationId = parseConversationId(incoming.conversationId);
+  const abort = new AbortController();
+  limitTime(exchange, abort);
   const text = await incoming.text();
   const call = await readCall(exchange, parseBody(text), text);
   tally.call = call;
-  const abort = new AbortController();
   client.onGone(() => abort.abort(clientGone()));
-  const planned = await parts.policy.plan(
-    { asked: call.model, instead: admission.instead, unrecorded: call.unrecorded, record: principal.record },
-    abort.signal,
-  );
-  const plan = parts.fit(planned, call, incoming.operation.kind);
+  const planned = await parts.policy.plan({
+    asked: call.model,
+    instead: admission.instead,
+    unrecorded: call.unrecorded,
+    record: principal.record,
+    stream: call.stream,
+    tags: incoming.tags,
+    envelope: call.envelope,
+  });
+  const fitting = parts.fit(planned, call, incoming.operation.kind);
+  if (call.cacheSeconds !== undefined) exchange.cache = await cacheStage(parts.answers, principal.owner, call, fitting);
+  const hit = exchange.cache?.hit ?? null;
+  const plan = hit?.plan ?? fitting;
+  exchange.plan = plan;
   tally.record = plan.record;
-  const asking = ask(exchange, call, plan, abort.signal);
+  const asking = hit ? giveAgain(exchange, hit) : ask(exchange, call, plan, abort.signal);
   // Nothing may be answered that cannot be recorded.
   const lost = (reason: unknown): void => {
     exchange.lost = { reason };
     abort.abort(new Error('the chat could not be recorded'));
   };
-  const beginning = begin(exchange, call, plan, { conversationId, lost });
+  const beginning = begin(exchange, call, plan, { conversationId: call.conversationId ?? conversationId, lost });
   beginning.catch(lost);
   const [recorded, answered] = await Promise.allSettled([beginning, asking]);
   if (recorded.status === 'rejected') throw storeError(recorded.reason);
@@ -106,17 +138,28 @@ async function converse(exchange: Exchange): Promise<void> {
   else await sendStream(exchange, call, answered.value);
 }
 
-function readCall({ incoming, parts }: Exchange, body: unknown, text: string): Call | Promise<Call> {
-  const { operation, principal } = incoming;
+/** Ends the call when its caller waits no longer. */
+function limitTime(exchange: Exchange, abort: AbortController): void {
+  const { incoming, reply } = exchange;
+  if (incoming.timeout === undefined && incoming.sdkTimeout === undefined) return;
+  const deadline = readDeadline(incoming.timeout, incoming.sdkTimeout);
+  exchange.deadline = deadline;
+  if (deadline === null) return;
+  exchange.timer = setTimeout(() => {
+    // A stream that has begun, if only with a sign of life, is what its library waits for.
+    if (deadline.of === 'answer' || !reply.begun) abort.abort(deadline.error);
+  }, deadline.ms);
+}
+
+function readCall({ client, incoming, parts }: Exchange, body: unknown, text: string): Call | Promise<Call> {
+  const { operation } = incoming;
   if (!operation.recall) return operation.read(body, text);
-  return operation.recall(body, text, async (id) => {
-    const record = await parts.chats.get(id);
-    return record?.owner === principal.owner ? record : null;
-  });
+  const answer = (own: Incoming, listener: Client) => answerCall(parts, own, listener);
+  return operation.recall(body, text, () => createRecall({ chats: parts.chats, incoming, client, answer }));
 }
 
 function ask(exchange: Exchange, call: Call, plan: Plan, signal: AbortSignal): Promise<Asked> {
-  const { incoming, observation, reply, tally } = exchange;
+  const { incoming, observation, parts, reply, tally } = exchange;
   tally.first = plan.spared ?? plan.targets[0] ?? null;
   if (plan.spared) tally.attempts.push(sparedAttempt(plan.spared));
   const asking = askInOrder({
@@ -125,16 +168,26 @@ function ask(exchange: Exchange, call: Call, plan: Plan, signal: AbortSignal): P
     targets: plan.targets,
     signal,
     headers: observation.upstreamHeaders,
-    asking: (target) => (tally.target = target),
+    lanes: parts.lanes,
+    caller: tally,
+    until: exchange.deadline === null ? Infinity : tally.start + exchange.deadline.ms,
+    asking: tally.asks,
     failed: (attempt) => tally.attempts.push(attempt),
+    answering: (lane) => (exchange.lane = lane),
   });
   if (call.stream) reply.keepAlive(() => (exchange.begun ? replyHeaders(exchange) : null));
   return asking;
 }
 
+function giveAgain({ tally }: Exchange, { plan, asked }: NonNullable<CacheStage['hit']>): Promise<Asked> {
+  [tally.first = null] = plan.targets;
+  tally.target = tally.first;
+  return Promise.resolve(asked);
+}
+
 /** A model that was not asked, because a budget is spent, counts as one that another answered for. */
-function sparedAttempt({ provider, model }: Route): Attempt {
-  return { provider: provider.name, model, code: 'BudgetSpent' };
+function sparedAttempt({ provider, model }: Route): AttemptFacts {
+  return { provider: provider.name, model, code: 'BudgetSpent', unasked: true };
 }
 
 async function begin(
@@ -184,7 +237,10 @@ async function sendWhole(exchange: Exchange, call: Call, { whole }: Asked & { ki
   });
   tally.state = 'complete';
   const id = tally.completionId ?? '';
-  if (!call.stream) return reply.whole(call.reply(whole.answer, whole.text, id), replyHeaders(exchange));
+  if (!call.stream) {
+    const { costNanos } = tally.figures();
+    return reply.whole(call.reply(whole.answer, whole.text, id), replyHeaders(exchange, costNanos));
+  }
   // Who asked for a stream reads nothing else, whatever the provider made of it.
   reply.open(replyHeaders(exchange));
   const frames = call.frames(id, { hideUsage: false });
@@ -241,6 +297,7 @@ function recorderOf(exchange: Exchange, answer: () => Answer): Recorder {
     tally.sawAnswer(answer());
     await recorder.finish(state, error);
     if (tally.record !== 'none') tally.commitMs = performance.now() - start;
+    if (exchange.cache && state === 'complete') await keepAnswer(exchange);
   }
 
   return { touch: recorder.touch, finish: (state, error) => (finishing ??= finish(state, error)) };
@@ -270,15 +327,26 @@ function refuse(exchange: Exchange, error: RatchetError): void {
   const details = { ...error.details, ...(kept && { completionId: begun.id }) };
   const shown = new RatchetError(error.code, error.message, { cause: error, details });
   const frames = exchange.frames ?? tally.call?.frames(begun?.id ?? '', { hideUsage: false }) ?? null;
-  reply.fail(shown, frames, { ...admission?.headers, 'x-request-id': incoming.requestId });
+  const headers = { ...admission?.headers, 'x-request-id': incoming.requestId, ...attemptHeaders(tally) };
+  reply.fail(shown, frames, headers);
+}
+
+/** Only what the first model of the plan said answers the same request again: at once, for whoever has got this answer. */
+async function keepAnswer({ begun, cache, tally }: Exchange): Promise<void> {
+  if (!cache || cache.hit || tally.target !== tally.first || !begun) return;
+  await cache.keep(begun.id);
 }
 
 /** Settles and tells what the call was. */
-function close({ admission, incoming, observation, parts, reply, tally }: Exchange): void {
+function close(exchange: Exchange): void {
+  const { admission, incoming, observation, parts, reply, tally } = exchange;
   reply.stop();
+  if (exchange.timer) clearTimeout(exchange.timer);
   const facts = tally.facts(tally.error && !reply.begun ? httpStatus(tally.error) : reply.status);
   const { promptTokens, completionTokens, costNanos, provider, model, state } = facts;
-  admission?.settle({ tokens: tally.tokens(), costNanos: costNanos ?? 0 });
+  const tokens = tally.tokens();
+  admission?.settle({ tokens, costNanos: costNanos ?? 0 });
+  exchange.lane?.leave(tally, { error: tally.error, tokens, firstMs: tally.firstMs(), stream: facts.stream });
   observation.end(facts);
   if (costNanos === null && promptTokens !== null && completionTokens !== null && provider !== null && model !== null) {
     parts.prices.missed(provider, model);
@@ -302,17 +370,15 @@ function close({ admission, incoming, observation, parts, reply, tally }: Exchan
     });
 }
 
-function replyHeaders({ admission, begun, incoming, tally }: Exchange): Record<string, string> {
-  const { attempts, target } = tally;
-  const failed = attempts.map(({ provider, model, code }) => `${encodeURI(`${provider}/${model}`)}=${code}`);
+function replyHeaders(exchange: Exchange, costNanos?: number | null): Headers {
+  const { admission, begun, cache, incoming, plan, tally } = exchange;
   return {
     ...admission?.headers,
     'x-request-id': incoming.requestId,
     'x-ratchet-completion-id': begun?.id ?? '',
-    'x-ratchet-provider': encodeURI(target?.provider.name ?? ''),
-    'x-ratchet-model': encodeURI(target?.model ?? ''),
+    ...answerHeaders(tally, plan, costNanos ?? null),
+    ...(cache && { 'x-ratchet-cache': cache.hit ? 'hit' : 'miss' }),
     ...(typeof begun?.conversationId === 'string' && { 'x-conversation-id': begun.conversationId }),
-    ...(failed.length > 0 && { 'x-ratchet-attempts': failed.join(', ') }),
   };
 }
 

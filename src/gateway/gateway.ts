@@ -1,12 +1,14 @@
 import type { Principal } from '../core/access.ts';
-import { defaultSettings } from '../core/settings.ts';
+import { type Settings, defaultSettings } from '../core/settings.ts';
 import type { ChatStore, UsageStore } from '../store/types.ts';
+import type { AnswerCache } from './caching/cache.ts';
 import type { Capabilities } from './capabilities.ts';
 import { type FitPlan, createFit } from './capabilities-fit.ts';
 import type { Client } from './client.ts';
 import { answerCall } from './exchange.ts';
 import { placesOf } from './places.ts';
 import { type Policy, createPolicy } from './policy.ts';
+import { type Lanes, createLanes } from './routing/lanes.ts';
 import type { Limits, Observer, Operation } from './ports.ts';
 import type { Prices } from './price.ts';
 import type { GatewayLog } from './recorder.ts';
@@ -21,6 +23,10 @@ export interface GatewayDeps {
   policy?: Policy;
   /** What is known of models; nothing unless given. */
   capabilities?: Capabilities;
+  /** What is known of models from the calls to them; each is asked once, and no limits are known, unless given. */
+  lanes?: Lanes;
+  /** Answers that may be given again; none unless given. */
+  answers?: AnswerCache | null;
   /** No cost is known unless given. */
   prices?: Pick<Prices, 'cost' | 'missed'>;
   /** No limits unless given. */
@@ -39,6 +45,12 @@ export interface Incoming {
   requestId: string;
   traceparent: string | undefined;
   conversationId: string | undefined;
+  /** How long the caller waits, as it says itself: `x-ratchet-timeout`. */
+  timeout?: string | undefined;
+  /** How long its client library waits: `x-stainless-timeout`. */
+  sdkTimeout?: string | undefined;
+  /** `x-ratchet-tags`. */
+  tags?: string | undefined;
   /** Reads the body; called at most once, when the call is within its limits. */
   text(): Promise<string>;
 }
@@ -47,6 +59,7 @@ export interface Incoming {
 export interface Gateway {
   readonly resolver: Resolver;
   readonly policy: Policy;
+  readonly lanes: Lanes;
   readonly capabilities: Capabilities | null;
   /** Answers a call, with an error if need be. Never rejects; resolves when the call is over and recorded. */
   answer(incoming: Incoming, client: Client): Promise<void>;
@@ -55,6 +68,11 @@ export interface Gateway {
 }
 
 const unlimited: Limits = { admit: () => ({ instead: null, headers: {}, settle: () => undefined }) };
+/** Nothing is tried again, and nobody is left alone. */
+const asItComes: Settings = {
+  ...defaultSettings,
+  routing: { ...defaultSettings.routing, retries: 0, breaker: { failures: Infinity, seconds: 1 } },
+};
 const unobserved: Observer = { start: () => ({ upstreamHeaders: {}, end: () => undefined }) };
 
 const anyFits: FitPlan = (plan) => plan;
@@ -65,6 +83,8 @@ export function createGateway(deps: GatewayDeps): Gateway {
   const open = new Set<Promise<void>>();
   const parts = {
     policy: createPolicy({ settings: () => defaultSettings, resolver }),
+    lanes: createLanes({ settings: () => asItComes }),
+    answers: null,
     prices: { cost: () => null, missed: () => undefined },
     limits: unlimited,
     observer: unobserved,
@@ -77,6 +97,7 @@ export function createGateway(deps: GatewayDeps): Gateway {
   return {
     resolver,
     policy: parts.policy,
+    lanes: parts.lanes,
     capabilities: deps.capabilities ?? null,
     answer(incoming, client) {
       const answering = answerCall(parts, incoming, client)

@@ -7,8 +7,6 @@ import type { Provider } from '../providers/types.ts';
 import { type PolicyRequest, createPolicy, tellLeftOut } from './policy.ts';
 import { type Selected, createResolver } from './resolve.ts';
 
-const signal = new AbortController().signal;
-
 function provider(name: string, locality: Provider['locality']): Provider {
   return {
     name,
@@ -39,7 +37,7 @@ async function plan({ file = {}, request = {}, selected }: Case) {
   const settings = parseSettings(JSON.stringify(file), 'ratchet.json');
   const resolver = createResolver({ registry: createRegistry(providers), selection: () => selected ?? null });
   const policy = createPolicy({ settings: () => settings, resolver });
-  return policy.plan({ asked: 'r', instead: null, unrecorded: false, record: 'all', ...request }, signal);
+  return policy.plan({ asked: 'r', instead: null, unrecorded: false, record: 'all', ...request });
 }
 
 const refs = ({ targets }: Awaited<ReturnType<typeof plan>>) =>

@@ -14,12 +14,22 @@ export interface Operation {
   readonly endpoint: Endpoint;
   /** Checks a body; InvalidInput names the field. `text` is the very text that `body` was parsed from. */
   read(body: unknown, text: string): Call;
-  /** Reads a body that may refer to answers of the record; absent where bodies refer to nothing. */
-  recall?(body: unknown, text: string, find: FindRecord): Promise<Call>;
+  /** Reads a body that may refer to what is on record; absent where bodies refer to nothing. */
+  recall?(body: unknown, text: string, recall: () => Recall): Call | Promise<Call>;
 }
 
-/** The record of a completion that the caller may see; null when there is none. */
-export type FindRecord = (completionId: string) => Promise<CompletionRecord | null>;
+/** What a request may refer to, as far as its caller may see it. */
+export interface Recall {
+  /** The record of a completion; null when there is none. */
+  find(completionId: string): Promise<CompletionRecord | null>;
+  /** The newest complete answer of a conversation; null when there is none. */
+  latest(conversationId: string): Promise<CompletionRecord | null>;
+  /** Asks a model something about what is on record, by the rules of every call; figures of it are kept, no text. */
+  ask(model: string, messages: WireMessage[]): Promise<string>;
+}
+
+/** Finds the record of a completion that the caller may see; null when there is none. */
+export type FindRecord = Recall['find'];
 
 /** A request of which only what we rely on has been checked. */
 export interface Call {
@@ -34,6 +44,10 @@ export interface Call {
   envelope: JsonObject;
   /** `store: false` was sent. */
   unrecorded: boolean;
+  /** How old an answer to the same request may be that is given again, in seconds; absent where none is wanted. */
+  cacheSeconds?: number;
+  /** The conversation that it goes on with, where the body names one. */
+  conversationId?: string;
   /** Who is behind the key, as the client says: threads of two users never meet. */
   user: string | null;
   /** The client asked for the usage at the end of the stream itself. */
@@ -77,6 +91,10 @@ export interface Admission {
 /** A model that failed, and how long it took to, in ms. */
 export interface AttemptFacts extends Attempt {
   durationMs?: number;
+  /** The same model was asked again. */
+  retried?: true;
+  /** It was not asked: it is over its limit, left alone by its breaker, or its budget is spent. */
+  unasked?: true;
 }
 
 /** What is known of a call when it is over; never a text or a key. */
@@ -112,6 +130,8 @@ export interface CallFacts {
 
 /** Sees every call: metrics, logs and traces. */
 export interface Observer {
+  /** A model is left alone because it failed too often in a row, or is asked again. */
+  broken?(provider: string, model: string, open: boolean): void;
   start(call: { requestId: string; traceparent: string | undefined }): Observation;
 }
 

@@ -5,8 +5,6 @@ import type { Provider } from '../providers/types.ts';
 import { nearestNames } from '../core/nearest.ts';
 import { type Selected, createResolver } from './resolve.ts';
 
-const signal = new AbortController().signal;
-
 function lists(name: string, models: () => string[]): Provider {
   return {
     name,
@@ -34,12 +32,12 @@ describe('resolve', () => {
     ['both', 'ollama', 'both'],
     ['gpt-4o-mini', 'openai', 'gpt-4o-mini'],
   ])('%s', async (ref, provider, model) => {
-    expect(await resolverOver(models).resolve(ref, signal)).toMatchObject({ provider: { name: provider }, model });
+    expect(await resolverOver(models).resolve(ref)).toMatchObject({ provider: { name: provider }, model });
   });
 
   test('active follows the selection, with its key', async () => {
     const resolver = resolverOver(models, { provider: 'litellm', model: 'gpt-4o-mini', apiKey: 'k' });
-    expect(await resolver.resolve('active', signal)).toMatchObject({ provider: { name: 'openai' }, apiKey: 'k' });
+    expect(await resolver.resolve('active')).toMatchObject({ provider: { name: 'openai' }, apiKey: 'k' });
     expect(resolver.active()).toBe('openai/gpt-4o-mini');
   });
 
@@ -47,14 +45,14 @@ describe('resolve', () => {
     [null, /No model is selected yet/],
     [{ provider: 'litgpt', model: 'x' }, /"litgpt" that is not set up: use one of ollama, openai/],
   ])('active with the selection %j', async (selected, message) => {
-    await expect(resolverOver(models, selected).resolve('active', signal)).rejects.toThrow(message);
+    await expect(resolverOver(models, selected).resolve('active')).rejects.toThrow(message);
   });
 
   test('an unknown name names the nearest, and who could not be asked', async () => {
     const down = (): string[] => {
       throw new RatchetError('ProviderUnavailable', 'openai does not answer.');
     };
-    const failing = resolverOver({ ...models, openai: down }).resolve('qwem', signal);
+    const failing = resolverOver({ ...models, openai: down }).resolve('qwem');
     await expect(failing).rejects.toMatchObject({ code: 'NotFound', details: { nearest: ['ollama/qwen:latest'] } });
     await expect(failing).rejects.toThrow('openai does not answer.');
   });
@@ -62,9 +60,9 @@ describe('resolve', () => {
   test('a model that came a moment ago is found although the list was kept', async () => {
     const here = ['old'];
     const resolver = resolverOver({ ollama: () => [...here] });
-    await resolver.resolve('old', signal);
+    await resolver.resolve('old');
     here.push('new');
-    expect(await resolver.resolve('new', signal)).toMatchObject({ model: 'new' });
+    expect(await resolver.resolve('new')).toMatchObject({ model: 'new' });
   });
 });
 

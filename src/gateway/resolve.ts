@@ -2,6 +2,8 @@ import { RatchetError, asRatchetError } from '../core/errors.ts';
 import type { Registry, Target } from '../providers/registry.ts';
 import type { Provider } from '../providers/types.ts';
 import { nearestNames } from '../core/nearest.ts';
+import { createBareNames } from './routing/bare.ts';
+import { type ModelLists, createModelLists } from './routing/lists.ts';
 
 /** What the selection file says. */
 export interface Selected {
@@ -17,12 +19,14 @@ export interface Route extends Target {
 }
 
 export interface Resolver {
-  /** As `resolve`, without asking anybody: `active` or `provider/model`. Null for anything else. */
+  /** As `resolve`, without asking anybody: an alias, `active` or `provider/model`. Null for anything else. */
   find(ref: string): Route | null;
-  /** Finds the provider of a model ref: `active`, `provider/model`, or a bare name. NotFound names the nearest. */
-  resolve(ref: string, signal: AbortSignal): Promise<Route>;
-  /** Every model that answers now, as refs, with the providers that could not be asked. */
-  listRefs(signal: AbortSignal): Promise<{ refs: string[]; failed: { provider: string; message: string }[] }>;
+  /** A bare name that a provider is known to list; null when somebody has to be asked. */
+  recall(name: string): Route | null;
+  /** Finds the provider of a model: an alias, `active`, `provider/model`, or a bare name. NotFound names the nearest. */
+  resolve(ref: string): Promise<Route>;
+  /** Every model that answers now, as refs, with the providers that could not be asked although somebody set them up. */
+  listRefs(): Promise<{ refs: string[]; failed: { provider: string; message: string }[] }>;
   /** The selection as a ref, null when nothing is selected. */
   active(): string | null;
 }
@@ -30,22 +34,18 @@ export interface Resolver {
 export interface ResolverDeps {
   registry: Registry;
   selection: () => Selected | null;
-  /** How long a provider's list is believed, in ms. */
-  listFor?: number;
-  now?: () => number;
+  /** The ref, or `active`, that another name stands for; null when it is no alias. */
+  alias?: (name: string) => string | null;
+  /** What clients can ask for beside models: routes and aliases. */
+  names?: () => readonly string[];
+  lists?: ModelLists;
 }
 
-/** Creates the resolver of model refs. */
-export function createResolver({ registry, selection, listFor = 5_000, now = Date.now }: ResolverDeps): Resolver {
-  const lists = new Map<string, { at: number; models: string[] }>();
-
-  async function modelsOf(provider: Provider, signal: AbortSignal, fresh = false): Promise<string[]> {
-    const known = lists.get(provider.name);
-    if (known && !fresh && now() - known.at < listFor) return known.models;
-    const models = await provider.listModels({ signal });
-    lists.set(provider.name, { at: now(), models });
-    return models;
-  }
+/** Creates the resolver of model names. */
+export function createResolver(deps: ResolverDeps): Resolver {
+  const { registry, selection, alias = () => null, names = () => [], lists = createModelLists() } = deps;
+  const askable = (): Provider[] => registry.providers.filter((provider) => provider.setUp().state !== 'missing');
+  const bare = createBareNames({ registry, lists, askable });
 
   function selectedRoute(): Route {
     const selected = selection();
@@ -60,42 +60,45 @@ export function createResolver({ registry, selection, listFor = 5_000, now = Dat
     return { ...target, ...(selected.apiKey !== undefined && { apiKey: selected.apiKey }) };
   }
 
-  async function bareRoute(name: string, signal: AbortSignal): Promise<Route> {
-    for (const fresh of [false, true]) {
-      for (const provider of registry.providers) {
-        const models = await modelsOf(provider, signal, fresh).catch(() => []);
-        const model = listedAs(name, models);
-        if (model !== undefined) return { provider, model };
-      }
-    }
-    const { refs, failed } = await listRefs(signal);
-    const nearest = nearestNames(name, refs);
+  async function unknownName(name: string): Promise<RatchetError> {
+    const { refs, failed } = await listRefs();
+    const nearest = nearestNames(name, [...otherProviders(name, registry), ...names(), ...refs]);
     const hint = nearest.length > 0 ? `the nearest are ${nearest.join(', ')}` : 'GET /v1/models lists what there is';
     const missing = failed.map(({ provider, message }) => ` ${provider} could not be asked: ${message}`).join('');
-    throw new RatchetError('NotFound', `No provider lists a model "${name}": ${hint}.${missing}`, {
-      details: { nearest },
-    });
+    const message = `No provider lists a model "${name.slice(0, 300)}": ${hint}.${missing}`;
+    return new RatchetError('NotFound', message, { details: { nearest } });
   }
 
-  async function listRefs(signal: AbortSignal): ReturnType<Resolver['listRefs']> {
-    const results = await Promise.allSettled(registry.providers.map((provider) => modelsOf(provider, signal)));
+  async function listRefs(): ReturnType<Resolver['listRefs']> {
+    const providers = askable();
+    const asked = providers.map(async (provider) => lists.known(provider) ?? lists.ask(provider));
+    const results = await Promise.allSettled(asked);
     const refs: string[] = [];
     const failed: { provider: string; message: string }[] = [];
-    for (const [at, provider] of registry.providers.entries()) {
+    for (const [at, provider] of providers.entries()) {
       const result = results[at];
       if (result?.status === 'fulfilled') refs.push(...result.value.map((model) => `${provider.name}/${model}`));
-      else failed.push({ provider: provider.name, message: asRatchetError(result?.reason).message });
+      // What is only looked for is not missed.
+      else if (provider.setUp().state === 'given') {
+        failed.push({ provider: provider.name, message: asRatchetError(result?.reason).message });
+      }
     }
     return { refs, failed };
   }
 
   function find(ref: string): Route | null {
-    return ref === 'active' ? selectedRoute() : registry.split(ref);
+    const meant = alias(ref) ?? ref;
+    return meant === 'active' ? selectedRoute() : registry.split(meant);
   }
 
   return {
     find,
-    resolve: async (ref, signal) => find(ref) ?? bareRoute(ref, signal),
+    recall: bare.recall,
+    async resolve(ref) {
+      const found = find(ref) ?? bare.recall(ref) ?? (await bare.look(ref));
+      if (found) return found;
+      throw await unknownName(ref);
+    },
     listRefs,
     active() {
       const selected = selection();
@@ -106,8 +109,12 @@ export function createResolver({ registry, selection, listFor = 5_000, now = Dat
   };
 }
 
-function listedAs(name: string, models: readonly string[]): string | undefined {
-  return models.find((model) => model === name) ?? models.find((model) => model === `${name}:latest`);
+/** The same name behind the prefix that was probably meant. */
+function otherProviders(name: string, registry: Registry): string[] {
+  const slash = name.indexOf('/');
+  if (slash < 1) return [];
+  const known = registry.providers.map((provider) => provider.name);
+  return nearestNames(name.slice(0, slash), known, 1).map((prefix) => prefix + name.slice(slash));
 }
 
 function unknownProvider(name: string, registry: Registry): RatchetError {

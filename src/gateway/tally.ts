@@ -10,6 +10,8 @@ import type { Route } from './resolve.ts';
 
 /** What comes to be known of a call while it is answered. */
 export interface Tally {
+  /** When the call began, as `performance.now()` counts. */
+  readonly start: number;
   call: Call | null;
   /** Who was to be asked first. */
   first: Route | null;
@@ -18,6 +20,12 @@ export interface Tally {
   record: RecordMode;
   completionId: string | null;
   attempts: AttemptFacts[];
+  /** How often a provider was asked. */
+  tries: number;
+  /** Notes that a model is asked now. */
+  asks(target: Route): void;
+  /** From the last question to the first piece of its answer, in ms; null when nothing came. */
+  firstMs(): number | null;
   /** Notes that the first piece of the answer came. */
   sawFirst(): void;
   /** Notes the answer, in whose own fields its usage is. */
@@ -44,17 +52,26 @@ export function createTally({ requestId, operation, principal, prices }: TallyOp
   const startedAt = Date.now();
   const start = performance.now();
   let firstTokenMs: number | null = null;
+  let askedMs = 0;
   let usage = readUsage(null);
   let costNanos: number | null = null;
   let said: WireMessage[] = [];
 
   const tally: Tally = {
+    start,
     call: null,
     first: null,
     target: null,
     record: principal.record,
     completionId: null,
     attempts: [],
+    tries: 0,
+    asks(target) {
+      askedMs = performance.now() - start;
+      tally.target = target;
+      tally.tries += 1;
+    },
+    firstMs: () => (firstTokenMs === null ? null : firstTokenMs - askedMs),
     commitMs: null,
     state: 'refused',
     error: null,
@@ -82,35 +99,47 @@ export function createTally({ requestId, operation, principal, prices }: TallyOp
       ...outcomeOfRoutes(tally),
     }),
     facts: (status) => ({
-      requestId,
-      completionId: tally.completionId,
-      kind: operation.kind,
-      principal,
-      asked: tally.call?.model ?? '',
-      provider: tally.target?.provider.name ?? null,
-      model: tally.target?.model ?? null,
-      stream: tally.call?.stream ?? false,
-      record: tally.record,
-      state: tally.state,
-      code: tally.error?.code ?? null,
+      ...knownFacts(tally, { requestId, operation, principal }),
       status,
-      attempts: tally.attempts,
       promptTokens: usage.promptTokens,
       completionTokens: usage.completionTokens,
       costNanos,
       startedAt,
       firstTokenMs,
       durationMs: performance.now() - start,
-      commitMs: tally.commitMs,
     }),
   };
   return tally;
 }
 
-function outcomeOfRoutes({ first, target, attempts }: Tally): Pick<Outcome, 'answeredBy' | 'attempts'> {
-  if (attempts.length === 0 || !target || target === first) return {};
+type Known = Omit<
+  CallFacts,
+  'status' | 'promptTokens' | 'completionTokens' | 'costNanos' | 'startedAt' | 'firstTokenMs' | 'durationMs'
+>;
+
+function knownFacts(tally: Tally, { requestId, operation, principal }: Omit<TallyOptions, 'prices'>): Known {
   return {
-    answeredBy: { provider: target.provider.name, model: target.model },
+    requestId,
+    completionId: tally.completionId,
+    kind: operation.kind,
+    principal,
+    asked: tally.call?.model ?? '',
+    provider: tally.target?.provider.name ?? null,
+    model: tally.target?.model ?? null,
+    stream: tally.call?.stream ?? false,
+    record: tally.record,
+    state: tally.state,
+    code: tally.error?.code ?? null,
+    attempts: tally.attempts,
+    commitMs: tally.commitMs,
+  };
+}
+
+function outcomeOfRoutes({ first, target, attempts }: Tally): Pick<Outcome, 'answeredBy' | 'attempts'> {
+  if (attempts.length === 0) return {};
+  const another = target !== null && target !== first;
+  return {
+    ...(another && { answeredBy: { provider: target.provider.name, model: target.model } }),
     attempts: attempts.map(({ provider, model, code }) => ({ provider, model, code })),
   };
 }

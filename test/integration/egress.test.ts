@@ -12,6 +12,8 @@ let far: WireServer;
 let gate: { url: string; bytes: () => number; connections: () => number; server: Server };
 let api: ApiProcess;
 const elsewhere = { openai: { locality: 'remote' } };
+/** Every call is asked once and at once, however often the model failed before. */
+const routing = { retries: 0, breaker: { failures: 1_000 } };
 
 beforeAll(async () => {
   near = await startWireServer(['a']);
@@ -19,7 +21,7 @@ beforeAll(async () => {
   gate = await startGate(far.url);
   api = await startApiProcess(
     { OLLAMA_BASE_URL: near.url.replace(/\/v1$/, ''), OPENAI_BASE_URL: gate.url },
-    { providers: elsewhere },
+    { providers: elsewhere, routing },
   );
 });
 afterAll(async () => {
@@ -57,6 +59,7 @@ const routes = (fallback: string[], more: object = {}, providers: object = {}) =
   api.settings({
     providers: { ...elsewhere, ...providers },
     routes: { mine: { model: 'ollama/a', fallback, ...more } },
+    routing,
   });
 
 /** Ways in which the local model fails before its first byte. */
@@ -127,7 +130,7 @@ test('a model that was not routed has no fallback', async () => {
 
 test('a key whose budget is spent does not send chats of local models elsewhere', async () => {
   near.answerWith(whole('from here'));
-  await api.settings({ providers: elsewhere, prices: { 'ollama/*': { input: 1_000, output: 1_000 } } });
+  await api.settings({ providers: elsewhere, routing, prices: { 'ollama/*': { input: 1_000, output: 1_000 } } });
   const budget = { limit_usd: 0.000_001, per: 'day', over: 'openai/b' };
   const made = await api.send('POST', '/api/keys', { name: 'spender', budget });
   const { key } = (await made.json()) as { key: string };

@@ -41,6 +41,9 @@ export function createDoor({ gateway, guard, operations, log }: DoorDeps): Door 
         requestId,
         traceparent: read('traceparent'),
         conversationId: read('x-conversation-id'),
+        timeout: read('x-ratchet-timeout'),
+        sdkTimeout: read('x-stainless-timeout'),
+        tags: read('x-ratchet-tags'),
         text: () => readText(request),
       };
       void gateway.answer(incoming, clientOf(request, response));

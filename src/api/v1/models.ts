@@ -9,12 +9,10 @@ import { describeDoor, v1Failures } from './describe.ts';
 /** Lists the models, and describes the routes of the door: their bodies are not parsed by a schema. */
 export function v1Routes(gateway: Gateway): Routes {
   return (app) => {
-    app.get('/v1/models', async (context) =>
-      context.json({ object: 'list', data: await listModels(gateway, context.req.raw.signal) }),
-    );
+    app.get('/v1/models', async (context) => context.json({ object: 'list', data: await listModels(gateway) }));
     app.get('/v1/models/:ref{.+}', async (context) => {
       const ref = context.req.param('ref');
-      const model = (await listModels(gateway, context.req.raw.signal)).find(({ id }) => id === ref);
+      const model = (await listModels(gateway)).find(({ id }) => id === ref);
       if (!model)
         throw new RatchetError('NotFound', `There is no model "${ref.slice(0, 200)}": GET /v1/models lists them.`);
       return context.json(model);
@@ -33,10 +31,10 @@ const modelEntry = z.object({
 });
 type ModelEntry = z.infer<typeof modelEntry>;
 
-async function listModels(gateway: Gateway, signal: AbortSignal): Promise<ModelEntry[]> {
+async function listModels(gateway: Gateway): Promise<ModelEntry[]> {
   const { resolver, policy } = gateway;
   const active = resolver.active();
-  const { refs } = await resolver.listRefs(signal);
+  const { refs } = await resolver.listRefs();
   const entry = (id: string, owner: string): ModelEntry => ({ id, object: 'model', created: 0, owned_by: owner });
   return [
     ...(active === null ? [] : [{ ...entry('active', 'ratchet'), ...knownOf(gateway, active) }]),
