@@ -12,6 +12,6 @@ export function registerApi(program: Command): void {
       const { loadCheckedConfig } = await import('./checked-config.ts');
       const lifeline = options.lifeline ?? false;
       // Who holds the lifeline has told already what is worth knowing.
-      await runApi(loadCheckedConfig(lifeline ? undefined : console.error), lifeline);
+      await runApi(await loadCheckedConfig(lifeline ? undefined : console.error), lifeline);
     });
 }

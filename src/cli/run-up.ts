@@ -5,7 +5,7 @@ import { stopSignal, untilAborted } from './until-stopped.ts';
 
 /** Starts everything on this machine and stops it on Ctrl-C. */
 export async function runUp(): Promise<void> {
-  const config = loadCheckedConfig(tell);
+  const config = await loadCheckedConfig(tell);
   const signal = stopSignal();
   const tools = await ensureParts(['temporal', 'ollama', 'python'], { config, signal, onProgress: tell });
   const workspace = await startWorkspace({ config, tools, onProgress: tell });

@@ -8,7 +8,7 @@ import { untilStopped } from './until-stopped.ts';
 
 /** Runs workflows and steps from one task queue until it is stopped. */
 export async function runWorker(queue: string, lifeline: boolean): Promise<void> {
-  const config = loadCheckedConfig();
+  const config = await loadCheckedConfig();
   installRuntime();
   const house = await openHouse(config, createLog({ level: config.logLevel, name: 'worker' }));
   const connection = await connectWorker(config.temporal);

@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import type { ActivityDeps } from '../activities/deps.ts';
 import { type Config, packageRoot } from '../config.ts';
 import { RatchetError } from '../core/errors.ts';
+import { tellFault } from '../core/setting-fault.ts';
 import { providerInForce } from '../core/settings.ts';
 import type { Ask } from '../evaluation/answer.ts';
 import { builtInBases, ensureBaseServed, resolveBase } from '../models/bases.ts';
@@ -13,7 +14,10 @@ import { type PromotionDeps, promote } from '../models/promotions.ts';
 import { type SelectionReader, createSelectionReader, readSelection, selectionRef } from '../models/selection.ts';
 import { readBody } from '../providers/body.ts';
 import { createProviderKeys } from '../providers/keys.ts';
+import { kinds } from '../providers/kinds/all.ts';
+import { kindFaults } from '../providers/known.ts';
 import { createLiveRegistry } from '../providers/live.ts';
+import { type OwnProviders, loadOwnProviders } from '../providers/own.ts';
 import type { Registry } from '../providers/registry.ts';
 import type { Provider } from '../providers/types.ts';
 import { type SettingsLog, type SettingsReader, createSettings } from '../settings.ts';
@@ -35,6 +39,8 @@ export interface House {
   /** The model that `active` means; null when nothing is selected. InvalidInput when the selection file is bad. */
   active: () => Active | null;
   store: Store;
+  /** What the files of the user's own define, and what is wrong with them. */
+  own: OwnProviders;
   registry: Registry;
   promotions: PromotionDeps;
   imports: ImportDeps;
@@ -51,7 +57,15 @@ const answerLimit = 8 * 2 ** 20;
 
 /** Furnishes the rooms. InvalidInput, with every fault, when `ratchet.json` is bad. */
 export async function openHouse(config: Config, log: SettingsLog = silent): Promise<House> {
-  const settings = createSettings({ file: config.settingsFile, log, defaults: environmentDefaults(config) });
+  const own = await loadOwnProviders(config.providersDir);
+  for (const fault of own.faults) log.warn({ fault: tellFault(fault) }, 'a provider of your own is left out');
+  const definitions = [...kinds, ...own.definitions];
+  const settings = createSettings({
+    file: config.settingsFile,
+    log,
+    defaults: environmentDefaults(config),
+    check: (value) => kindFaults(value, definitions, own.unread),
+  });
   const selection = createSelectionReader(config.selectionFile);
   const catalogue = createCatalogueReader({ file: config.catalogueFile, log });
   const active = createActive({ config, selection, catalogue });
@@ -64,6 +78,7 @@ export async function openHouse(config: Config, log: SettingsLog = silent): Prom
   const registry = createLiveRegistry({
     config,
     keys,
+    definitions,
     settings: () => settings.current(),
     finish: (provider) => withLocality(ollama.pulling(provider), settings),
   });
@@ -85,6 +100,7 @@ export async function openHouse(config: Config, log: SettingsLog = silent): Prom
     catalogue,
     active,
     store,
+    own,
     registry,
     promotions,
     imports,

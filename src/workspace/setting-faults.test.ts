@@ -49,6 +49,7 @@ test('every bad setting of all places is named at once, with its file, its place
     'fault environment: MISTRAL_API_KEY: write the key alone, without spaces or other signs',
     'warning .env: HF_KEY: nothing reads it; HF_TOKEN is read',
     expect.stringMatching(/^fault ratchet\.json: retention\.days: /),
+    expect.stringMatching(/^fault ratchet\.json: providers\.x\.kind: /),
     'fault models_config.json: models.0: name its model',
     'fault model_select.json: it is not valid JSON (line 1, column 40)',
     expect.stringMatching(/^fault \.ratchet\/provider-keys\.json: may be read by others .* run "chmod 600 .*"$/),
@@ -60,13 +61,13 @@ test.each<[string, string, string, Record<string, string>]>([
   [
     'ratchet.json',
     '{"providers":{"box":{"kind":"vlm"}}}',
-    'fault ratchet.json: providers.box.kind: there is no such kind of provider: use one of ollama, ',
+    'fault ratchet.json: providers.box.kind: there is no kind "vlm": the nearest is "vllm"',
     {},
   ],
   [
     'ratchet.json',
     '{"providers":{"my-vllm":{"base_url":"localhost:8001"}}}',
-    'warning ratchet.json: providers.my-vllm: say its "kind", such as "vllm", or nobody asks it',
+    'fault ratchet.json: providers.my-vllm: there is no provider of that name: the nearest is "vllm"; one with a name',
     {},
   ],
   [
@@ -98,7 +99,7 @@ test.each<[string, string, string, Record<string, string>]>([
 test.each<[string, string, Record<string, string>]>([
   ['model_select.json', '{"provider":"openai","model":"a","api_key_env":"TEAM"}', { TEAM: 'k' }],
   ['model_select.json', '{"provider":"openai","model":"a","api_key_env":"TEAM","api_key":"k"}', {}],
-  ['ratchet.json', '{"providers":{"later":{"record":"none"},"mine":{"kind":"openai"}}}', {}],
+  ['ratchet.json', '{"providers":{"mine":{"kind":"openai","base_url":"localhost:1"}}}', {}],
   ['.env', 'GROQ_API_KEY=gsk_abc\nSOME_OTHER_KEY=1\nLM_STUDIO_API_KEY=lm-studio\nOPENAI_API_KEY=dummy\n', {}],
   ['.env', 'LLM_MODEL=lm_studio/local-model\nLLM_FALLBACK_MODEL=ollama/llama3\n', {}],
 ])('%s with %s is good', (file, text, env) => {

@@ -4,15 +4,17 @@ import { asRatchetError } from '../core/errors.ts';
 import { nearestNames } from '../core/nearest.ts';
 import { type SettingFault, faultsIn } from '../core/setting-fault.ts';
 import { baseUrlFault, keyFault } from '../core/setting-checks.ts';
-import { type Settings, defaultSettings } from '../core/settings.ts';
+import { type Settings, type SettingsCheck, defaultSettings } from '../core/settings.ts';
 import { readDotEnv } from '../dot-env.ts';
 import { readCatalogue } from '../models/catalogue.ts';
 import { type SelectionFile, readSelectionNow } from '../models/selection.ts';
 import type { ProviderDefinition } from '../providers/definition.ts';
-import { findKind, providersOf } from '../providers/instances.ts';
+import { providersOf } from '../providers/instances.ts';
 import { readProviderKeys } from '../providers/keys.ts';
 import { kinds } from '../providers/kinds/all.ts';
+import { kindFaults } from '../providers/known.ts';
 import { libraryRef } from '../providers/names.ts';
+import { type OwnProviders, noOwnProviders } from '../providers/own.ts';
 import { createRegistry } from '../providers/registry.ts';
 import { createSettings } from '../settings.ts';
 
@@ -20,25 +22,27 @@ export interface FaultsOptions {
   config: Config;
   /** What {@link readConfig} found already. */
   faults: readonly SettingFault[];
-  definitions?: readonly ProviderDefinition[];
+  /** What the files of the user's own define; nothing unless given. */
+  own?: OwnProviders;
 }
 
 /**
  * Every setting that is not as it should be, wherever it stands: environment, `.env`, `ratchet.json`, `models_config.json`,
  * `model_select.json`, kept keys. Nobody is asked for it, and nothing is changed.
  */
-export function findSettingFaults({ config, faults, definitions = kinds }: FaultsOptions): SettingFault[] {
+export function findSettingFaults({ config, faults, own = noOwnProviders }: FaultsOptions): SettingFault[] {
+  const definitions = [...kinds, ...own.definitions];
   const ofVariables = variableFaults(config, definitions).filter(
     ({ place }) => !faults.some((known) => known.place === place),
   );
-  const { settings, ofSettings } = readSettings(config);
+  const { settings, ofSettings } = readSettings(config, (value) => kindFaults(value, definitions, own.unread));
   const sound = faults.length + ofVariables.length === 0;
   return [
     ...faults,
     ...ofVariables,
     ...unreadVariables(config, definitions),
     ...ofSettings,
-    ...kindFaults(config, settings, definitions),
+    ...own.faults,
     ...fileFaults(config.catalogueFile, (file) => void readCatalogue(file)),
     ...selectionFaults(config),
     ...fileFaults(config.providerKeysFile, (file) => void readProviderKeys(file)),
@@ -84,32 +88,13 @@ function unreadVariables(config: Config, definitions: readonly ProviderDefinitio
   });
 }
 
-function readSettings(config: Config): { settings: Settings; ofSettings: SettingFault[] } {
+function readSettings(config: Config, check: SettingsCheck): { settings: Settings; ofSettings: SettingFault[] } {
   const log = { info: () => {}, warn: () => {} };
   let settings = defaultSettings;
   const ofSettings = fileFaults(config.settingsFile, (file) => {
-    settings = createSettings({ file, log }).current();
+    settings = createSettings({ file, log, check }).current();
   });
   return { settings, ofSettings };
-}
-
-function kindFaults(
-  { settingsFile: file }: Config,
-  settings: Settings,
-  definitions: readonly ProviderDefinition[],
-): SettingFault[] {
-  const known = definitions.map(({ kind }) => kind);
-  return [...settings.providers].flatMap(([name, said]): SettingFault[] => {
-    const place = `providers.${name}`;
-    if (said.kind !== undefined && !findKind(said.kind, definitions)) {
-      const message = `there is no such kind of provider: use one of ${known.join(', ')}`;
-      return [{ level: 'fault', file, place: `${place}.kind`, message }];
-    }
-    const isUnmade = said.kind === undefined && !findKind(name, definitions);
-    if (!isUnmade || (said.baseUrl === undefined && said.apiKeyEnv === undefined)) return [];
-    const [nearest = 'openai'] = nearestNames(name, known, 1);
-    return [{ level: 'warning', file, place, message: `say its "kind", such as "${nearest}", or nobody asks it` }];
-  });
 }
 
 function selectionFaults(config: Config): SettingFault[] {
