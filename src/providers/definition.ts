@@ -53,6 +53,8 @@ export interface ProviderInstance {
   readonly idleMs: number;
   /** What `providers.<name>.options` says, and what `models.<ref>.options` adds for one model. */
   readonly options: (model?: string) => JsonObject;
+  /** Its models that `models` in the settings names, for those who cannot list theirs. */
+  readonly named: () => readonly string[];
   /** A variable of the environment or of `.env`, for what only this kind has. */
   readonly variable: (name: string) => string | undefined;
 }

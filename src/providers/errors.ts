@@ -103,7 +103,7 @@ export function vendorMessage(text: string): string {
 function codeOf(status: number, said: string): ErrorCode {
   if (status === 429) return 'RateLimited';
   if (/out of memory|requires more (system|gpu|video)? ?memory/i.test(said)) return 'OutOfMemory';
-  if (status === 404 && /model|not found/i.test(said)) return 'NotFound';
+  if (status === 404 && /model|deployment|not found/i.test(said)) return 'NotFound';
   if (status === 408 || status >= 500) return 'ProviderUnavailable';
   return 'ProviderRejected';
 }

@@ -77,8 +77,13 @@ function instanceOf(
       ...settings().providers.get(name)?.options,
       ...(model !== undefined && settings().models.get(`${name}/${model}`)?.options),
     }),
+    named: () => [...settings().models.keys()].flatMap((ref) => modelOf(name, ref)),
     variable: config.variable,
   };
+}
+
+function modelOf(name: string, ref: string): string[] {
+  return ref.startsWith(`${name}/`) ? [ref.slice(name.length + 1)] : [];
 }
 
 interface Found {

@@ -47,7 +47,7 @@ let client: OpenAI;
 
 beforeAll(async () => {
   wire = await startWireServer([model], speak);
-  harness = await openHarness({ providers: [anthropicAt(wire.url, {}, 'anthropic')] });
+  harness = await openHarness({ providers: [anthropicAt(wire.url, 'anthropic')] });
   baseURL = `${await harness.serve()}/v1`;
   client = new OpenAI({ baseURL, apiKey: 'none', maxRetries: 0 });
 });

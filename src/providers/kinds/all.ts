@@ -1,5 +1,6 @@
 import type { ProviderDefinition } from '../definition.ts';
 import { anthropic } from './anthropic.ts';
+import { azure } from './azure.ts';
 import { deepseek } from './deepseek.ts';
 import { gemini } from './gemini.ts';
 import { groq } from './groq.ts';
@@ -21,6 +22,7 @@ export const kinds: readonly ProviderDefinition[] = [
   vllm,
   lmStudio,
   openai,
+  azure,
   anthropic,
   groq,
   mistral,
