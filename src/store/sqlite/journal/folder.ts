@@ -77,7 +77,7 @@ export function* orphans(folder: string): Generator<Orphan> {
 function takeLock(path: string): DatabaseSync | null {
   const lock = new DatabaseSync(path, { timeout: 0 });
   try {
-    lock.exec('BEGIN EXCLUSIVE');
+    lock.exec('PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE');
     // Whoever took over what was here may have removed it just now.
     if (statSync(path, { throwIfNoEntry: false })) return lock;
   } catch (error) {
