@@ -1,6 +1,4 @@
-import { createOllamaProvider } from '../../src/providers/ollama.ts';
 import { runConversations } from '../fixtures/conversations/suite.ts';
-import { wireProvider } from '../fixtures/gateway-harness.ts';
+import { openAiKinds, providerUnderTest } from '../fixtures/under-test.ts';
 
-runConversations({ kind: 'openai', create: (url) => wireProvider(url, 'under-test') });
-runConversations({ kind: 'ollama', create: (url) => createOllamaProvider({ name: 'under-test', baseUrl: url }) });
+for (const kind of openAiKinds()) runConversations({ kind, create: (url) => providerUnderTest(kind, url) });

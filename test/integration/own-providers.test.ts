@@ -3,12 +3,10 @@ import { pathToFileURL } from 'node:url';
 import { readdir } from 'node:fs/promises';
 import { expect, test } from 'vitest';
 import { packageRoot } from '../../src/config.ts';
-import { parseSettings } from '../../src/core/settings.ts';
-import { providersOf } from '../../src/providers/instances.ts';
 import { loadOwnProviders } from '../../src/providers/own.ts';
-import type { Provider } from '../../src/providers/types.ts';
 import { runConversations } from '../fixtures/conversations/suite.ts';
 import { type OwnWire, serveOwnWire } from '../fixtures/own-wire.ts';
+import { providerUnderTest } from '../fixtures/under-test.ts';
 
 /**
  * The recorder's conversations over every file of a folder: RATCHET_PROVIDERS_DIR, or ours. A file whose server speaks a
@@ -39,21 +37,11 @@ for (const { kind } of definitions) {
   runConversations({
     kind,
     async create(url) {
-      if (!wire) return make(kind, url);
+      if (!wire) return providerUnderTest(kind, url, definitions);
       const served = await serveOwnWire(wire, url);
       closing.push(served.close);
-      return make(kind, served.url);
+      return providerUnderTest(kind, served.url, definitions);
     },
     close: async () => void (await Promise.all(closing.map((close) => close()))),
   });
-}
-
-function make(kind: string, url: string): Provider {
-  const said = { providers: { 'under-test': { kind, base_url: url } } };
-  const settings = parseSettings(JSON.stringify(said), 'ratchet.json');
-  const config = { providerIdleMs: 0, variable: () => undefined };
-  const keys = { get: () => 'a-key-of-a-test' };
-  const made = providersOf({ config, keys, settings, definitions }).find(({ name }) => name === 'under-test');
-  if (!made) throw new Error(`no provider of the kind ${kind} was made`);
-  return made;
 }
