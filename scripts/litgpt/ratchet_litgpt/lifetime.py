@@ -5,7 +5,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
@@ -42,8 +42,12 @@ class Stop:
         self.ask()
 
 
-def end_with_parent() -> None:
-    """End this process at once when its stdin closes, as it does when the parent dies, however busy it is."""
+def end_with_parent(before: Callable[[], None] = lambda: None) -> None:
+    """End this process at once when its stdin closes, as it does when the parent dies, however busy it is.
+
+    Args:
+        before: what is done first.
+    """
 
     def watch() -> None:
         try:
@@ -52,6 +56,7 @@ def end_with_parent() -> None:
         except OSError:
             pass
         log("the parent is gone\n")
+        before()
         os._exit(EXIT_PARENT_GONE)
 
     threading.Thread(target=watch, name="parent-watch", daemon=True).start()
