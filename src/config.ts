@@ -31,46 +31,82 @@ const liteLlmModel = z
   );
 
 const environment = z.object({
-  RATCHET_HOME: z.string().optional(),
-  RATCHET_DATA_DIR: z.string().optional(),
-  RATCHET_DATASETS_DIR: z.string().optional(),
-  RATCHET_BASES_DIR: z.string().optional(),
-  RATCHET_CACHE_DIR: z.string().optional(),
-  RATCHET_SELECTION_FILE: z.string().optional(),
-  RATCHET_CATALOGUE_FILE: z.string().optional(),
-  RATCHET_SETTINGS_FILE: z.string().optional(),
-  RATCHET_PROVIDERS_DIR: z.string().optional(),
-  RATCHET_HOST: z.string().default('127.0.0.1'),
-  RATCHET_PORT: port.default(7777),
-  RATCHET_API_KEY: z.string().min(16, 'use at least 16 characters').optional(),
+  RATCHET_HOME: z
+    .string()
+    .optional()
+    .describe('the home folder, with model_select.json, ratchet.json and the data; the current folder unless set'),
+  RATCHET_DATA_DIR: z.string().optional().describe('the data folder; .ratchet in the home folder'),
+  RATCHET_DATASETS_DIR: z.string().optional().describe('where built dataset versions go; datasets in the home folder'),
+  RATCHET_BASES_DIR: z.string().optional().describe('models that training starts from; bases in the data folder'),
+  RATCHET_CACHE_DIR: z.string().optional().describe('what "ratchet setup" keeps; ~/.cache/ratchet'),
+  RATCHET_SELECTION_FILE: z.string().optional().describe('the selected model; model_select.json in the home folder'),
+  RATCHET_CATALOGUE_FILE: z
+    .string()
+    .optional()
+    .describe('the models to select from; models_config.json in the home folder'),
+  RATCHET_SETTINGS_FILE: z.string().optional().describe('what may be done with chats; ratchet.json in the home folder'),
+  RATCHET_PROVIDERS_DIR: z.string().optional().describe('kinds of providers of your own; providers in the home folder'),
+  RATCHET_HOST: z
+    .string()
+    .default('127.0.0.1')
+    .describe('the address of the API, 127.0.0.1; another than loopback needs RATCHET_API_KEY'),
+  RATCHET_PORT: port.default(7777).describe('the port of the API, 7777'),
+  RATCHET_API_KEY: z
+    .string()
+    .min(16, 'use at least 16 characters')
+    .optional()
+    .describe('a key with every right, of at least 16 characters'),
   RATCHET_MODEL_PREFIX: z
     .string()
     .regex(/^[a-z0-9._-]*$/)
-    .default('ratchet-'),
-  RATCHET_PYTHON: z.string().optional(),
-  RATCHET_TEMPORAL: z.string().optional(),
-  RATCHET_OLLAMA: z.string().optional(),
-  RATCHET_CHROMIUM: z.string().optional(),
-  RATCHET_LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'silent']).default('info'),
-  RATCHET_PROVIDER_IDLE_SECONDS: z.coerce.number().min(0).max(86_400).default(900),
+    .default('ratchet-')
+    .describe('what the names of trained models begin with, ratchet-'),
+  RATCHET_PYTHON: z
+    .string()
+    .optional()
+    .describe('a Python with LitGPT, in place of the one that "ratchet setup" makes'),
+  RATCHET_TEMPORAL: z
+    .string()
+    .optional()
+    .describe('the Temporal program, in place of the one that "ratchet setup" finds'),
+  RATCHET_OLLAMA: z.string().optional().describe('the Ollama program, in place of the one that "ratchet setup" finds'),
+  RATCHET_CHROMIUM: z.string().optional().describe('a Chromium for the tests of the page'),
+  RATCHET_LOG_LEVEL: z
+    .enum(['trace', 'debug', 'info', 'warn', 'error', 'silent'])
+    .default('info')
+    .describe('trace, debug, info, warn, error or silent'),
+  RATCHET_PROVIDER_IDLE_SECONDS: z.coerce
+    .number()
+    .min(0)
+    .max(86_400)
+    .default(900)
+    .describe('a remote provider that sends nothing for so long, 900 s, is cut off; 0 is never'),
   DATABASE_URL: z
     .string()
     .regex(/^postgres(ql)?:\/\//, 'use postgres://user@host/database')
-    .optional(),
-  TEMPORAL_ADDRESS: z.string().default('127.0.0.1:7233'),
-  TEMPORAL_NAMESPACE: z.string().default('ratchet'),
-  TEMPORAL_UI_PORT: port.default(8233),
-  LLM_MODEL: liteLlmModel.optional(),
-  LLM_FALLBACK_MODEL: liteLlmModel.optional(),
+    .optional()
+    .describe('postgres://user@host/database, in place of SQLite in the data folder'),
+  TEMPORAL_ADDRESS: z.string().default('127.0.0.1:7233').describe('where Temporal answers, 127.0.0.1:7233'),
+  TEMPORAL_NAMESPACE: z.string().default('ratchet').describe('the namespace in it, ratchet'),
+  TEMPORAL_UI_PORT: port.default(8233).describe("the port of Temporal's page where Ratchet starts it, 8233"),
+  LLM_MODEL: liteLlmModel
+    .optional()
+    .describe('the model that counts as active until one is selected: provider/model, as LiteLLM writes it'),
+  LLM_FALLBACK_MODEL: liteLlmModel
+    .optional()
+    .describe('asked when another does not answer, where routing.fallback says nothing'),
   OLLAMA_BASE_URL: baseUrl.optional(),
   OLLAMA_API_BASE: baseUrl.optional(),
   OPENAI_API_KEY: z.string().optional(),
   OPENAI_BASE_URL: baseUrl.optional(),
   OPENAI_API_BASE: baseUrl.optional(),
-  OTEL_SDK_DISABLED: z.string().default('false'),
-  OTEL_TRACES_EXPORTER: z.string().default('otlp'),
-  OTEL_EXPORTER_OTLP_ENDPOINT: z.string().optional(),
-  OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: z.string().optional(),
+  OTEL_SDK_DISABLED: z.string().default('false').describe('true: no traces, whatever else is set'),
+  OTEL_TRACES_EXPORTER: z.string().default('otlp').describe('otlp, or none'),
+  OTEL_EXPORTER_OTLP_ENDPOINT: z
+    .string()
+    .optional()
+    .describe('where traces are sent by OTLP over HTTP; none are unless it is set'),
+  OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: z.string().optional().describe('the same, for traces alone'),
 });
 
 /** Everything that can be set, read once. Paths are absolute. */
@@ -224,6 +260,11 @@ export function explainVariables(
     const value = variable(name) ?? defaults[name]?.toString() ?? null;
     return { name, value: shownValue(name, value), source: variableSource(name) ?? 'default' };
   });
+}
+
+/** Every variable that is understood whatever kinds of providers there are, with what it is for. */
+export function environmentVariables(): { name: string; about: string }[] {
+  return Object.entries(environment.shape).map(([name, { description = '' }]) => ({ name, about: description }));
 }
 
 /** A variable's value as it may be shown: of a secret only that it is set. */

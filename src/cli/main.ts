@@ -5,6 +5,7 @@ import { boundMemory } from './bound-memory.ts';
 import { registerChat } from './chat.ts';
 import { registerChats } from './chats.ts';
 import { registerCompare } from './compare.ts';
+import { registerConfig } from './config/command.ts';
 import { registerCycle } from './cycle.ts';
 import { registerDemo } from './demo/command.ts';
 import { registerDoctor } from './doctor.ts';
@@ -15,7 +16,6 @@ import { registerPrompts } from './prompts.ts';
 import { registerProviderKey } from './provider-key.ts';
 import { registerRate } from './rate.ts';
 import { registerSetup } from './setup.ts';
-import { registerSettings } from './settings.ts';
 import { registerTransfer } from './transfer.ts';
 import { registerUp } from './up.ts';
 import { registerUsage } from './usage.ts';
@@ -40,7 +40,7 @@ for (const register of [
   registerCycle,
   registerModels,
   registerKeys,
-  registerSettings,
+  registerConfig,
   registerProviderKey,
   registerPrices,
   registerUsage,

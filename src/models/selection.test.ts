@@ -111,10 +111,10 @@ describe('the selection file', () => {
     const path = join(folder, 'busy.json');
     const models = ['a', 'b'.repeat(9_000)];
     await writeSelection(path, { provider: 'ollama', model: 'a' });
-    let writing = true;
+    const writing = new AbortController();
     const reader = (async () => {
       let reads = 0;
-      while (writing) {
+      while (!writing.signal.aborted) {
         const { model } = JSON.parse(await readFile(path, 'utf8')) as { model: string };
         expect(models).toContain(model);
         reads++;
@@ -124,7 +124,7 @@ describe('the selection file', () => {
     for (let turn = 0; turn < 100; turn++) {
       await writeSelection(path, { provider: 'ollama', model: models[turn % 2] ?? '' });
     }
-    writing = false;
+    writing.abort();
     expect(await reader).toBeGreaterThan(0);
     expect((await stat(path)).mode & 0o777).toBe(0o600);
     expect((await readdir(folder)).filter((name) => name.endsWith('.tmp'))).toEqual([]);

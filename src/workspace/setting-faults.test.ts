@@ -5,12 +5,13 @@ import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { readConfig } from '../config.ts';
 import { faultsError, tellFault } from '../core/setting-fault.ts';
 import { kinds } from '../providers/kinds/all.ts';
-import { findSettingFaults, kindVariables } from './setting-faults.ts';
+import { findSettingFaults } from './setting-faults.ts';
+import { providerVariables } from './variables.ts';
 
 let home: string;
 beforeEach(() => {
   home = mkdtempSync(join(tmpdir(), 'ratchet-faults-'));
-  for (const name of kindVariables()) vi.stubEnv(name, undefined);
+  for (const { name } of providerVariables()) vi.stubEnv(name, undefined);
 });
 afterEach(() => {
   vi.unstubAllEnvs();
@@ -108,7 +109,7 @@ test.each<[string, string, Record<string, string>]>([
 });
 
 test('the variables of every kind are known by their definitions', () => {
-  const names = kindVariables();
+  const names = providerVariables().map(({ name }) => name);
   expect(names).toEqual(expect.arrayContaining(['OPENAI_API_KEY', 'GROQ_API_KEY', 'OLLAMA_API_BASE']));
   for (const { apiKeyVariables = [] } of kinds) expect(names).toEqual(expect.arrayContaining([...apiKeyVariables]));
 });

@@ -17,6 +17,7 @@ import { libraryRef } from '../providers/names.ts';
 import { type OwnProviders, noOwnProviders } from '../providers/own.ts';
 import { createRegistry } from '../providers/registry.ts';
 import { createSettings } from '../settings.ts';
+import { providerVariables } from './variables.ts';
 
 export interface FaultsOptions {
   config: Config;
@@ -50,14 +51,6 @@ export function findSettingFaults({ config, faults, own = noOwnProviders }: Faul
   ];
 }
 
-/** The names of every variable that a kind of provider reads. */
-export function kindVariables(definitions: readonly ProviderDefinition[] = kinds): string[] {
-  return definitions.flatMap(({ baseUrlVariables = [], apiKeyVariables = [] }) => [
-    ...baseUrlVariables,
-    ...apiKeyVariables,
-  ]);
-}
-
 function variableFaults(config: Config, definitions: readonly ProviderDefinition[]): SettingFault[] {
   const check = (faultOf: (value: string) => string | null) => (name: string) => {
     const value = config.variable(name);
@@ -78,7 +71,10 @@ function fileOf(config: Config, name: string): string {
 /** Variables of `.env` that nobody reads, where they look like one that is read. */
 function unreadVariables(config: Config, definitions: readonly ProviderDefinition[]): SettingFault[] {
   const file = join(config.home, '.env');
-  const known = explainVariables(config, kindVariables(definitions)).map(({ name }) => name);
+  const known = explainVariables(
+    config,
+    providerVariables(definitions).map(({ name }) => name),
+  ).map(({ name }) => name);
   return Object.keys(readDotEnv(file).values).flatMap((name) => {
     if (known.includes(name) || !/^(?:RATCHET|LLM)_|_(?:KEY|TOKEN|URL|BASE)$/.test(name)) return [];
     const alike = known.filter((one) => one.split('_')[0] === name.split('_')[0]);
