@@ -72,7 +72,7 @@ function routeOf(name: string, { aliases, routes }: Settings): NamedRoute | null
   return route && !aliases.has(name) ? { ...route, name } : null;
 }
 
-function planOf(scene: Scene, { targets, leftOut }: Planned): Plan {
+function planOf(scene: Scene, { targets, leftOut }: Pick<Planned, 'targets' | 'leftOut'>): Plan {
   const { route } = scene;
   return { targets, spared: null, forced: null, leftOut, record: recordOf(scene, targets), route: route?.name ?? null };
 }
@@ -98,15 +98,14 @@ async function plannedOrNobody(scene: Scene): Promise<Planned> {
   try {
     return await planAsked(scene);
   } catch {
-    return { targets: [], leftOut: [] };
+    return { origin: 'local', targets: [], leftOut: [] };
   }
 }
 
 /** The one model that is asked when a budget is spent: its rules are those of a fallback. */
 async function planInstead(scene: Scene, instead: string): Promise<Plan> {
-  const { targets } = await planAsked(scene);
+  const { origin, targets } = await planAsked(scene);
   const target = scene.deps.resolver.find(instead);
-  const origin = targets[0]?.provider.locality ?? 'local';
   // `routing.egress` is about `routing.fallback` and `routing.force` alone.
   const leave: Leave = scene.route ? leaveOf(scene) : { egress: 'deny', route: null };
   const reason = target ? egressRefusal(origin, target, leave, scene.settings) : 'no provider of that name is set up';

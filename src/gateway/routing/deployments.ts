@@ -20,7 +20,12 @@ export function planDeployments(route: NamedRoute, origin: 'local' | 'remote', s
   }
   const random = request.random ?? deps.random ?? Math.random;
   const ordered = inOrder(candidates, route.strategy ?? 'order', standingOf(scene), random);
-  return { targets: keepHere(ordered, leftOut, scene), leftOut };
+  const first = ordered[0]?.target.provider.locality ?? origin;
+  return {
+    origin: first === 'local' ? 'local' : origin,
+    targets: keepHere(ordered, leftOut, scene),
+    leftOut,
+  };
 }
 
 interface Fit {

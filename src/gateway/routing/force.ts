@@ -14,7 +14,7 @@ export function forcedTarget(force: string, asked: Planned, scene: Scene): Route
   const target = targetOf(force, first?.model ?? scene.request.asked, scene);
   const leave =
     scene.settings.routing.egress === 'allow' ? { ...leaveOf(scene), egress: 'allow' as const } : leaveOf(scene);
-  const reason = egressRefusal(first?.provider.locality ?? 'local', target, leave, scene.settings);
+  const reason = egressRefusal(asked.origin, target, leave, scene.settings);
   if (reason === null) return target;
   const message = `routing.force sends every call to ${force}, and it was not asked: ${reason}.`;
   throw new RatchetError('Conflict', message, { details: { httpStatus: 403 } });

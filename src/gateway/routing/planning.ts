@@ -21,9 +21,9 @@ function planModel(target: Route, scene: Scene): Planned {
   // Who has answered is set up; looking is worth it for strangers only.
   const missing = deps.lanes?.find(provider.name, model)?.hasAnswered ? null : setUpError(target);
   if (missing) throw missing;
-  const planned: Planned = { targets: [target], leftOut: [] };
+  const planned: Planned = { origin: provider.locality, targets: [target], leftOut: [] };
   const { fallback } = settings.routing;
-  if (fallback.length > 0) addFallbacks(planned, fallback, provider.locality, scene);
+  if (fallback.length > 0) addFallbacks(planned, fallback, scene);
   return planned;
 }
 
@@ -32,7 +32,7 @@ function planRoute(route: NamedRoute, scene: Scene): Planned {
   // What cannot be found may have been a local model.
   const origin = 'target' in first ? first.target.provider.locality : 'local';
   const planned = planDeployments(route, origin, scene);
-  addFallbacks(planned, route.fallback, origin, scene);
+  addFallbacks(planned, route.fallback, scene);
   const { targets, leftOut } = planned;
   if (targets.length > 0) return planned;
   if ('missing' in first) {
@@ -42,12 +42,8 @@ function planRoute(route: NamedRoute, scene: Scene): Planned {
   throw tellLeftOut(new RatchetError('NotFound', message), planned);
 }
 
-function addFallbacks(
-  { targets, leftOut }: Planned,
-  refs: readonly string[],
-  asked: 'local' | 'remote',
-  scene: Scene,
-): void {
+function addFallbacks(planned: Planned, refs: readonly string[], scene: Scene): void {
+  const { targets, leftOut } = planned;
   for (const ref of refs) {
     const member = findMember(ref, whoNames(scene), scene.deps.resolver);
     if ('missing' in member) {
@@ -55,9 +51,12 @@ function addFallbacks(
       continue;
     }
     if (targets.some((target) => isSameModel(target, member.target))) continue;
-    const origin = targets[0]?.provider.locality === 'local' ? 'local' : asked;
-    const reason = egressRefusal(origin, member.target, leaveOf(scene), scene.settings);
-    if (reason === null) targets.push(member.target);
-    else leftOut.push({ ref, reason });
+    const reason = egressRefusal(planned.origin, member.target, leaveOf(scene), scene.settings);
+    if (reason !== null) {
+      leftOut.push({ ref, reason });
+      continue;
+    }
+    targets.push(member.target);
+    if (targets.length === 1 && member.target.provider.locality === 'local') planned.origin = 'local';
   }
 }

@@ -57,6 +57,8 @@ export interface LeftOut {
 
 /** Who is asked, in order, and who is not. */
 export interface Planned {
+  /** Where chats with what was asked for are: `local` too where that cannot be found, and where a local model goes first. */
+  origin: 'local' | 'remote';
   targets: Route[];
   leftOut: LeftOut[];
 }
