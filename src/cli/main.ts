@@ -11,6 +11,7 @@ import { registerDemo } from './demo/command.ts';
 import { registerDoctor } from './doctor.ts';
 import { registerKeys } from './keys.ts';
 import { registerModels } from './models.ts';
+import { registerOllama } from './ollama/commands.ts';
 import { registerPrices } from './prices.ts';
 import { registerPrompts } from './prompts.ts';
 import { registerProviderKey } from './provider-key.ts';
@@ -39,6 +40,7 @@ for (const register of [
   registerPrompts,
   registerCycle,
   registerModels,
+  registerOllama,
   registerKeys,
   registerConfig,
   registerProviderKey,

@@ -60,8 +60,8 @@ describe('a pull', () => {
     gate.resolve();
     const all = await early;
     const late = await seen(jobs, id);
-    expect(late.map(({ event }) => event)).toEqual(['status', 'status', 'status', 'progress', 'end']);
-    expect(late.at(-2)?.data).toMatchObject({ figures: { bytes: 100, total: 100, percent: 100 } });
+    expect(late.map(({ event }) => event)).toEqual(['status', 'status', 'progress', 'status', 'end']);
+    expect(late.at(-3)?.data).toMatchObject({ figures: { bytes: 100, total: 100, percent: 100 } });
     expect(all.at(-1)).toEqual(late.at(-1));
     expect(all.map((event) => event.id)).toEqual(all.map((event) => event.id).sort((one, other) => one - other));
     const middle = late[2]?.id ?? 0;

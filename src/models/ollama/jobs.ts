@@ -134,21 +134,15 @@ interface Running {
 }
 
 async function run({ job, log, work, signal, now, tellEveryMs }: Running): Promise<void> {
-  const meter = createMeter();
-  let toldAt = -Infinity;
-  const tellFigures = () => {
-    toldAt = now();
-    job.figures = meter.figures(toldAt);
-    if (job.figures) log.passing('progress', { status: job.status, figures: job.figures });
-  };
+  const figures = createTeller({ job, log, now, tellEveryMs });
   const tell: JobTeller = {
     line(line) {
       if (line.status !== job.status) {
+        figures.flush();
         job.status = line.status;
         log.lasting('status', { status: line.status });
       }
-      meter.add(line, now());
-      if (now() - toldAt >= tellEveryMs) tellFigures();
+      figures.add(line);
     },
     cut(error, waitMs) {
       job.cuts++;
@@ -162,10 +156,49 @@ async function run({ job, log, work, signal, now, tellEveryMs }: Running): Promi
     job.state = signal.aborted ? 'cancelled' : 'failed';
     if (!signal.aborted) job.error = asRatchetError(thrown);
   }
-  tellFigures();
+  figures.flush();
   job.finishedAt = Date.now();
   const { state, error } = job;
   log.end({ state, error: error && { code: error.code, message: error.message } });
+}
+
+interface FiguresTeller {
+  add(line: ProgressLine): void;
+  /** Tells what was held back. */
+  flush(): void;
+}
+
+/** Tells figures at once, but no more often than every `tellEveryMs`; what is held back is told when that is over. */
+function createTeller({ job, log, now, tellEveryMs }: Omit<Running, 'work' | 'signal'>): FiguresTeller {
+  const meter = createMeter();
+  let waiting: NodeJS.Timeout | null = null;
+  let isHeld = false;
+
+  function tell(): void {
+    isHeld = false;
+    job.figures = meter.figures(now());
+    if (job.figures) log.passing('progress', { status: job.status, figures: job.figures });
+  }
+
+  function free(): void {
+    waiting = null;
+    if (isHeld) tell();
+  }
+
+  return {
+    add(line) {
+      if (line.digest === undefined) return;
+      meter.add(line, now());
+      isHeld = true;
+      if (waiting) return;
+      tell();
+      waiting = setTimeout(free, tellEveryMs).unref();
+    },
+    flush() {
+      if (waiting) clearTimeout(waiting);
+      free();
+    },
+  };
 }
 
 function forgetOldest(entries: Map<string, Entry>): void {
