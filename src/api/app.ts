@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { OpenAPIHono } from '@hono/zod-openapi';
 import type { Logger } from 'pino';
 import { RatchetError } from '../core/errors.ts';
-import type { AddFeedback } from '../feedback/add.ts';
+import { type AddFeedback, createUndoFeedback } from '../feedback/add.ts';
 import type { Gateway } from '../gateway/gateway.ts';
 import type { Provider } from '../providers/types.ts';
 import type { Store } from '../store/types.ts';
@@ -15,11 +15,12 @@ import { type HealthDeps, healthRoutes } from './health.ts';
 import { createHealthWatch } from './health-watch.ts';
 import type { Probe } from './probes.ts';
 import { checkRole, withRoles } from './roles.ts';
+import { tensorZeroRoutes } from './tensorzero.ts';
 import { transferRoutes } from './transfer/routes.ts';
 import { v1Routes } from './v1/models.ts';
 
 export interface AppDeps {
-  store: Pick<Store, 'chats' | 'feedback'>;
+  store: Pick<Store, 'chats' | 'feedback' | 'signals'>;
   gateway: Gateway;
   providers: readonly Provider[];
   addFeedback: AddFeedback;
@@ -56,7 +57,12 @@ export function createApp(deps: AppDeps): App {
   app.get('/healthz', (context) => context.text('ok'));
   const resources: Routes[] = [
     v1Routes(deps.gateway),
-    feedbackRoutes(deps.addFeedback),
+    feedbackRoutes({
+      ...deps.store,
+      addFeedback: deps.addFeedback,
+      undoFeedback: createUndoFeedback(deps.store),
+    }),
+    tensorZeroRoutes({ addFeedback: deps.addFeedback, chats: deps.store.chats }),
     // Before those that take any id.
     transferRoutes(deps.store),
     completionRoutes(deps.store),

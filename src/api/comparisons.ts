@@ -2,6 +2,7 @@ import { createRoute, z } from '@hono/zod-openapi';
 import type { Context } from 'hono';
 import { streamSSE } from 'hono/streaming';
 import type { JsonObject } from '../core/canonical.ts';
+import { standing } from '../core/feedback.ts';
 import { RatchetError, asRatchetError } from '../core/errors.ts';
 import type { AddFeedback } from '../feedback/add.ts';
 import {
@@ -318,7 +319,7 @@ async function listed(
 }
 
 function choicesAmong({ answers }: ComparisonRecord, events: readonly FeedbackRecord[]): Choice[] {
-  return events.flatMap(({ completionId, over, tiedWith, rater, createdAt }) => {
+  return standing(events).flatMap(({ completionId, over, tiedWith, rater, createdAt }) => {
     const answer = answers.findIndex((one) => one.completionId === completionId);
     if (answer === -1 || (!over && !tiedWith)) return [];
     return [{ answer: over ? answer : null, rater, created_at: isoTime(createdAt) }];

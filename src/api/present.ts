@@ -53,6 +53,8 @@ export function presentFeedback(record: FeedbackRecord): z.infer<typeof feedback
     comment: record.comment ?? null,
     correction: record.correction ?? null,
     tags: record.tags ?? [],
+    criteria: record.criteria ?? {},
+    undoes: record.undoes ?? null,
     preferred_over: (record.over ?? []).map(presentAnswer),
     tied_with: (record.tiedWith ?? []).map(presentAnswer),
     source: record.source,

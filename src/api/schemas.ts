@@ -32,6 +32,9 @@ export const feedbackRecord = z
     correction: wireMessage.nullable(),
     tags: z.array(z.string()),
     /** Answers to the same messages that this one was found better than, or as good as. */
+    criteria: z.record(z.string(), z.union([z.boolean(), z.number()])),
+    /** Id of the event that this one takes back. */
+    undoes: z.string().nullable(),
     preferred_over: z.array(answerRef),
     tied_with: z.array(answerRef),
     source: z.string(),

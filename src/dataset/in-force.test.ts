@@ -139,3 +139,15 @@ describe('judge', () => {
     );
   });
 });
+
+test('what was taken back does not count', () => {
+  const events = [
+    { id: 'a', completionId: 'c', choice: 0, rater: 'ada', source: 'api', createdAt: 1, rating: 1 as const },
+    { id: 'b', completionId: 'c', choice: 0, rater: 'ada', source: 'api', createdAt: 2, undoes: 'a' },
+    { id: 'd', completionId: 'c', choice: 0, rater: 'ada', source: 'api', createdAt: 3, undoes: 'b' },
+  ];
+  const rules = { min_rating: 1 as const, min_score: 0.5, corrections: true };
+  expect(judge(events.slice(0, 1), rules)).toMatchObject({ signal: 'approved' });
+  expect(judge(events.slice(0, 2), rules)).toBeNull();
+  expect(judge(events, rules)).toEqual({ signal: 'approved', feedback: ['a'] });
+});

@@ -1,3 +1,4 @@
+import { standing } from '../core/feedback.ts';
 import type { FeedbackRecord } from '../store/types.ts';
 
 /** What the feedback on one choice says about learning from it. */
@@ -17,7 +18,7 @@ export interface Rules {
 /**
  * The verdict on one choice from its append-only feedback, or null when there is nothing to learn.
  *
- * The newest event of each kind (rating, score, correction) by each rater is in force. A correction beats an approval,
+ * Events that were taken back do not count. The newest event of each kind (rating, score, correction) by each rater is in force. A correction beats an approval,
  * and the newest correction beats the others. An approval is withdrawn by anybody's newer rating of −1, and by the same
  * rater's newer score below `min_score`.
  */
@@ -44,7 +45,7 @@ const kinds: readonly Kind[] = ['rating', 'score', 'correction'];
 /** Oldest first; the newest event of a kind by a rater is the only one of that kind by that rater. */
 function eventsInForce(events: readonly FeedbackRecord[]): Opinion[] {
   const newest = new Map<string, Opinion>();
-  for (const event of [...events].sort(byAge)) {
+  for (const event of standing(events).sort(byAge)) {
     for (const kind of kinds) {
       if (event[kind] !== undefined) newest.set(`${kind} ${event.rater}`, { kind, event });
     }

@@ -10,7 +10,7 @@ import type {
   NewFeedback,
 } from '../store/types.ts';
 
-/** What a person says of one choice of one completion. At least one of rating, score, comment, correction and preference. */
+/** What a person says of one choice of one completion. At least one of rating, score, criteria, comment, correction and preference. */
 export interface FeedbackInput {
   completionId: string;
   /** The first choice when absent. */
@@ -21,6 +21,10 @@ export interface FeedbackInput {
   /** The answer as it should have been: its text, or a whole assistant message. */
   correction?: string | JsonObject | undefined;
   tags?: string[] | undefined;
+  /** What named criteria say: yes or no, or a share in [0, 1]. */
+  criteria?: Readonly<Record<string, boolean | number>> | undefined;
+  /** Names the event among its rater's, so that sending it twice adds it once. */
+  key?: string | undefined;
   /** Answers to the same messages that this one is better than. */
   over?: readonly AnswerInput[] | undefined;
   /** Answers to the same messages that are as good. */
@@ -35,7 +39,7 @@ export interface AnswerInput {
 
 export interface FeedbackDeps {
   chats: Pick<ChatStore, 'get'>;
-  feedback: Pick<FeedbackStore, 'add'>;
+  feedback: Pick<FeedbackStore, 'add' | 'get'>;
 }
 
 /** Where an event of feedback comes from. */
@@ -53,6 +57,33 @@ const longestComment = 10_000;
 const mostTags = 20;
 const longestTag = 64;
 const mostSiblings = 20;
+const longestKey = 200;
+
+/** Takes an event back by a new one. NotFound for an event on an answer of somebody else's. */
+export type UndoFeedback = (id: string, from: FeedbackOrigin) => Promise<FeedbackRecord>;
+
+/** Creates the way to take feedback back: its own rater may, and whoever may see everybody's answers. */
+export function createUndoFeedback({ chats, feedback }: FeedbackDeps): UndoFeedback {
+  return async (id, { rater, owner, source }) => {
+    const event = await feedback.get(id);
+    const completion = event && (await chats.get(event.completionId));
+    if (!event || !completion || (owner !== null && completion.owner !== owner)) {
+      throw new RatchetError('NotFound', `There is no feedback "${id.slice(0, 100)}": use the id that it was given.`);
+    }
+    if (owner !== null && event.rater !== rater) {
+      throw new RatchetError(
+        'Unauthorized',
+        `${event.rater} gave this feedback, and only ${event.rater} takes it back.`,
+        {
+          details: { httpStatus: 403 },
+        },
+      );
+    }
+    const { completionId, choice } = event;
+    // The same event is taken back once, however often that is asked for.
+    return feedback.add({ completionId, choice, rater, source, undoes: id, key: `undo ${id}` });
+  };
+}
 
 /** Creates the one way in for feedback, which checks it against the answer that it is about. */
 export function createAddFeedback({ chats, feedback }: FeedbackDeps): AddFeedback {
@@ -77,10 +108,12 @@ export function createAddFeedback({ chats, feedback }: FeedbackDeps): AddFeedbac
 }
 
 function checkInput(input: FeedbackInput): Partial<NewFeedback> {
-  const { rating, score, comment, correction, over, tiedWith } = input;
-  if ([rating, score, comment, correction, over, tiedWith].every((given) => given === undefined)) {
-    throw invalid('Give at least one of rating, score, comment, correction, preferred_over and tied_with.', 'rating');
+  const { rating, score, comment, correction, over, tiedWith, key } = input;
+  if ([rating, score, comment, correction, over, tiedWith, input.criteria].every((given) => given === undefined)) {
+    const fields = 'rating, score, criteria, comment, correction, preferred_over and tied_with';
+    throw invalid(`give at least one of ${fields}.`, 'rating');
   }
+  checkKey(key);
   if (rating !== undefined && rating !== 1 && rating !== -1) throw invalid('rating must be 1 or -1.', 'rating');
   if (score !== undefined && !(score >= 0 && score <= 1)) throw invalid('score must be from 0 to 1.', 'score');
   if (comment !== undefined && (comment.trim() === '' || comment.length > longestComment)) {
@@ -89,12 +122,32 @@ function checkInput(input: FeedbackInput): Partial<NewFeedback> {
   const { choice = 0 } = input;
   if (!Number.isInteger(choice) || choice < 0) throw invalid('choice must be 0, 1, 2 …', 'choice');
   const tags = input.tags === undefined ? undefined : checkTags(input.tags);
+  const criteria = input.criteria === undefined ? undefined : checkCriteria(input.criteria);
   return {
     ...(rating !== undefined && { rating }),
     ...(score !== undefined && { score }),
     ...(comment !== undefined && { comment }),
     ...(tags !== undefined && { tags }),
+    ...(criteria !== undefined && { criteria }),
+    ...(key !== undefined && { key }),
   };
+}
+
+function checkKey(key: string | undefined): void {
+  if (key === undefined || (key.trim() !== '' && key.length <= longestKey)) return;
+  throw invalid(`key must have 1 to ${longestKey} characters.`, 'key');
+}
+
+function checkCriteria(criteria: NonNullable<FeedbackInput['criteria']>): Record<string, boolean | number> {
+  const entries = Object.entries(criteria);
+  const named = entries.every(([name]) => /^[\w.-]{1,64}$/.test(name));
+  if (!named || entries.length === 0 || entries.length > mostTags) {
+    throw invalid(`criteria must be 1 to ${mostTags}, named with letters, digits, ".", "_" and "-".`, 'criteria');
+  }
+  const wrong = entries.find(([, value]) => typeof value === 'number' && !(value >= 0 && value <= 1));
+  if (wrong)
+    throw invalid(`criteria.${wrong[0]} must be true, false, or a number from 0 to 1.`, `criteria.${wrong[0]}`);
+  return Object.fromEntries(entries);
 }
 
 function checkTags(tags: readonly string[]): string[] {

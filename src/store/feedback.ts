@@ -1,16 +1,24 @@
+import { canonicalJson } from '../core/canonical.ts';
 import { RatchetError } from '../core/errors.ts';
-import { type Database, chunks, statement } from './database.ts';
+import { type Database, chunks, isConstraint, statement } from './database.ts';
 import { now, uuidv7 } from './ids.ts';
-import { decodeJson, decodeNullable, encodeJson } from './json.ts';
+import { decodeJson, encodeJson } from './json.ts';
 import { isAfter, planPage, toPage } from './page.ts';
+import { requireChoice } from './require-choice.ts';
 import type { FeedbackTable } from './schema.ts';
 import type { FeedbackRecord, FeedbackStore, NewFeedback } from './types.ts';
+
+type FeedbackBody = Pick<NewFeedback, 'comment' | 'correction' | 'tags' | 'over' | 'tiedWith' | 'criteria'>;
 
 /** Feedback: events that are only ever added. */
 export function createFeedbackStore(database: Database): FeedbackStore {
   const { build } = database;
   return {
     add: (feedback) => add(database, feedback),
+    get: async (id) => {
+      const [row] = await database.read(build.selectFrom('feedback').selectAll().where('id', '=', id));
+      return row ? toRecord(row) : null;
+    },
     ofCompletions: async (ids) => {
       const records: FeedbackRecord[] = [];
       for (const some of chunks([...new Set(ids)], 1000)) {
@@ -38,31 +46,64 @@ export function createFeedbackStore(database: Database): FeedbackStore {
 
 async function add(database: Database, feedback: NewFeedback): Promise<FeedbackRecord> {
   refuseOutOfRange(feedback);
+  const known = await keyed(database, feedback);
+  if (known) return sameAs(known, feedback);
   const { over = [], tiedWith = [] } = feedback;
   for (const answer of [feedback, ...over, ...tiedWith]) {
     await requireChoice(database, answer.completionId, answer.choice);
   }
-  const id = uuidv7();
-  const { completionId, choice, rater, source, rating, score, comment, correction, tags } = feedback;
-  const row: FeedbackTable = {
-    id,
+  const row = toRow(feedback);
+  const { build } = database;
+  try {
+    await database.write([
+      statement(build.insertInto('feedback').values(row)),
+      statement(
+        build
+          .updateTable('completion')
+          .set({ rated: 1 })
+          .where('id', '=', row.completion_id)
+          .where('rated', 'is', null),
+      ),
+    ]);
+  } catch (error) {
+    if (!isConstraint(error, 'unique')) throw error;
+    const first = await keyed(database, feedback);
+    if (!first) throw error;
+    return sameAs(first, feedback);
+  }
+  return toRecord(row);
+}
+
+/** The event that the rater has given this key before. */
+async function keyed({ build, read }: Database, { key, rater }: NewFeedback): Promise<FeedbackRecord | null> {
+  if (key === undefined) return null;
+  const [row] = await read(build.selectFrom('feedback').selectAll().where('rater', '=', rater).where('key', '=', key));
+  return row ? toRecord(row) : null;
+}
+
+function sameAs({ id, createdAt, ...known }: FeedbackRecord, feedback: NewFeedback): FeedbackRecord {
+  if (canonicalJson(known) === canonicalJson(feedback)) return { id, createdAt, ...known };
+  throw new RatchetError(
+    'Conflict',
+    `You have given the key "${feedback.key?.slice(0, 100)}" to other feedback: take another key, or send the same again.`,
+  );
+}
+
+function toRow(feedback: NewFeedback): FeedbackTable {
+  const { completionId, choice, rater, source, rating, score, undoes, key, ...body } = feedback;
+  return {
+    id: uuidv7(),
     completion_id: completionId,
     choice,
     rater,
     rating: rating ?? null,
     score: score ?? null,
-    body_json: encodeJson({ comment, correction, tags, over: feedback.over, tiedWith: feedback.tiedWith }),
+    body_json: encodeJson(body satisfies FeedbackBody),
     source,
+    undoes: undoes ?? null,
+    key: key ?? null,
     created_at: now(),
   };
-  const { build } = database;
-  await database.write([
-    statement(build.insertInto('feedback').values(row)),
-    statement(
-      build.updateTable('completion').set({ rated: 1 }).where('id', '=', completionId).where('rated', 'is', null),
-    ),
-  ]);
-  return toRecord(row);
 }
 
 function refuseOutOfRange({ rating, score }: NewFeedback): void {
@@ -74,19 +115,6 @@ function refuseOutOfRange({ rating, score }: NewFeedback): void {
   }
 }
 
-/** A closed completion never opens again nor loses choices, so what is seen here still holds at the insert. */
-async function requireChoice({ build, read }: Database, id: string, choice: number): Promise<void> {
-  const [row] = await read(build.selectFrom('completion').select(['state', 'choices_json']).where('id', '=', id));
-  if (!row) throw new RatchetError('NotFound', `There is no completion "${id}": send the id that an answer gave.`);
-  if (row.state === 'open') {
-    throw new RatchetError('Conflict', `The completion ${id} is still being answered: rate it when it is done.`);
-  }
-  const choices = decodeNullable<{ index: number }[]>(row.choices_json) ?? [];
-  if (choices.some(({ index }) => index === choice)) return;
-  const known = choices.map(({ index }) => index).join(', ') || 'none';
-  throw new RatchetError('NotFound', `The completion ${id} has no choice ${choice}; it has: ${known}.`);
-}
-
 function toRecord(row: FeedbackTable): FeedbackRecord {
   return {
     id: row.id,
@@ -95,8 +123,10 @@ function toRecord(row: FeedbackTable): FeedbackRecord {
     rater: row.rater,
     ...(row.rating !== null && { rating: row.rating as -1 | 1 }),
     ...(row.score !== null && { score: row.score }),
-    ...decodeJson<Pick<NewFeedback, 'comment' | 'correction' | 'tags' | 'over' | 'tiedWith'>>(row.body_json),
+    ...decodeJson<FeedbackBody>(row.body_json),
     source: row.source,
+    ...(row.undoes !== null && { undoes: row.undoes }),
+    ...(row.key !== null && { key: row.key }),
     createdAt: row.created_at,
   };
 }

@@ -35,6 +35,7 @@ export const migrations: readonly Migration[] = [
   { name: '0006-comparisons', up: ({ schema }) => comparisons(schema) },
   { name: '0007-prompts', up: ({ schema }) => [prompts(schema)] },
   { name: '0008-answer-cache', up: ({ schema }) => answerCache(schema) },
+  { name: '0009-feedback', up: ({ schema }) => [...feedbackFields(schema), ...signals(schema)] },
 ];
 
 function installation(schema: SchemaModule): Compilable<unknown>[] {
@@ -89,6 +90,34 @@ function answerCache(schema: SchemaModule): Compilable<unknown>[] {
       .addColumn('completion_id', 'text', (c) => c.notNull())
       .addColumn('created_at', 'bigint', (c) => c.notNull()),
     schema.createIndex('cached_answer_by_time').on('cached_answer').column('created_at'),
+  ];
+}
+
+function feedbackFields(schema: SchemaModule): Compilable<unknown>[] {
+  return [
+    schema.alterTable('feedback').addColumn('undoes', 'text'),
+    schema.alterTable('feedback').addColumn('key', 'text'),
+    schema
+      .createIndex('feedback_by_key')
+      .unique()
+      .on('feedback')
+      .columns(['rater', 'key'])
+      .where(sql.ref('key'), 'is not', null),
+  ];
+}
+
+function signals(schema: SchemaModule): Compilable<unknown>[] {
+  return [
+    schema
+      .createTable('signal')
+      .addColumn('id', 'text', (c) => c.primaryKey())
+      .addColumn('completion_id', 'text', (c) => c.notNull().references('completion.id'))
+      .addColumn('choice', 'integer', (c) => c.notNull())
+      .addColumn('kind', 'text', (c) => c.notNull())
+      .addColumn('owner', 'text', (c) => c.notNull())
+      .addColumn('source', 'text', (c) => c.notNull())
+      .addColumn('created_at', 'bigint', (c) => c.notNull()),
+    schema.createIndex('signal_by_completion').on('signal').columns(['completion_id', 'created_at']),
   ];
 }
 

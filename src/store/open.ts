@@ -16,6 +16,7 @@ import { migrate } from './migrate.ts';
 import { createKeyStore } from './keys.ts';
 import { createModelStore } from './models.ts';
 import { createPromptStore } from './prompts.ts';
+import { createSignalStore } from './signals.ts';
 import { type SqliteOptions, openSqlite } from './sqlite/database.ts';
 import type { Store } from './types.ts';
 import { createUsageStore } from './usage.ts';
@@ -62,6 +63,7 @@ function assemble(database: Database, key: KeyObject, lease: Lease, dataDir: str
     kind: database.kind,
     chats: createChatStore({ database, key, processId: lease.processId }),
     feedback: createFeedbackStore(database),
+    signals: createSignalStore(database),
     comparisons: createComparisonStore(database),
     prompts: createPromptStore(database),
     answerCache: createAnswerCacheStore(database, key),

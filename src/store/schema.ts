@@ -12,6 +12,7 @@ export interface Schema {
   completion: CompletionTable;
   search: SearchTable;
   feedback: FeedbackTable;
+  signal: SignalTable;
   comparison: ComparisonTable;
   prompt: PromptTable;
   cached_answer: { request: string; completion_id: string; created_at: number };
@@ -138,8 +139,21 @@ export interface FeedbackTable {
   rater: string;
   rating: number | null;
   score: number | null;
-  /** Comment, correction, tags. */
+  /** Comment, correction, tags, criteria, and the answers that it is compared with. */
   body_json: string;
+  source: string;
+  undoes: string | null;
+  /** Its rater's own name for it. */
+  key: string | null;
+  created_at: number;
+}
+
+export interface SignalTable {
+  id: string;
+  completion_id: string;
+  choice: number;
+  kind: string;
+  owner: string;
   source: string;
   created_at: number;
 }

@@ -325,6 +325,12 @@ export interface NewFeedback {
   over?: AnswerRef[];
   /** Answers to the same that are as good as this one. */
   tiedWith?: AnswerRef[];
+  /** What named criteria say: yes or no, or a share in [0, 1]. */
+  criteria?: Record<string, boolean | number>;
+  /** Id of the event that this one takes back; it has nothing else then. */
+  undoes?: string;
+  /** Names the event among its rater's: the same again is the same event. */
+  key?: string;
   /** Where it came from: `api`, `cli`, or an importer's name. */
   source: string;
 }
@@ -335,10 +341,36 @@ export interface FeedbackRecord extends NewFeedback {
 }
 
 export interface FeedbackStore {
-  /** NotFound when the completion or the choice does not exist; Conflict while the completion is still open. */
+  /**
+   * NotFound when the completion or the choice does not exist; Conflict while the completion is still open, or when the
+   * rater's key names an event that says something else.
+   */
   add(feedback: NewFeedback): Promise<FeedbackRecord>;
+  get(id: string): Promise<FeedbackRecord | null>;
   ofCompletions(ids: readonly string[]): Promise<FeedbackRecord[]>;
   list(page: PageRequest): Promise<Page<FeedbackRecord>>;
+}
+
+/** What somebody did with an answer, without judging it. */
+export const signalKinds = ['regenerated', 'copied', 'edited', 'abandoned'] as const;
+export type SignalKind = (typeof signalKinds)[number];
+
+/** A weak signal: recorded apart from feedback, and never taken for a rating. */
+export interface NewSignal extends AnswerRef {
+  kind: SignalKind;
+  owner: string;
+  source: string;
+}
+
+export interface SignalRecord extends NewSignal {
+  id: string;
+  createdAt: Millis;
+}
+
+export interface SignalStore {
+  /** NotFound when the completion or the choice does not exist. */
+  add(signal: NewSignal): Promise<SignalRecord>;
+  ofCompletions(ids: readonly string[]): Promise<SignalRecord[]>;
 }
 
 /** Several models that were asked the same, side by side. */
@@ -567,6 +599,7 @@ export interface Store {
   readonly kind: 'sqlite' | 'postgres';
   readonly chats: ChatStore;
   readonly feedback: FeedbackStore;
+  readonly signals: SignalStore;
   readonly comparisons: ComparisonStore;
   readonly prompts: PromptStore;
   readonly answerCache: AnswerCacheStore;

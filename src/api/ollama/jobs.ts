@@ -64,7 +64,9 @@ const create = createRoute({
             .array(z.strictObject({ role: z.enum(['system', 'user', 'assistant']), content: text }))
             .max(1000)
             .optional(),
-          parameters: z.record(z.string(), z.json()).optional(),
+          parameters: z
+            .record(z.string(), z.union([z.string(), z.number(), z.boolean(), z.array(z.string())]))
+            .optional(),
           quantize: z.enum(quantizations).optional(),
         }),
         'What it is made of',
