@@ -1,7 +1,6 @@
 import { type JsonObject, isObject } from '../../core/canonical.ts';
 import { RatchetError } from '../../core/errors.ts';
 import type { WireMessage } from '../../core/message.ts';
-import type { CompletionRecord } from '../../store/types.ts';
 import { invalidField } from '../fields.ts';
 import type { Recall } from '../ports.ts';
 import { type Cut, cutTo } from './cut.ts';
@@ -77,9 +76,4 @@ function notThere(id: string, after: string | null): RatchetError {
   return new RatchetError('NotFound', `You have ${what}: GET /api/conversations lists them.`, {
     details: { param: 'conversation' },
   });
-}
-
-/** Whether a completion is an answer that a conversation can go on from. */
-export function canContinue({ state, choices }: Pick<CompletionRecord, 'state' | 'choices'>): boolean {
-  return state === 'complete' && choices.length > 0;
 }
