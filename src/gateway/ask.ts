@@ -34,6 +34,8 @@ interface Aside {
   lane: Lane;
   /** How long until they may, in ms; `Infinity` when nobody can tell. */
   waitMs: number;
+  /** That they could not, as long as nobody was told. */
+  untold: AttemptFacts | null;
 }
 
 type Tried = { asked: Asked } | { asked: null; error: RatchetError; next: boolean };
@@ -54,15 +56,28 @@ export async function askInOrder(options: AskOptions): Promise<Asked> {
     const later = !last && lane.resting;
     const refused = later ? null : lane.enter(caller, last);
     if (later || refused) {
-      aside.push({ target, lane, waitMs: refused ? waitOf(refused) : 0 });
+      aside.push({ target, lane, waitMs: refused ? waitOf(refused) : 0, untold: refused && unasked(target, refused) });
       continue;
     }
+    tellOf(aside, told);
     const tried = await tryTarget(options, { target, lane, last, told });
     if (tried.asked) return tried.asked;
     if (!tried.next || signal.aborted) throw tried.error;
     ({ error } = tried);
   }
   return askAside(options, aside, { error, told });
+}
+
+/** Another is asked in place of those who could not be. */
+function tellOf(aside: readonly Aside[], told: Teller): void {
+  for (const one of aside) {
+    if (one.untold) told.note(one.untold);
+    one.untold = null;
+  }
+}
+
+function unasked({ provider, model }: Route, { code }: RatchetError): AttemptFacts {
+  return { provider: provider.name, model, code, unasked: true };
 }
 
 /** Tells of a failure only when another try is made: the last one is the call's own. */
@@ -152,11 +167,11 @@ async function askAside(
 ): Promise<Asked> {
   let failure = error;
   const giveUpAt = Math.min(options.until, performance.now() + longestWait.nobody);
-  for (const { target, lane } of aside.toSorted((one, other) => one.waitMs - other.waitMs)) {
+  for (const one of aside.toSorted((a, b) => a.waitMs - b.waitMs)) {
+    const { target, lane } = one;
     const refused = await enterLate(options, lane, giveUpAt);
     if (refused) {
-      const { provider, model } = target;
-      told.note({ provider: provider.name, model, code: refused.code, unasked: true });
+      tellOf([one], told);
       failure = refused;
       continue;
     }

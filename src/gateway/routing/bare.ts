@@ -25,16 +25,21 @@ export function createBareNames({ registry, lists, askable }: BareNamesDeps): Ba
   const recalled = new Map<string, Target>();
   let recalledAt = lists.version;
 
+  /** What was found is as old as the lists that it was found in. */
+  function keepUp(): void {
+    if (recalledAt !== lists.version || recalled.size >= mostRecalled) recalled.clear();
+    recalledAt = lists.version;
+  }
+
   function remember(name: string, target: Target | null): Target | null {
-    if (recalled.size >= mostRecalled) recalled.clear();
+    keepUp();
     if (target) recalled.set(name, target);
     return target;
   }
 
   return {
     recall(name) {
-      if (recalledAt !== lists.version) recalled.clear();
-      recalledAt = lists.version;
+      keepUp();
       const known = recalled.get(name);
       if (!known || registry.get(known.provider.name) !== known.provider) return null;
       // Looking at its list keeps that young; one that is too old has to be asked for.

@@ -145,7 +145,8 @@ export function createLane({ provider, model, rules, gates, clock, broken }: Lan
     },
     answered(call) {
       hasAnswered = true;
-      breaker.answered(call);
+      // What comes after the first piece is seen at its end; that there is one is what a probe looks for.
+      if (breaker.isProbe(call)) breaker.answered(call);
     },
     leave(call, { error, firstMs, stream, ...end }) {
       inFlight -= 1;
