@@ -5,6 +5,7 @@ import { boundMemory } from './bound-memory.ts';
 import { registerChat } from './chat.ts';
 import { registerChats } from './chats.ts';
 import { registerCompare } from './compare.ts';
+import { registerCatalogue } from './catalogue/commands.ts';
 import { registerConfig } from './config/command.ts';
 import { registerCycle } from './cycle.ts';
 import { registerDemo } from './demo/command.ts';
@@ -40,6 +41,7 @@ for (const register of [
   registerPrompts,
   registerCycle,
   registerModels,
+  registerCatalogue,
   registerOllama,
   registerKeys,
   registerConfig,
