@@ -1,5 +1,7 @@
-import { isObject } from '../core/canonical.ts';
-import { type ErrorCode, RatchetError, isErrno } from '../core/errors.ts';
+import { RatchetError, isErrno } from '../core/errors.ts';
+import { type FaultReason, faultCodes, faultOf } from './fault.ts';
+import { readWait } from './retry-after.ts';
+import { readVendorError } from './vendor-error.ts';
 
 /** What an error message may say about the provider that caused it. */
 export interface VendorContext {
@@ -56,23 +58,29 @@ export function connectionError(error: unknown, context: VendorContext, signal: 
   );
 }
 
-/** An answer whose status is not 2xx as an error of ours. `Retry-After` is kept in `details.retryAfter`. */
+/**
+ * An answer whose status is not 2xx as an error of ours. Its details say what it means (`reason`), and how long to wait
+ * (`retryAfter`, `retryAfterMs`) where the provider said it. `lasting`: the same call fails again, however long one waits.
+ */
 export function statusError(
   status: number,
   headers: Readonly<Record<string, string>>,
   text: string,
   context: VendorContext,
 ): RatchetError {
-  const said = redact(vendorMessage(text), context.secret);
-  const code = codeOf(status, said);
-  const retryAfter = headers['retry-after'];
+  const told = readVendorError(text);
+  const said = redact(told.message, context.secret);
+  const reason = faultOf(status, told);
+  const code = faultCodes[reason];
   const details = {
     provider: context.provider,
     providerStatus: status,
-    ...(retryAfter !== undefined && { retryAfter }),
-    ...(passedOn.includes(status) && code === 'ProviderRejected' && { httpStatus: status }),
+    reason,
+    ...readWait(headers, told.waitSeconds, Date.now()),
+    ...(reason === 'quota' && { lasting: true, headers: { 'x-should-retry': 'false' } }),
+    ...ownStatus(status, reason),
   };
-  return new RatchetError(code, sentence(status, code, said, context), { details });
+  return new RatchetError(code, sentence(status, reason, said, context), { details });
 }
 
 /** An answer that is not what the wire format says. */
@@ -91,40 +99,39 @@ export function redact(text: string, secret?: string): string {
 
 /** What a vendor's error body says, whichever of the usual shapes it has. */
 export function vendorMessage(text: string): string {
-  const parsed = parseJson(text);
-  const candidates = isObject(parsed)
-    ? [isObject(parsed.error) ? parsed.error.message : parsed.error, parsed.message, parsed.detail]
-    : [];
-  const found = candidates.find((candidate) => typeof candidate === 'string' && candidate !== '');
-  const said = typeof found === 'string' ? found : text;
-  return said.replace(/\s+/g, ' ').trim().slice(0, 500);
+  return readVendorError(text).message;
 }
 
-function codeOf(status: number, said: string): ErrorCode {
-  if (status === 429) return 'RateLimited';
-  if (/out of memory|requires more (system|gpu|video)? ?memory/i.test(said)) return 'OutOfMemory';
-  if (status === 404 && /model|deployment|not found/i.test(said)) return 'NotFound';
-  if (status === 408 || status >= 500) return 'ProviderUnavailable';
-  return 'ProviderRejected';
+/** The client's status, where it is another than the code's. A provider's key is ours: its refusal is not the client's. */
+function ownStatus(status: number, reason: FaultReason): { httpStatus?: number } {
+  if (reason === 'context_length' || reason === 'content_filter') return { httpStatus: status < 500 ? status : 400 };
+  if (reason === 'loading') return { httpStatus: 503 };
+  return reason === 'rejected' && passedOn.includes(status) ? { httpStatus: status } : {};
 }
 
-function sentence(status: number, code: ErrorCode, said: string, context: VendorContext): string {
+function sentence(status: number, reason: FaultReason, said: string, context: VendorContext): string {
   const { provider, model } = context;
-  if (status === 401 || status === 403)
-    return `${provider} refused the API key (status ${status}): ${context.keyHint}.`;
-  const reason = said === '' ? '' : `: ${said}`;
-  if (code === 'NotFound' && model !== undefined) {
-    return `${provider} has no model "${model}": ${context.modelHint(model)}.`;
-  }
-  if (code === 'RateLimited') return `${provider} limits the rate of calls (status ${status})${reason}`;
-  return `${provider} answered with status ${status}${reason}`;
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text) as unknown;
-  } catch {
-    return undefined;
+  const because = said === '' ? '' : ` (${said})`;
+  const plain = `${provider} answered with status ${status}${said === '' ? '' : `: ${said}`}`;
+  switch (reason) {
+    case 'auth':
+      return `${provider} refused the API key (status ${status}): ${context.keyHint}.`;
+    case 'model':
+      return model === undefined ? plain : `${provider} has no model "${model}": ${context.modelHint(model)}.`;
+    case 'rate':
+      return `${provider} limits the rate of calls (status ${status})${said === '' ? '' : `: ${said}`}`;
+    case 'quota':
+      return `${provider} gives this account no more${because}: look at its plan and its balance there.`;
+    case 'context_length':
+      return `${provider} takes no chat as long as this${because}: send less of it, or ask a model with a longer context.`;
+    case 'content_filter':
+      return `${provider} refused the text by its rules for content${because}: change the text, or ask another model.`;
+    case 'loading':
+      return `${provider} is still loading the model${because}: send it again in a moment.`;
+    case 'memory':
+    case 'unavailable':
+    case 'rejected':
+      return plain;
   }
 }
 
