@@ -8,6 +8,8 @@ import { createModelNames } from './model-names.ts';
 export interface CallMetrics {
   start(): void;
   end(facts: CallFacts): void;
+  /** A model is left alone, or is asked again. */
+  broken(provider: string, open: boolean): void;
 }
 
 // A rate over a series that begins with its first call misses that call, so what alerts watch begins with zero.
@@ -52,9 +54,14 @@ export function createCallMetrics(registry: Registry): CallMetrics {
       const series = seriesOf(facts.kind, provider, modelLabel(facts, provider));
       series.count(facts);
       countRecords(instruments, facts);
-      for (const { provider, model, code } of facts.attempts) {
-        instruments.fallbacks.inc({ provider, model: names.known(provider, model), code });
+      for (const { provider, model, code, retried } of facts.attempts) {
+        const counter = retried ? instruments.retries : instruments.fallbacks;
+        counter.inc({ provider, model: names.known(provider, model), code });
       }
+    },
+    broken(provider, open) {
+      if (open) instruments.leftAlone.inc({ provider });
+      else instruments.leftAlone.dec({ provider });
     },
   };
 
@@ -120,11 +127,25 @@ function countRecords(instruments: Instruments, { state, stream, firstTokenMs, r
 
 function createInstruments(registry: Registry) {
   const registers = [registry];
-  return { ...createCounters(registers), ...createHistograms(registers), inFlight: createInFlight(registers) };
+  return {
+    ...createCounters(registers),
+    ...createHistograms(registers),
+    inFlight: createInFlight(registers),
+    leftAlone: createLeftAlone(registers),
+  };
 }
 
 function createInFlight(registers: Registry[]) {
   return new Gauge({ name: 'ratchet_calls_in_flight', help: 'Calls that are being answered.', registers });
+}
+
+function createLeftAlone(registers: Registry[]) {
+  return new Gauge({
+    name: 'ratchet_breakers_open',
+    help: 'Models that are left alone, because they failed too often in a row.',
+    labelNames: ['provider'],
+    registers,
+  });
 }
 
 function createCounters(registers: Registry[]) {
@@ -146,11 +167,16 @@ function createCounters(registers: Registry[]) {
       'kind',
       'code',
     ]),
-    fallbacks: counter('ratchet_fallbacks_total', 'Models that failed, so that another was asked.', [
+    retries: counter('ratchet_retries_total', 'Models that failed and were asked again.', [
       'provider',
       'model',
       'code',
     ]),
+    fallbacks: counter(
+      'ratchet_fallbacks_total',
+      'Models that failed, or could not be asked, so that another was asked.',
+      ['provider', 'model', 'code'],
+    ),
     tokens: counter('ratchet_tokens_total', 'Tokens that providers counted.', ['provider', 'model', 'type']),
     cost: counter('ratchet_cost_usd_total', 'Cost by the price table, in US dollars.', ['provider', 'model']),
     served: counter('ratchet_answers_served_total', 'Answers of which a client got something.', ['record']),

@@ -31,6 +31,10 @@ export function createObserver({ metrics, tracer, log }: ObserverDeps): Observer
   }
 
   return {
+    broken: (provider, model, open) => {
+      metrics.broken(provider, open);
+      log.warn({ provider, model }, open ? 'a model failed too often and is left alone' : 'a model is well again');
+    },
     start({ requestId, traceparent }) {
       metrics.start();
       const trace = quietly(requestId, () => tracer?.start({ requestId, traceparent }));

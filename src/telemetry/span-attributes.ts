@@ -57,7 +57,7 @@ export function callAttributes(facts: CallFacts): Attributes {
     'ratchet.model_asked': facts.asked.slice(0, longestName),
     'ratchet.record': facts.record,
     'ratchet.state': facts.state,
-    'ratchet.fallbacks': facts.attempts.length,
+    'ratchet.fallbacks': facts.attempts.filter(({ retried }) => !retried).length,
   });
 }
 

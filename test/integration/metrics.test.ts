@@ -11,8 +11,10 @@ import type { JsonObject } from '../../src/core/canonical.ts';
 import { RatchetError } from '../../src/core/errors.ts';
 import { parseSettings } from '../../src/core/settings.ts';
 import { createPolicy } from '../../src/gateway/policy.ts';
+import type { Observer } from '../../src/gateway/ports.ts';
 import { createPrices } from '../../src/gateway/price.ts';
 import { createResolver } from '../../src/gateway/resolve.ts';
+import { createLanes } from '../../src/gateway/routing/lanes.ts';
 import { findExecutable } from '../../src/process/find.ts';
 import { runProcess } from '../../src/process/run.ts';
 import { createRegistry } from '../../src/providers/registry.ts';
@@ -31,6 +33,7 @@ const settings = parseSettings(
     routes: { safe: { model: 'broken/tiny', fallback: ['wire/tiny'], egress: 'allow' } },
     providers: { wire: { locality: 'remote' } },
     prices: { 'wire/tiny': { input: 1_000, output: 2_000 } },
+    routing: { retries: 1, breaker: { failures: 2 } },
   }),
   'ratchet.json',
 );
@@ -57,15 +60,17 @@ beforeAll(async () => {
     keepMs: 0,
   });
   const log = createLog({ level: 'info', name: 'api', to: { write: (line) => void lines.push(line) } });
+  const observer: Observer = createObserver({ metrics: metrics.calls, tracer: null, log });
   harness = await openHarness({
     providers,
     apiKey: rootKey,
     routes: () => [metricsRoutes({ metrics })],
     gateway: {
       resolver,
+      lanes: createLanes({ settings: () => settings, broken: (...change) => observer.broken?.(...change) }),
       policy: createPolicy({ settings: () => settings, resolver }),
       prices: createPrices({ settings: () => settings, log }),
-      observer: createObserver({ metrics: metrics.calls, tracer: null, log }),
+      observer,
     },
   });
   key = await issue('chatty', null);
@@ -136,6 +141,8 @@ describe('after every kind of call', () => {
       complete: calls('wire', 'tiny', 'complete'),
       left: calls('wire', 'tiny', 'interrupted'),
       failed: calls('broken', 'other', 'failed'),
+      retries: value('ratchet_retries_total', { provider: 'broken', model: 'other', code: 'ProviderUnavailable' }),
+      leftAlone: value('ratchet_breakers_open', { provider: 'broken' }),
       fallbacks: value('ratchet_fallbacks_total', { provider: 'broken', model: 'other', code: 'ProviderUnavailable' }),
       limited: value('ratchet_call_refusals_total', { kind: 'chat', code: 'RateLimited' }),
       unknown: value('ratchet_call_refusals_total', { kind: 'chat', code: 'NotFound' }),
@@ -150,6 +157,8 @@ describe('after every kind of call', () => {
       complete: 5,
       left: 1,
       failed: 1,
+      retries: 2,
+      leftAlone: 1,
       fallbacks: 1,
       limited: 1,
       unknown: 1,
@@ -194,7 +203,7 @@ describe('after every kind of call', () => {
     }
     for (const word of [secret, answer, key, rootKey, 'duchess', 'chimney']) expect(lines.join('')).not.toContain(word);
     const states = lines
-      .map((line) => (JSON.parse(line) as { state: string }).state)
+      .flatMap((line) => (JSON.parse(line) as { state?: string }).state ?? [])
       .toSorted((a, b) => a.localeCompare(b));
     expect(states).toEqual([
       'complete',

@@ -170,7 +170,16 @@ test('ratchet api takes the settings from .env, and sends what is left when it e
   expect(receiver.spans).toEqual([]);
   await api.stop();
   const names = receiver.spans.map(({ name }) => name).toSorted((a, b) => a.localeCompare(b));
-  expect(names).toEqual(['chat tiny', 'chat tiny', 'commit', 'commit', ...Array(2).fill('POST /v1/chat/completions')]);
+  // The one that failed was tried twice more.
+  expect(names).toEqual([
+    'chat tiny',
+    'chat tiny',
+    'chat tiny',
+    'chat tiny',
+    'commit',
+    'commit',
+    ...Array(2).fill('POST /v1/chat/completions'),
+  ]);
   expect(attributesOf({ attributes: receiver.resource })['service.name']).toBe('gateway-3');
   expect(receiver.headers['x-tenant']).toBe('blue');
   const log = await readFile(join(api.dataDir, 'logs', 'api.log'), 'utf8');
