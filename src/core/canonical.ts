@@ -24,7 +24,12 @@ export function canonicalJson(value: unknown): string {
 /** Without a function, strings are sorted by code unit. What is in order already, as most of ours is, stays. */
 function sortedKeys(value: object): string[] {
   const keys = Object.keys(value);
-  return keys.every((key, at) => at === 0 || (keys[at - 1] ?? '') <= key) ? keys : keys.sort();
+  let last = '';
+  for (const key of keys) {
+    if (key < last) return keys.sort();
+    last = key;
+  }
+  return keys;
 }
 
 /** Whether a value is a plain JSON object. */

@@ -5,7 +5,7 @@ import type { BeginOptions, BegunCompletion, NewCompletion } from '../types.ts';
 import type { ChatContext } from './ending.ts';
 import { type IdentifiedMessage, identifyAll, insertMessages, isForgotten, storeChain, toRef } from './messages.ts';
 import type { OpenChats } from './open-chats.ts';
-import { type BegunRow, chatStatements } from './statements.ts';
+import { type BegunRow, type OutcomeRow, chatStatements } from './statements.ts';
 import { encodeThread, hashHistory } from './thread-hashes.ts';
 import { type Placement, type Placing, keysOf, placeAndWrite, placeRequest } from './threading.ts';
 
@@ -26,9 +26,10 @@ export async function begin(
     begun.conversationId = conversationId;
   }
 
-  function rowsOf({ conversationId, node, statements }: Placement): Statement[] {
-    const insert = chatStatements(database).insertCompletion({ ...row, conversation_id: conversationId, node });
-    return [...statements, insert];
+  function rowsOf({ conversationId, node, statements }: Placement, outcome?: OutcomeRow): Statement[] {
+    const begins = { ...row, conversation_id: conversationId, node };
+    const { insertCompletion, insertEnded } = chatStatements(database);
+    return [...statements, outcome ? insertEnded({ ...begins, ...outcome }) : insertCompletion(begins)];
   }
 
   const wholeOf = (placement: Placement): Statement[] => [...insertMessages(database, messages), ...rowsOf(placement)];
@@ -65,8 +66,10 @@ export async function begin(
     open.hold(row.id, {
       holdMs,
       keys: keysOf(placement),
-      whole: () => wholeOf(placement),
-      statements: () => [...storeChain(database, messages, open), ...rowsOf(placement)],
+      statements: (outcome, { whole } = { whole: false }) => [
+        ...(whole ? insertMessages(database, messages) : storeChain(database, messages, open)),
+        ...rowsOf(placement, outcome),
+      ],
       written: () => open.remember(messages.map(({ id }) => id)),
       write,
       lost,

@@ -8,7 +8,7 @@ import type { CallUsage, ChoiceRecord, Outcome } from '../types.ts';
 import { countCall } from '../usage.ts';
 import { type StoredChoice, storeChoices } from './choices.ts';
 import type { Begun, HeldRequest, OpenChats } from './open-chats.ts';
-import { chatStatements } from './statements.ts';
+import { type OutcomeRow, chatStatements } from './statements.ts';
 
 export interface ChatContext {
   database: Database;
@@ -59,16 +59,16 @@ async function noteOutcome(
   const { database, open } = context;
   const begun = open.begun.get(id);
   if (!database.journal || !begun?.journaled || held?.keys === null) return false;
-  const { stored, statements, hashes } = outcomeStatements(context, { id, begun, outcome, requests: 1 });
+  const { row, after, stored, hashes } = endOf(context, { begun, outcome, requests: 1 });
   const noted = database.journal.note(
     {
-      statements: held ? [...held.statements(), ...statements] : statements,
+      statements: held ? [...held.statements(row), ...after] : [setOutcome(database, id, row), ...after],
       keys: held ? [...held.keys, ...hashes] : hashes,
       async refused(beneath) {
         if (!held) return writeReopened({ ...context, database: beneath }, { id, begun, outcome });
         // Messages were erased meanwhile.
         open.forget();
-        await beneath.write([...held.whole(), ...statements]);
+        await beneath.write([...held.statements(row, { whole: true }), ...after]);
       },
     },
     { inFlight: open.begun.size },
@@ -90,8 +90,8 @@ async function writeReopened(
   const { database, processId } = context;
   const { state } = await requireRow(database, id);
   if (state !== 'interrupted') throw notOpen(id);
-  const { statements } = outcomeStatements(context, { id, begun, outcome, requests: 0 });
-  await database.write([reopening(database, id, processId), ...statements]);
+  const { row, after } = endOf(context, { begun, outcome, requests: 0 });
+  await database.write([reopening(database, id, processId), setOutcome(database, id, row), ...after]);
 }
 
 /** Writes request and outcome in one batch. False when the request has to be placed anew; it is written then. */
@@ -103,9 +103,9 @@ async function finishTogether(
 ): Promise<boolean> {
   const begun = open.begun.get(id);
   if (!begun) throw notOpen(id);
-  const { statements, stored } = outcomeStatements({ database, key }, { id, begun, outcome, requests: 1 });
+  const { row, after, stored } = endOf({ database, key }, { begun, outcome, requests: 1 });
   try {
-    await database.write([...held.statements(), ...statements], { inFlight: open.begun.size });
+    await database.write([...held.statements(row), ...after], { inFlight: open.begun.size });
   } catch (error) {
     if (!(error instanceof RatchetError) || error.code !== 'Conflict') throw error;
     await held.write();
@@ -121,43 +121,49 @@ async function finishBegun(context: ChatContext, id: string, outcome: Outcome): 
   const begun = open.begun.get(id) ?? (await requireRow(database, id));
   let stored: StoredChoice[] = [];
   await writeToOpen(context, id, { inFlight: open.begun.size }, (requests) => {
-    const made = outcomeStatements(context, { id, begun, outcome, requests });
-    stored = made.stored;
-    return made.statements;
+    const end = endOf(context, { begun, outcome, requests });
+    stored = end.stored;
+    return [setOutcome(database, id, end.row), ...end.after];
   });
   open.remember(stored.map((choice) => choice.id));
 }
 
-/** What writes an outcome, and adds the call to the sums. */
-function outcomeStatements(
+/** The end of a completion. */
+interface End {
+  /** What it changes in its row. */
+  row: OutcomeRow;
+  /** What stores its answers, lets requests find them, and adds the call to the sums. */
+  after: Statement[];
+  stored: StoredChoice[];
+  /** What its answers are found by. */
+  hashes: string[];
+}
+
+function endOf(
   { database, key }: Pick<ChatContext, 'database' | 'key'>,
-  { id, begun, outcome, requests }: { id: string; begun: Begun; outcome: Outcome; requests: 0 | 1 },
-): { statements: Statement[]; stored: StoredChoice[]; hashes: string[] } {
+  { begun, outcome, requests }: { begun: Begun; outcome: Outcome; requests: 0 | 1 },
+): End {
   const { stored, statements, hashes } = storeChoices({ database, key }, begun, outcome.choices);
   const { provider, model } = outcome.answeredBy ?? begun;
-  const update = chatStatements(database).setOutcome(
-    {
-      id,
-      state: outcome.state,
-      provider,
-      model,
-      choices_json: encodeJson(stored),
-      response_json: encodeNullable(outcome.response),
-      prompt_tokens: outcome.promptTokens,
-      completion_tokens: outcome.completionTokens,
-      error_json: encodeNullable(outcome.error),
-      attempts_json: encodeNullable(outcome.attempts?.length ? outcome.attempts : null),
-      cost_nanos: outcome.costNanos ?? null,
-      first_token_at: outcome.firstTokenAt,
-      finished_at: now(),
-    },
-    { rows: 1, error: () => notOpen(id) },
-  );
-  return {
-    statements: [update, ...statements, countCall(database, usageOf(begun, outcome), requests)],
-    stored,
-    hashes,
+  const row: OutcomeRow = {
+    state: outcome.state,
+    provider,
+    model,
+    choices_json: encodeJson(stored),
+    response_json: encodeNullable(outcome.response),
+    prompt_tokens: outcome.promptTokens,
+    completion_tokens: outcome.completionTokens,
+    error_json: encodeNullable(outcome.error),
+    attempts_json: encodeNullable(outcome.attempts?.length ? outcome.attempts : null),
+    cost_nanos: outcome.costNanos ?? null,
+    first_token_at: outcome.firstTokenAt,
+    finished_at: now(),
   };
+  return { row, after: [...statements, countCall(database, usageOf(begun, outcome), requests)], stored, hashes };
+}
+
+function setOutcome(database: Database, id: string, row: OutcomeRow): Statement {
+  return chatStatements(database).setOutcome({ id, ...row }, { rows: 1, error: () => notOpen(id) });
 }
 
 /** One call as it counts: by who answered it. */

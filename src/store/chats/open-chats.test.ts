@@ -22,7 +22,6 @@ test('a request that was held and could not be written is not in flight any more
   open.hold('a', {
     holdMs: 1,
     keys: [],
-    whole: () => [],
     statements: () => [],
     written: () => undefined,
     write: () => {

@@ -1,5 +1,6 @@
 import type { Statement } from '../database.ts';
 import type { CompletionTable } from '../schema.ts';
+import type { OutcomeRow } from './statements.ts';
 
 /** What the end of a completion needs to know of its beginning. */
 export type Begun = Pick<
@@ -18,10 +19,8 @@ export interface HeldRequest {
   holdMs: number;
   /** By what reads find it, for the journal; null for one that only the tables can tell whether it may be written. */
   keys: readonly string[] | null;
-  /** What writes it, whatever of it was thought to be stored. */
-  whole: () => Statement[];
-  /** What writes it, for the batch of its outcome. */
-  statements: () => Statement[];
+  /** What writes it with its outcome; `whole`: whatever of it was thought to be stored. */
+  statements: (outcome: OutcomeRow, how?: { whole: boolean }) => Statement[];
   /** Told when that batch is committed. */
   written: () => void;
   /** Writes it on its own. */

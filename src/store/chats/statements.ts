@@ -57,6 +57,8 @@ export const chatStatements = perDatabase(({ kind, build }) => ({
       .onConflict((conflict) => conflict.column('id').doNothing()),
   ),
   insertCompletion: compileOnce((row: BegunRow) => build.insertInto('completion').values({ ...row, state: 'open' })),
+  /** Request and outcome at once: no index is written twice. */
+  insertEnded: compileOnce((row: BegunRow & OutcomeRow) => build.insertInto('completion').values(row)),
   setDraft: compileOnce((row: Pick<CompletionTable, 'id' | 'draft_json' | 'first_token_at'>) =>
     build
       .updateTable('completion')

@@ -16,6 +16,8 @@ export interface Placement {
   node: string | null;
   /** What makes the conversation, or marks where it was continued. */
   statements: Statement[];
+  /** Hashes by which others find what is marked. */
+  marked: readonly string[];
 }
 
 /** What is asked of a request to find its conversation. */
@@ -74,9 +76,8 @@ export function rememberAnswer(
 }
 
 /** By what reads find what a placement writes; null where it depends on what the tables say. */
-export function keysOf({ statements }: Placement): string[] | null {
-  if (statements.some(({ expect }) => expect !== undefined)) return null;
-  return statements.flatMap(({ parameters }) => parameters.filter((value) => typeof value === 'string'));
+export function keysOf({ marked, statements }: Placement): readonly string[] | null {
+  return statements.some(({ expect }) => expect !== undefined) ? null : marked;
 }
 
 /** What ties the hashes of one answer together: half of its message's id. */
@@ -155,12 +156,14 @@ function goOn(database: Database, placing: Placing, candidate: Candidate, lost: 
     .where('hash', '=', hash)
     .where('continued_at', 'is', null);
   const node = candidate.node ?? placing.firstUser;
+  const marked = known ? hashesOf(known) : [hash];
   return {
     conversationId,
     node,
+    marked,
     statements: [
       ...(lost ? [statement(claim, { rows: 1, error: lost })] : []),
-      ...markContinued(database, conversationId, known ? hashesOf(known) : [hash], point),
+      ...markContinued(database, conversationId, marked, point),
       ...(candidate.node === null && node !== null ? [giveNode(database, conversationId, node)] : []),
     ],
   };
@@ -180,11 +183,13 @@ async function placeByName(database: Database, placing: Placing, id: string): Pr
   }
   const last = history.points.at(-1);
   const node = found.node ?? firstUser;
+  const marked = last ? hashesOf(last) : [];
   return {
     conversationId: id,
     node,
+    marked,
     statements: [
-      ...(last ? markContinued(database, id, hashesOf(last), null) : []),
+      ...(last ? markContinued(database, id, marked, null) : []),
       ...(found.node === null && node !== null ? [giveNode(database, id, node)] : []),
     ],
   };
@@ -233,7 +238,7 @@ function giveNode({ build }: Database, conversationId: string, node: string): St
 function beginConversation(database: Database, owner: string, node: string | null): Placement {
   const id = uuidv7();
   const insert = threadStatements(database).insertConversation({ id, owner, node, created_at: now() });
-  return { conversationId: id, node, statements: [insert] };
+  return { conversationId: id, node, marked: [], statements: [insert] };
 }
 
 function overtaken(): RatchetError {
