@@ -4,6 +4,7 @@ import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
 import { RatchetError } from './core/errors.ts';
+import { reachedAt, serverVariableShape } from './core/ollama-server.ts';
 import { baseUrlFault } from './core/setting-checks.ts';
 import { type SettingFault, faultsError } from './core/setting-fault.ts';
 import { readDotEnv } from './dot-env.ts';
@@ -95,6 +96,7 @@ const environment = z.object({
   LLM_FALLBACK_MODEL: liteLlmModel
     .optional()
     .describe('asked when another does not answer, where routing.fallback says nothing'),
+  ...serverVariableShape,
   OLLAMA_BASE_URL: baseUrl.optional(),
   OLLAMA_API_BASE: baseUrl.optional(),
   OPENAI_API_KEY: z.string().optional(),
@@ -165,15 +167,25 @@ export function readConfig(overrides: Record<string, string | undefined> = {}): 
   const given = definedOnly({ ...process.env, ...definedOnly(overrides) });
   const home = resolve(given.RATCHET_HOME ?? process.cwd());
   const file = readDotEnv(join(home, '.env'));
-  const lines = { ...definedOnly(file.values), ...given };
+  const lines = withOllamaHost({ ...definedOnly(file.values), ...given });
   const sourceOf = (name: string): VariableSource | null => {
-    return Object.hasOwn(given, name) ? 'environment' : Object.hasOwn(lines, name) ? '.env' : null;
+    if (Object.hasOwn(given, name)) return 'environment';
+    if (!Object.hasOwn(lines, name)) return null;
+    // What is nowhere comes from the one variable that others follow from.
+    return Object.hasOwn(file.values, name) ? '.env' : sourceOf('OLLAMA_HOST');
   };
   const { env, faults } = checkVariables(lines, (name) => (sourceOf(name) === '.env' ? file.path : 'environment'));
   const variable = (name: string) => (Object.hasOwn(lines, name) ? lines[name] : undefined);
   const config = { ...resolveConfig(env, home), variable, variableSource: sourceOf };
   const open = openToAll(config);
   return { config, faults: [...file.faults, ...faults, ...(open ? [open] : [])] };
+}
+
+/** Where Ollama listens is where it is reached, as for its own programs, unless somebody says otherwise. */
+function withOllamaHost(lines: Record<string, string>): Record<string, string> {
+  const { OLLAMA_HOST: host } = lines;
+  if (host === undefined || 'OLLAMA_BASE_URL' in lines || 'OLLAMA_API_BASE' in lines) return lines;
+  return { ...lines, OLLAMA_BASE_URL: reachedAt(host) };
 }
 
 /** The variables that hold; of one that is bad, the default and what is wrong with it. */

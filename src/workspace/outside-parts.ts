@@ -7,6 +7,7 @@ import { startProcess } from '../process/supervise.ts';
 import type { ProcessExit, Supervised } from '../process/types.ts';
 import { checkTemporal, createClient } from '../temporal/connection.ts';
 import { ensureNamespace } from '../temporal/namespace.ts';
+import { ollamaStart } from './ollama-server.ts';
 
 const startTimeoutMs = 60_000;
 
@@ -15,6 +16,8 @@ export interface RunningPart {
   name: string;
   url: string;
   child: Supervised | null;
+  /** What should be known of it. */
+  warning?: string;
 }
 
 /** Uses the Temporal server that answers at the configured address, else starts the dev server with a file of its own. */
@@ -55,22 +58,22 @@ export async function startTemporal(config: Config, tool: { path: string; versio
   return { name: 'temporal', url, child };
 }
 
-/** Uses the Ollama that answers at the configured URL, else starts one on that port. */
+/** Uses the Ollama that answers at the configured URL, else starts one there, with what the variables say of it. */
 export async function startOllama(config: Config, tool: { path: string }, models?: string): Promise<RunningPart> {
   const url = config.ollamaUrl;
   if (await answers(`${url}/api/version`)) return { name: 'ollama', url, child: null };
-  const { host } = new URL(url);
+  const { env, warning } = ollamaStart(config, models);
   const child = startProcess({
     command: tool.path,
     args: ['serve'],
-    env: childEnvironment({ OLLAMA_HOST: host, ...(models && { OLLAMA_MODELS: models }) }),
+    env,
     logFile: join(config.dataDir, 'logs', 'ollama.log'),
   });
   await orStop(
     child,
     untilReady('Ollama', child.exited, () => answers(`${url}/api/version`)),
   );
-  return { name: 'ollama', url, child };
+  return { name: 'ollama', url, child, ...(warning !== null && { warning }) };
 }
 
 /** Waits until a part answers; says so when it ends before, or does not answer in time. */

@@ -17,6 +17,7 @@ import { libraryRef } from '../providers/names.ts';
 import { type OwnProviders, noOwnProviders } from '../providers/own.ts';
 import { createRegistry } from '../providers/registry.ts';
 import { createSettings } from '../settings.ts';
+import { ollamaServerFaults } from './ollama-server.ts';
 import { providerVariables } from './variables.ts';
 
 export interface FaultsOptions {
@@ -41,6 +42,7 @@ export function findSettingFaults({ config, faults, own = noOwnProviders }: Faul
   return [
     ...faults,
     ...ofVariables,
+    ...ollamaServerFaults(config),
     ...unreadVariables(config, definitions),
     ...ofSettings,
     ...own.faults,

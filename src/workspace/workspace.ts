@@ -41,8 +41,9 @@ export async function startWorkspace(options: WorkspaceOptions): Promise<Workspa
     for (const part of started.splice(0).reverse()) await part.stop();
   };
   const outside = async (start: () => Promise<RunningPart>) => {
-    const { name, url, child } = await start();
+    const { name, url, child, warning } = await start();
     onProgress(child ? `${name} started, ${url}` : `${name} answers already, ${url}`);
+    if (warning !== undefined) onProgress(`note: ${warning}`);
     if (child) started.push(keepRunning(name, child, async () => (await start()).child, keep));
   };
   try {
