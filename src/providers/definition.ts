@@ -31,6 +31,8 @@ export interface ProviderDefinition {
   readonly listPrefix?: string;
   /** `remote`: it passes on to others what it gets, so that an address on this machine does not make it local. */
   readonly locality?: 'remote';
+  /** What is wrong with `options` of one or of its models, each as a clause: `num_ctx: write a whole number`. */
+  readonly checkOptions?: (options: JsonObject) => readonly string[];
   /** Makes one; without it, it speaks the OpenAI wire format at its base URL. */
   readonly create?: (instance: ProviderInstance) => Provider;
 }
