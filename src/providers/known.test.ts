@@ -33,3 +33,18 @@ test('they stand in the one report beside every other fault', () => {
   const report = /providers\.ollama\.train: .*retention\.days: .*providers\.near\.kind: there is no kind "opnai"/s;
   expect(() => parseSettings(text, 'ratchet.json', {}, check)).toThrow(report);
 });
+
+test('each kind checks the options of its providers and of their models', () => {
+  const settings = {
+    providers: {
+      ollama: { options: { num_ctx: '2048', numa: true } },
+      far: { kind: 'ollama', options: { use_mmap: 1 } },
+    },
+    models: { 'far/x': { options: { stop: [1], keep_alive: '10m' } }, 'openai/y': { options: { num_ctx: 'any' } } },
+  };
+  expect(kindFaults(settings, kinds)).toEqual([
+    'providers.ollama.options.num_ctx: write a whole number',
+    'providers.far.options.use_mmap: write true or false',
+    'models.far/x.options.stop: write a text or a list of texts',
+  ]);
+});

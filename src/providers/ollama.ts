@@ -3,6 +3,8 @@ import { type Json, type JsonObject, isObject } from '../core/canonical.ts';
 import { asRatchetError } from '../core/errors.ts';
 import { type VendorContext, malformedError } from './errors.ts';
 import { createOllamaTeller, runningModels } from './facts/ollama.ts';
+import { callNative, nativeCallOf } from './ollama/native.ts';
+import { optionsFor, unknownOptions } from './ollama/options.ts';
 import type { Provider, ProviderHealth, SetUp } from './types.ts';
 import { getJson, postCall, postJson } from './wire.ts';
 
@@ -17,12 +19,15 @@ export interface OllamaOptions {
   /** How long it may send nothing before it is cut off, in ms; for ever unless given, or 0. */
   idleMs?: number;
   setUp?: () => SetUp;
-  /** What the settings say for a model, such as `num_ctx`. */
-  options?: (model: string) => JsonObject;
+  /** What the settings say for all models, or for one, such as `num_ctx`. */
+  options?: (model?: string) => JsonObject;
+  /** Models that the settings name. */
+  named?: () => readonly string[];
 }
 
-/** Ollama: chats through its OpenAI-compatible route, everything else through its own. */
-export function createOllamaProvider({ name, baseUrl, keptKey, idleMs, setUp, options }: OllamaOptions): Provider {
+/** Ollama: chats through its OpenAI-compatible route, or through its own where there are options; everything else through its own. */
+export function createOllamaProvider(settings: OllamaOptions): Provider {
+  const { name, baseUrl, keptKey, idleMs, setUp, options = () => ({}), named = () => [] } = settings;
   const root = baseUrl.replace(/\/+$/, '').replace(/\/v1$/, '');
   const context: VendorContext = {
     provider: name,
@@ -58,7 +63,8 @@ export function createOllamaProvider({ name, baseUrl, keptKey, idleMs, setUp, op
         loaded(signal).then(runningModels, () => undefined),
       ]);
       const version = isObject(answer) && typeof answer.version === 'string' ? answer.version : 'unknown';
-      const found = { ...judge(version, names.length), version, models: names.length, names };
+      const unknown = unknownOptions(Object.assign({}, options(), ...named().map(options)), version);
+      const found = { ...judge(version, names.length, unknown), version, models: names.length, names };
       return running ? { ...found, loaded: running } : found;
     } catch (error) {
       return { state: 'red', reason: asRatchetError(error).message };
@@ -71,21 +77,29 @@ export function createOllamaProvider({ name, baseUrl, keptKey, idleMs, setUp, op
     locality: isLoopback(new URL(root).hostname) ? 'local' : 'remote',
     reportsUsage: true,
     setUp: setUp ?? (() => ({ state: 'given' })),
-    call: async (endpoint, body, callOptions) =>
-      postCall({ ...ownKey(), ...callOptions, url: `${root}/v1/${endpoint}`, context, idleMs }, body),
+    async call(endpoint, body, callOptions) {
+      const target = { ...ownKey(), ...callOptions, context, idleMs };
+      const native = nativeCallOf(endpoint, body, optionsFor(options, callOptions.model));
+      if (native) return callNative(native, { ...target, url: root });
+      return postCall({ ...target, url: `${root}/v1/${endpoint}` }, body);
+    },
     listModels,
-    describe: createOllamaTeller({ tags, show, ...(options && { options }) }),
+    describe: createOllamaTeller({ tags, show, options: (model) => optionsFor(options, model) }),
     health,
   };
 }
 
-function judge(version: string, models: number): Pick<ProviderHealth, 'state' | 'reason'> {
+function judge(version: string, models: number, unknown: readonly string[]): Pick<ProviderHealth, 'state' | 'reason'> {
   if (isOlder(version)) {
     const reason = `Ollama ${version} has a known hole (CVE-2026-7482): update it to ${safeVersion.join('.')} or later.`;
     return { state: 'yellow', reason };
   }
   if (models === 0)
     return { state: 'yellow', reason: 'It has no models yet: get one with "ollama pull qwen2.5:0.5b".' };
+  if (unknown.length > 0) {
+    const reason = `Ollama ${version} does not know ${unknown.join(', ')}, and leaves it out: take it out of its options in ratchet.json.`;
+    return { state: 'yellow', reason };
+  }
   return { state: 'green', reason: `It answers with ${models} models.` };
 }
 

@@ -1,4 +1,5 @@
 import { type Json, type JsonObject, isObject } from '../../core/canonical.ts';
+import { inputOf } from '../translation/input.ts';
 import { refusal } from '../translation/refusal.ts';
 import { blocksOf } from './content.ts';
 
@@ -103,20 +104,6 @@ function oldCallBlock(call: JsonObject, old: OldCalls): JsonObject {
 /** Anthropic takes no other signs in an id; the same id becomes the same again in call and result. */
 function idOf(id: Json | undefined): string {
   return (typeof id === 'string' ? id : '').replace(/[^\w-]/g, '_') || 'call_0';
-}
-
-/** The input of a call is an object. What a model wrote and is none is told as such, so that it can see its fault. */
-function inputOf(args: Json | undefined): JsonObject {
-  if (isObject(args)) return args;
-  const text = typeof args === 'string' ? args : '';
-  if (text.trim() === '') return {};
-  try {
-    const input: unknown = JSON.parse(text);
-    if (isObject(input)) return input;
-  } catch {
-    // Said below.
-  }
-  return { INVALID_JSON: text };
 }
 
 function resultBlock(id: Json | undefined, content: Json | undefined, at: string): JsonObject {

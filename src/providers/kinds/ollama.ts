@@ -1,5 +1,6 @@
 import type { ProviderDefinition } from '../definition.ts';
 import { createOllamaProvider } from '../ollama.ts';
+import { optionFaults } from '../ollama/options.ts';
 
 /** Ollama on this machine or another. */
 export const ollama: ProviderDefinition = {
@@ -9,6 +10,7 @@ export const ollama: ProviderDefinition = {
   baseUrl: 'http://127.0.0.1:11434',
   baseUrlVariables: ['OLLAMA_BASE_URL', 'OLLAMA_API_BASE'],
   reportsUsage: true,
-  create: ({ name, baseUrl, apiKey, idleMs, setUp, options }) =>
-    createOllamaProvider({ name, baseUrl, keptKey: apiKey, idleMs, setUp, options }),
+  checkOptions: optionFaults,
+  create: ({ name, baseUrl, apiKey, idleMs, setUp, options, named }) =>
+    createOllamaProvider({ name, baseUrl, keptKey: apiKey, idleMs, setUp, options, named }),
 };
