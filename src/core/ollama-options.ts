@@ -45,11 +45,17 @@ const schema = z.object({
   blob_limit_gb: z.number().positive().max(100_000).default(200),
 });
 
+/** What is wrong with what `options` says about management, each as a clause that begins with the option's name. */
+export function managementFaults(options: JsonObject): string[] {
+  const { error } = schema.safeParse(options);
+  return error ? error.issues.map(({ path, message }) => `${path.join('.')}: ${message}`) : [];
+}
+
 /** Reads what `providers.ollama.options` says about management. InvalidInput names every fault. */
 export function managementOf(options: JsonObject = {}): OllamaManagement {
   const parsed = schema.safeParse(options);
   if (!parsed.success) {
-    const faults = parsed.error.issues.map(({ path, message }) => `${path.join('.')}: ${message}`).join('; ');
+    const faults = managementFaults(options).join('; ');
     throw new RatchetError('InvalidInput', `Correct providers.ollama.options in ratchet.json: ${faults}.`);
   }
   const { pull, registries, blob_limit_gb } = parsed.data;

@@ -25,7 +25,7 @@ import { openStore } from '../store/open.ts';
 import type { Store } from '../store/types.ts';
 import { type WarmPython, createWarmPython } from '../training/warm-python.ts';
 import { type Active, createActive, environmentDefaults, unselectedRef } from './active.ts';
-import { type OllamaRoom, openOllamaRoom } from './ollama.ts';
+import { type OllamaRoom, ollamaAddress, openOllamaRoom } from './ollama.ts';
 
 /** The rooms of one process, furnished from its configuration. */
 export interface House {
@@ -72,7 +72,7 @@ export async function openHouse(config: Config, log: SettingsLog = silent): Prom
   const store = await openStore({ dataDir: config.dataDir, databaseUrl: config.databaseUrl });
   const keys = createProviderKeys(config.providerKeysFile);
   const baseRoots = { basesDir: config.basesDir, builtIn: builtInBases(packageRoot) };
-  const client = createOllamaClient(config.ollamaUrl);
+  const client = createOllamaClient(ollamaAddress(config, settings.current()));
   const { modelPrefix } = config;
   const ollama = openOllamaRoom({ client, settings, selection, store, baseRoots, modelPrefix });
   const registry = createLiveRegistry({

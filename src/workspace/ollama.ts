@@ -1,4 +1,6 @@
+import type { Config } from '../config.ts';
 import { managementOf } from '../core/ollama-options.ts';
+import type { Settings } from '../core/settings.ts';
 import type { BaseRoots } from '../models/bases.ts';
 import { type Jobs, createJobs } from '../models/ollama/jobs.ts';
 import { type ModelManagement, createManagement } from '../models/ollama/management.ts';
@@ -25,6 +27,12 @@ export interface OllamaRoomDeps {
   store: Pick<Store, 'cycles'>;
   baseRoots: BaseRoots;
   modelPrefix: string;
+}
+
+/** Where Ollama is: `providers.ollama.base_url` of the settings, else what the variables say. */
+export function ollamaAddress({ ollamaUrl }: Pick<Config, 'ollamaUrl'>, settings: Settings): string {
+  const said = settings.providers.get('ollama')?.baseUrl ?? ollamaUrl;
+  return said.replace(/\/+$/, '').replace(/\/v1$/, '');
 }
 
 /** Furnishes the management of the Ollama that is configured. */

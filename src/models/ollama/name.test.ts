@@ -44,7 +44,7 @@ describe('the name of a model', () => {
     'a#b',
     'a%2fb',
     'ä',
-    `${'a'.repeat(81)}`,
+    'a'.repeat(81),
     `a:${'b'.repeat(81)}`,
   ])('%j is none', (text) => {
     expect(findModelName(text)).toBeNull();
