@@ -1,3 +1,4 @@
+import type { Config } from '../config.ts';
 import type { ModelFacts } from '../core/capabilities.ts';
 import type { JsonObject } from '../core/canonical.ts';
 import type { Provider, SetUp } from './types.ts';
@@ -37,6 +38,9 @@ export interface ProviderDefinition {
   readonly create?: (instance: ProviderInstance) => Provider;
 }
 
+/** What of this installation a kind needs that starts something of its own. */
+export type LocalParts = Pick<Config, 'python' | 'home' | 'dataDir' | 'basesDir'>;
+
 /** One provider that is to be made, from all that was said about it. */
 export interface ProviderInstance {
   /** Its own name; that of the kind unless the settings give another. */
@@ -59,4 +63,6 @@ export interface ProviderInstance {
   readonly named: () => readonly string[];
   /** A variable of the environment or of `.env`, for what only this kind has. */
   readonly variable: (name: string) => string | undefined;
+  /** Absent where there is no installation, as in a test of one provider. */
+  readonly local?: LocalParts;
 }

@@ -1,13 +1,13 @@
 import { type Config, isLoopback } from '../config.ts';
 import { type ProviderSettings, type Settings, defaultSettings } from '../core/settings.ts';
-import type { ProviderDefinition, ProviderInstance } from './definition.ts';
+import type { LocalParts, ProviderDefinition, ProviderInstance } from './definition.ts';
 import type { ProviderKeys } from './keys.ts';
 import { kinds } from './kinds/all.ts';
 import { openAiCompatible } from './openai.ts';
 import type { Provider, SetUp } from './types.ts';
 
 export interface InstancesOptions {
-  config: Pick<Config, 'variable' | 'providerIdleMs'>;
+  config: Pick<Config, 'variable' | 'providerIdleMs'> & Partial<LocalParts>;
   /** Keys that Ratchet keeps; they go before those of the environment. */
   keys?: ProviderKeys;
   /** The kinds that there are; ours unless given. */
@@ -79,7 +79,13 @@ function instanceOf(
     }),
     named: () => [...settings().models.keys()].flatMap((ref) => modelOf(name, ref)),
     variable: config.variable,
+    ...localOf(config),
   };
+}
+
+function localOf({ python, home, dataDir, basesDir }: Partial<LocalParts>): { local?: LocalParts } {
+  const known = python !== undefined && home !== undefined && dataDir !== undefined && basesDir !== undefined;
+  return known ? { local: { python, home, dataDir, basesDir } } : {};
 }
 
 function modelOf(name: string, ref: string): string[] {

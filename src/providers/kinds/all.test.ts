@@ -31,6 +31,7 @@ const table: Record<string, { url: string | null; urls: string[]; keys: string[]
     keys: ['LM_STUDIO_API_KEY'],
     aliases: ['lmstudio'],
   },
+  litgpt: { url: 'http://127.0.0.1:8000/v1', urls: ['LITGPT_API_BASE'], keys: [] },
   openai: {
     url: 'https://api.openai.com/v1',
     urls: ['OPENAI_BASE_URL', 'OPENAI_API_BASE'],

@@ -6,6 +6,7 @@ import { gemini } from './gemini.ts';
 import { groq } from './groq.ts';
 import { huggingface } from './huggingface.ts';
 import { litellm } from './litellm.ts';
+import { litgpt } from './litgpt.ts';
 import { llamacpp } from './llamacpp.ts';
 import { lmStudio } from './lm-studio.ts';
 import { mistral } from './mistral.ts';
@@ -21,6 +22,7 @@ export const kinds: readonly ProviderDefinition[] = [
   llamacpp,
   vllm,
   lmStudio,
+  litgpt,
   openai,
   azure,
   anthropic,
