@@ -1,5 +1,7 @@
 import { statfs } from 'node:fs/promises';
 import { asRatchetError } from '../core/errors.ts';
+import { tellFault } from '../core/setting-fault.ts';
+import type { OwnProviders } from '../providers/own.ts';
 import type { HealthState } from '../providers/types.ts';
 import type { SettingsReader } from '../settings.ts';
 import type { Store } from '../store/types.ts';
@@ -44,6 +46,17 @@ export function settingsProbe(settings: Pick<SettingsReader, 'fault' | 'file'>):
     if (fault !== null) return { state: 'yellow', reason: fault };
     return { state: 'green', reason: `What ${settings.file} says is in force; without it, the defaults are.` };
   };
+}
+
+/** Whether every file of the user's own defines a provider; no part where there are none. */
+export function ownProvidersProbe({ definitions, faults }: OwnProviders): Record<string, Probe> {
+  if (definitions.length + faults.length === 0) return {};
+  const known = definitions.map(({ kind }) => kind).join(', ');
+  const reason =
+    faults.length === 0
+      ? `The files of your own define ${known}.`
+      : `${faults.map(tellFault).join('; ')}: mend it, then start again.`;
+  return { own_providers: async () => ({ state: faults.length === 0 ? 'green' : 'yellow', reason }) };
 }
 
 /** Runs a probe for at most `limitMs`; whatever it throws becomes red with its reason. */

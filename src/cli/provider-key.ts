@@ -2,8 +2,12 @@ import { text } from 'node:stream/consumers';
 import type { Command } from 'commander';
 import { type Config, loadConfig } from '../config.ts';
 import { RatchetError } from '../core/errors.ts';
+import { nearestNames } from '../core/nearest.ts';
 import { readProviderKeys, writeProviderKey } from '../providers/keys.ts';
-import { providersOf } from '../providers/instances.ts';
+import { planProviders } from '../providers/instances.ts';
+import { kinds } from '../providers/kinds/all.ts';
+import { loadOwnProviders } from '../providers/own.ts';
+import { createSettings } from '../settings.ts';
 
 /** `ratchet provider-key`: keys of providers, in a file that only its owner can read. */
 export function registerProviderKey(program: Command): void {
@@ -13,7 +17,7 @@ export function registerProviderKey(program: Command): void {
     .description('keep the key that standard input brings, such as: ratchet provider-key set openai < key.txt')
     .action(async (provider: string) => {
       const config = loadConfig();
-      assertProvider(config, provider);
+      await assertProvider(config, provider);
       await writeProviderKey(config.providerKeysFile, provider, await readKey());
       console.log(`The key of ${provider} is kept in ${config.providerKeysFile}.`);
     });
@@ -66,8 +70,15 @@ function readHidden(input: NodeJS.ReadStream): Promise<string> {
   return promise;
 }
 
-function assertProvider(config: Config, name: string): void {
-  const known = providersOf({ config }).map((provider) => provider.name);
+/** Those of the settings and of the user's own files count as well. */
+async function assertProvider(config: Config, name: string): Promise<void> {
+  const own = await loadOwnProviders(config.providersDir);
+  const quiet = { info: () => {}, warn: () => {} };
+  const settings = createSettings({ file: config.settingsFile, log: quiet }).current();
+  const definitions = [...kinds, ...own.definitions];
+  const known = planProviders(settings, definitions).map((planned) => planned.name);
   if (known.includes(name)) return;
-  throw new RatchetError('NotFound', `There is no provider "${name}": use one of ${known.join(', ')}.`);
+  const [nearest] = nearestNames(name, known, 1);
+  const hint = nearest === undefined ? `use one of ${known.join(', ')}` : `the nearest is "${nearest}"`;
+  throw new RatchetError('NotFound', `There is no provider "${name}": ${hint}.`);
 }

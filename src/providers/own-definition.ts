@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { isObject } from '../core/canonical.ts';
 import { abilities } from '../core/capabilities.ts';
 import type { ProviderDefinition } from './definition.ts';
 import { type OwnCreate, createOwn } from './own-create.ts';
@@ -9,39 +10,36 @@ const name = z
   .refine((value) => value !== 'active', '"active" is the selected model');
 const variable = z.string().regex(/^[A-Za-z_]\w*$/, 'write the name of a variable, never a value');
 const count = z.int().positive();
+const isFunction = z.custom((value) => typeof value === 'function', 'it has to be a function');
 
-const schema = z
-  .strictObject({
-    kind: name,
-    title: z.string().min(1).max(100),
-    aliases: z.array(name).optional(),
-    baseUrl: z
-      .url({ protocol: /^https?$/, error: 'write a URL that begins with http:// or https://' })
-      .regex(/^(?!.*\/\/[^/?#]*@)/, 'it must not hold a user name or password')
-      .nullable()
-      .optional(),
-    baseUrlVariables: z.array(variable).optional(),
-    apiKeyVariables: z.array(variable).optional(),
-    needsKey: z.boolean().optional(),
-    reportsUsage: z.boolean().optional(),
-    limitField: z.literal('max_completion_tokens').optional(),
-    listPrefix: z.string().optional(),
-    locality: z.literal('remote').optional(),
-    facts: z
-      .strictObject({
-        abilities: z.partialRecord(z.enum(abilities), z.boolean()),
-        context: count.optional(),
-        size: count.optional(),
-      })
-      .optional(),
-    create: z
-      .custom((value) => typeof value === 'function', 'it has to be a function that gives an object with "call"')
-      .optional(),
-  })
-  .refine(({ baseUrl, create }) => baseUrl !== undefined || create !== undefined, {
-    path: ['baseUrl'],
-    message: 'say where it is reached, or null when everybody has to say it for themselves',
-  });
+const schema = z.strictObject({
+  kind: name,
+  title: z.string().min(1).max(100),
+  aliases: z.array(name).optional(),
+  baseUrl: z
+    .url({ protocol: /^https?$/, error: 'write a URL that begins with http:// or https://' })
+    .regex(/^(?!.*\/\/[^/?#]*@)/, 'it must not hold a user name or password')
+    .nullable()
+    .optional(),
+  baseUrlVariables: z.array(variable).optional(),
+  apiKeyVariables: z.array(variable).optional(),
+  needsKey: z.boolean().optional(),
+  reportsUsage: z.boolean().optional(),
+  limitField: z.literal('max_completion_tokens').optional(),
+  listPrefix: z.string().optional(),
+  locality: z.literal('remote').optional(),
+  facts: z
+    .strictObject({
+      abilities: z.partialRecord(z.enum(abilities), z.boolean()),
+      context: count.optional(),
+      size: count.optional(),
+    })
+    .optional(),
+  checkOptions: isFunction.optional(),
+  create: z
+    .custom((value) => typeof value === 'function', 'it has to be a function that gives an object with "call"')
+    .optional(),
+});
 
 /** A definition as it stands in a file: `create` gives less than ours does. */
 export interface OwnDefinition extends Omit<ProviderDefinition, 'baseUrl' | 'create'> {
@@ -62,9 +60,13 @@ export function readDefinition(
   return { definition: { ...facts, baseUrl, ...(create && { create: createOwn(create) }) } };
 }
 
+const unplaced = 'say where it is reached, or null when everybody has to say it for themselves';
+
 /** Tells what is wrong in `faults`. */
 function isOwnDefinition(value: unknown, faults: { place: string; message: string }[]): value is OwnDefinition {
   const { success, error } = schema.safeParse(value);
   faults.push(...(error?.issues ?? []).map(({ path, message }) => ({ place: path.join('.'), message })));
-  return success;
+  const isPlaced = !isObject(value) || 'baseUrl' in value || 'create' in value;
+  if (!isPlaced) faults.push({ place: 'baseUrl', message: unplaced });
+  return success && isPlaced;
 }
