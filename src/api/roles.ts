@@ -37,6 +37,7 @@ export const routeRoles: Readonly<Record<string, Role | 'open'>> = {
   'POST /api/feedback/{id}/undo': 'rate',
   'GET /api/feedback': 'operate',
   'POST /api/signals': 'rate',
+  'POST /api/import': 'operate',
   'POST /feedback': 'rate',
   'GET /api/prompts': 'chat',
   'GET /api/prompts/{name}': 'chat',
@@ -51,6 +52,8 @@ export const routeRoles: Readonly<Record<string, Role | 'open'>> = {
   'POST /api/comparisons/{id}/choice': 'rate',
 
   'GET /metrics': 'operate',
+  'GET /api/routes': 'operate',
+  'GET /api/routes/{name}/explain': 'operate',
   'GET /api/bases': 'operate',
   'POST /api/bases/{name}/serve': 'operate',
   'GET /api/cycles': 'operate',

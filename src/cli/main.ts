@@ -10,6 +10,7 @@ import { registerConfig } from './config/command.ts';
 import { registerCycle } from './cycle.ts';
 import { registerDemo } from './demo/command.ts';
 import { registerDoctor } from './doctor.ts';
+import { registerImport } from './import.ts';
 import { registerKeys } from './keys.ts';
 import { registerModels } from './models.ts';
 import { registerOllama } from './ollama/commands.ts';
@@ -17,6 +18,7 @@ import { registerPrices } from './prices.ts';
 import { registerPrompts } from './prompts.ts';
 import { registerProviderKey } from './provider-key.ts';
 import { registerRate } from './rate.ts';
+import { registerRoute } from './route.ts';
 import { registerSetup } from './setup.ts';
 import { registerTransfer } from './transfer.ts';
 import { registerUp } from './up.ts';
@@ -46,9 +48,11 @@ for (const register of [
   registerKeys,
   registerConfig,
   registerProviderKey,
+  registerRoute,
   registerPrices,
   registerUsage,
   registerTransfer,
+  registerImport,
   registerSetup,
   registerDoctor,
   registerApi,

@@ -18,6 +18,8 @@ export interface Rates {
    * `headers` are those that OpenAI sends, of whichever limit is nearest.
    */
   admit(limited: readonly Limited[]): { headers: Record<string, string>; settle(tokens: number): void };
+  /** Throws as `admit` would, and counts nothing. */
+  check(limited: readonly Limited[]): void;
 }
 
 interface Use {
@@ -47,12 +49,18 @@ export function createRates(clock: () => number = () => performance.now()): Rate
     return { limited, ...found };
   }
 
+  function checked(all: readonly Limited[], at: number): Use[] {
+    const uses = all.filter(({ limits }) => limits.rpm !== null || limits.tpm !== null).map(useOf);
+    for (const use of uses) refuseOver(use, at, () => headersOf(uses, at));
+    return uses;
+  }
+
   return {
+    check: (all) => void checked(all, clock()),
     admit(all) {
-      const uses = all.filter(({ limits }) => limits.rpm !== null || limits.tpm !== null).map(useOf);
-      if (uses.length === 0) return noRoom;
       const at = clock();
-      for (const use of uses) refuseOver(use, at, () => headersOf(uses, at));
+      const uses = checked(all, at);
+      if (uses.length === 0) return noRoom;
       for (const { requests } of uses) requests.add(at, 1);
       return {
         headers: headersOf(uses, at),

@@ -19,6 +19,8 @@ export interface Gates {
   before(provider: string, model: string, settings: Settings): readonly Gate[];
   /** Lets a call through all of them, and counts it; or through none, with RateLimited, whose details say `waitMs`. */
   enter(gates: readonly Gate[]): { leave(tokens: number): void } | RatchetError;
+  /** Why a call could not enter now, without letting one in; null when it could. */
+  refusal(gates: readonly Gate[]): RatchetError | null;
 }
 
 /** Creates the gates. `clock` is in ms and never runs backwards. */
@@ -41,9 +43,9 @@ export function createGates(clock: () => number): Gates {
       ...gateOf(`The model ${provider}/${model}`, settings.models.get(`${provider}/${model}`)?.limits),
     ],
     enter(gates) {
-      const full = gates.find(({ inside, limits }) => inside >= (limits.concurrent ?? Infinity));
+      const full = gates.find(isFull);
       if (full) return tooMany(full);
-      const counted = countIn(rates, gates);
+      const counted = orRefusal(() => rates.admit(gates.map(limited)));
       if (counted instanceof RatchetError) return counted;
       for (const gate of gates) gate.inside += 1;
       return {
@@ -56,12 +58,20 @@ export function createGates(clock: () => number): Gates {
         },
       };
     },
+    refusal(gates) {
+      const full = gates.find(isFull);
+      return full ? tooMany(full) : (orRefusal(() => rates.check(gates.map(limited))) ?? null);
+    },
   };
 }
 
-function countIn(rates: Rates, gates: readonly Gate[]): { settle(tokens: number): void } | RatchetError {
+function isFull({ inside, limits }: Gate): boolean {
+  return inside >= (limits.concurrent ?? Infinity);
+}
+
+function orRefusal<T>(count: () => T): T | RatchetError {
   try {
-    return rates.admit(gates.map(limited));
+    return count();
   } catch (error) {
     if (!(error instanceof RatchetError)) throw error;
     // Headers of limits are about the client's own.

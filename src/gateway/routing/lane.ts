@@ -69,6 +69,8 @@ export interface LaneView {
   resting: boolean;
   /** Why it failed last; null when it has answered since. */
   reason: string | null;
+  /** Which limit it is over; null when it is over none. */
+  full: string | null;
   /** Mean time to the first piece of a stream, in ms; null when never measured. */
   firstPieceMs: number | null;
 }
@@ -168,7 +170,7 @@ export function createLane({ provider, model, rules, gates, clock, broken }: Lan
       return restUntil !== 0 && clock() < restUntil;
     },
     room: (ms, signal) => roomAt(lane.rules.gates, ms, signal),
-    view: () => viewOf(lane, clock(), lastError),
+    view: () => viewOf(lane, { at: clock(), lastError, full: gates.refusal(lane.rules.gates) }),
   };
   return lane;
 }
@@ -178,7 +180,13 @@ function isRefusal({ code, details }: RatchetError): boolean {
   return typeof details.providerStatus === 'number' && (code === 'ProviderRejected' || code === 'NotFound');
 }
 
-function viewOf(lane: Lane, at: number, lastError: RatchetError | null): LaneView {
+interface Sight {
+  at: number;
+  lastError: RatchetError | null;
+  full: RatchetError | null;
+}
+
+function viewOf(lane: Lane, { at, lastError, full }: Sight): LaneView {
   const { provider, model, breaker, inFlight, resting } = lane;
   const state = breaker.state(at);
   const waitMs = breaker.waitFor(at);
@@ -191,6 +199,7 @@ function viewOf(lane: Lane, at: number, lastError: RatchetError | null): LaneVie
     inFlight,
     resting,
     reason: breaker.failures > 0 ? (lastError?.message ?? null) : null,
+    full: full?.message ?? null,
     firstPieceMs: lane.latency(true),
   };
 }
