@@ -22,8 +22,8 @@ export interface WatchedPart extends PartHealth {
 export interface HealthWatch {
   providers(): Promise<WatchedProvider[]>;
   parts(): Promise<Record<string, WatchedPart>>;
-  /** Looks at everything now; those who ask together wait for the same look. */
-  fresh(): Promise<void>;
+  /** Looks at everything, or only at the providers, now; those who ask together wait for the same look. */
+  fresh(what?: 'providers'): Promise<void>;
   /** Somebody looks or calls. Cheap. */
   interest(): void;
   /** A live call says that a provider does not answer: it is looked at soon. */
@@ -64,7 +64,6 @@ export function createHealthWatch(options: HealthWatchOptions): HealthWatch {
   // By the object, since one that was made anew may be elsewhere.
   const seen = new WeakMap<Provider, Seen>();
   const seenParts = new Map<string, WatchedPart>();
-  let looking: Promise<void> | null = null;
   const schedule = createSchedule({ ...options, act: () => lookAtAll() });
 
   async function lookAt(provider: Provider): Promise<void> {
@@ -87,21 +86,16 @@ export function createHealthWatch(options: HealthWatchOptions): HealthWatch {
     seenParts.set(name, { ...found, since: before?.state === found.state ? before.since : date() });
   }
 
-  function lookAtAll(): Promise<void> {
-    looking ??= Promise.all([
-      ...providers().map(lookAt),
-      ...Object.entries(parts).map(([name, probe]) => lookAtPart(name, probe)),
-    ])
-      .then(() => undefined)
-      .finally(() => (looking = null));
-    return looking;
-  }
+  const lookAtProviders = shared(() => Promise.all(providers().map(lookAt)));
+  const lookAtParts = shared(() => Promise.all(Object.entries(parts).map((part) => lookAtPart(...part))));
+  const lookAtAll = async (): Promise<void> => void (await Promise.all([lookAtProviders(), lookAtParts()]));
 
   /** Once for each, so that the first who ask are told something. */
   async function untilSeen(): Promise<void> {
-    const unseen = providers().filter((provider) => !seen.has(provider) && provider.setUp().state !== 'missing');
-    if (seenParts.size < Object.keys(parts).length) await lookAtAll();
-    else if (unseen.length > 0) await Promise.all(unseen.map(lookAt));
+    const isUnseen = (provider: Provider): boolean => !seen.has(provider) && provider.setUp().state !== 'missing';
+    if (providers().some(isUnseen)) await lookAtProviders();
+    // Those that came while others were looked at.
+    await Promise.all(providers().filter(isUnseen).map(lookAt));
   }
 
   return {
@@ -112,10 +106,10 @@ export function createHealthWatch(options: HealthWatchOptions): HealthWatch {
     },
     async parts() {
       schedule.interest();
-      await untilSeen();
+      if (seenParts.size < Object.keys(parts).length) await lookAtParts();
       return Object.fromEntries(seenParts);
     },
-    fresh: lookAtAll,
+    fresh: (what) => (what === 'providers' ? lookAtProviders() : lookAtAll()),
     interest: schedule.interest,
     suspect(name) {
       const provider = providers().find((one) => one.name === name);
@@ -127,6 +121,17 @@ export function createHealthWatch(options: HealthWatchOptions): HealthWatch {
     up: () => providers().flatMap((provider) => upOf(watched(provider, seen.get(provider)))),
     start: schedule.start,
     stop: schedule.stop,
+  };
+}
+
+/** An act that those who want it together share. */
+function shared(act: () => Promise<unknown>): () => Promise<void> {
+  let going: Promise<void> | null = null;
+  return () => {
+    going ??= act()
+      .then(() => undefined)
+      .finally(() => (going = null));
+    return going;
   };
 }
 

@@ -71,7 +71,7 @@ export function healthRoutes(deps: HealthDeps): Routes {
       return context.json({ state, version, parts }, 200);
     });
     app.openapi(providers, async (context) => {
-      if (isFresh(context.req.valid('query').fresh)) await watch.fresh();
+      if (isFresh(context.req.valid('query').fresh)) await watch.fresh('providers');
       const items = (await views()).map(({ isMissed: _isMissed, ...view }) => view);
       return context.json({ items }, 200);
     });

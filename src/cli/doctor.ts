@@ -1,18 +1,23 @@
 import type { Command } from 'commander';
-import { loadConfig } from '../config.ts';
+import { readConfig } from '../config.ts';
 import { diagnose, type Diagnosis, type PartReport } from '../setup/doctor.ts';
-import type { Check } from '../setup/checks.ts';
+import type { Check } from '../setup/check.ts';
+import { checkSettingsAndProviders } from './doctor-checks.ts';
 import { purposeOption } from './setup.ts';
 
-/** `ratchet doctor`: what is there, what is missing, and the one command that puts each right. Exit 1 when a needed part is missing. */
+/**
+ * `ratchet doctor`: what is there, what is missing or wrong, and the one thing that puts each right. Exit 1 when something has
+ * to be put right before Ratchet can work.
+ */
 export function registerDoctor(program: Command): void {
   program
     .command('doctor')
-    .description('show every part that Ratchet needs, and how to get what is missing')
+    .description('look at every part, setting and provider, and say how to put right what is wrong')
     .addOption(purposeOption())
     .option('--json', 'print one JSON object')
     .action(async (options: { for: 'run' | 'test'; json?: boolean }) => {
-      const diagnosis = await diagnose(loadConfig(), options.for);
+      const { config, faults } = readConfig();
+      const diagnosis = await diagnose(config, options.for, checkSettingsAndProviders(config, faults));
       console.log(options.json ? JSON.stringify(diagnosis, null, 2) : describe(diagnosis));
       process.exitCode = diagnosis.ok ? 0 : 1;
     });
@@ -20,8 +25,8 @@ export function registerDoctor(program: Command): void {
 
 function describe({ ok, parts, checks }: Diagnosis): string {
   const last = ok
-    ? 'Everything that is needed is there.'
-    : 'Something that is needed is missing: run the commands above.';
+    ? 'Everything that is needed is there, and in order.'
+    : 'Something is missing or wrong: do what stands beside the arrows.';
   return [...parts.map(describePart), ...checks.map(describeCheck), last].flat().join('\n');
 }
 

@@ -13,21 +13,20 @@ export interface Health {
   /** The same observer, so that calls count as somebody looking, and their failures are seen. */
   watch(observer: Observer): Observer;
   /** For the API. */
-  deps: Pick<HealthDeps, 'watch' | 'traffic' | 'wanted' | 'breakers'>;
+  deps: Pick<HealthDeps, 'watch' | 'traffic' | 'wanted'>;
 }
 
 export interface HealthOptions {
   cycles: { check(): Promise<void> };
   /** The selected model as a ref; may throw when the selection file is bad. */
   active: () => string | null;
-  breakers?: NonNullable<HealthDeps['breakers']>;
 }
 
 /** How long it may take to learn of the models of one provider, in ms. */
 const learnMs = 60_000;
 
 /** Furnishes the watch of a house; nobody is looked at before it is started. */
-export function openHealth(house: House, { cycles, active, breakers }: HealthOptions): Health {
+export function openHealth(house: House, { cycles, active }: HealthOptions): Health {
   const { config, registry, settings, store } = house;
   const capabilities = createCapabilities({ settings: () => settings.current() });
   const watch = createHealthWatch({
@@ -40,7 +39,7 @@ export function openHealth(house: House, { cycles, active, breakers }: HealthOpt
   return {
     capabilities,
     watch: (observer) => traffic.watch(observer),
-    deps: { watch, traffic, wanted, ...(breakers && { breakers }) },
+    deps: { watch, traffic, wanted },
   };
 }
 

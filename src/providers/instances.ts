@@ -57,9 +57,7 @@ function instanceOf(
   settings: () => Settings,
 ): ProviderInstance {
   const first = (names: readonly string[] = []) => names.map(config.variable).find((value) => value !== undefined);
-  const isOwn = name !== definition.kind;
-  const givenUrl = said.baseUrl ?? (isOwn ? undefined : first(definition.baseUrlVariables));
-  const baseUrl = cleanUrl(givenUrl ?? definition.baseUrl ?? 'http://127.0.0.1');
+  const { givenUrl, baseUrl } = placeOf({ name, definition, said }, config);
   const keyNames = said.apiKeyEnv === undefined ? (definition.apiKeyVariables ?? []) : [said.apiKeyEnv];
   const apiKey = () => keys?.get(name) ?? first(keyNames) ?? null;
   const keyHint = `set ${[keyNames[0] ?? `providers.${name}.api_key_env`, `or run "ratchet provider-key set ${name}"`].join(', ')}`;
@@ -80,6 +78,32 @@ function instanceOf(
     named: () => [...settings().models.keys()].flatMap((ref) => modelOf(name, ref)),
     variable: config.variable,
     ...localOf(config),
+  };
+}
+
+/** Where a provider is. */
+export interface ProviderPlace {
+  /** As somebody set it; undefined where nobody did. */
+  givenUrl: string | undefined;
+  /** Without a slash at its end. */
+  baseUrl: string;
+  /** What sets it: a variable, or a field of `ratchet.json`. */
+  setting: string;
+}
+
+/** Where a planned provider is, and which setting says so, or would. */
+export function placeOf(
+  { name, definition, said }: PlannedProvider,
+  config: InstancesOptions['config'],
+): ProviderPlace {
+  const variables = name === definition.kind ? (definition.baseUrlVariables ?? []) : [];
+  const variable = variables.find((one) => config.variable(one) !== undefined);
+  const givenUrl = said.baseUrl ?? (variable === undefined ? undefined : config.variable(variable));
+  const field = `providers.${name}.base_url`;
+  return {
+    givenUrl,
+    baseUrl: cleanUrl(givenUrl ?? definition.baseUrl ?? 'http://127.0.0.1'),
+    setting: said.baseUrl === undefined ? (variable ?? variables[0] ?? field) : field,
   };
 }
 

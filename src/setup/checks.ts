@@ -1,35 +1,41 @@
 import { accessSync, constants, existsSync } from 'node:fs';
-import { networkInterfaces } from 'node:os';
 import { dirname } from 'node:path';
 import { z } from 'zod';
-import { type Config, isLoopback, searchPath } from '../config.ts';
+import { type Config, searchPath } from '../config.ts';
 import { findExecutable } from '../process/find.ts';
-import { isListening } from '../process/ports.ts';
 import { runProcess } from '../process/run.ts';
+import type { Check } from './check.ts';
+import { checkExposure } from './check-exposure.ts';
+import { checkKeyFiles } from './check-keys.ts';
+import { checkPorts } from './check-ports.ts';
 import { freeMegabytes, gigabytes } from './disk.ts';
 import { whyUnsafe } from './ollama.ts';
-
-export interface Check {
-  name: string;
-  /** `failed` has to be put right first; `warning` should be known. */
-  state: 'ok' | 'warning' | 'failed';
-  message: string;
-  fix: string | null;
-}
 
 const roomyMegabytes = 12_000;
 const leastMegabytes = 1_000;
 const answerMs = 2_000;
 
-/** The state of the machine around the parts: disk, ports, Ollama, folders and GPU. */
+/** The state of the machine around the parts: disk, folders, files of keys, ports, Ollama and GPU. */
 export async function runChecks(config: Config): Promise<Check[]> {
-  const checks = await Promise.all([checkPorts(config), checkOllama(config), checkExposure(config), checkGpu()]);
-  return [...checkDisk(config), checkDataFolder(config), ...checks.flat()];
+  const checks = await Promise.all([
+    checkPorts(config),
+    checkOllama(config),
+    checkExposure(config.ollamaUrl),
+    checkGpu(),
+  ]);
+  return [
+    ...checkDisk(config),
+    checkDataFolder(config),
+    ...checkKeyFiles(config),
+   
+    ...checks.flat(),
+  ];
 }
 
-function checkDisk({ cacheDir, dataDir }: Config): Check[] {
+/** How much room there is for data and parts; `freeOf` gives it in MB. */
+export function checkDisk({ cacheDir, dataDir }: Config, freeOf: (folder: string) => number = freeMegabytes): Check[] {
   return [...new Set([dataDir, cacheDir])].map((folder) => {
-    const free = freeMegabytes(folder);
+    const free = freeOf(folder);
     const state = free < leastMegabytes ? 'failed' : free < roomyMegabytes ? 'warning' : 'ok';
     const advice = state === 'ok' ? null : `free some space: a set-up and a training want ${gigabytes(roomyMegabytes)}`;
     return { name: 'disk', state, message: `${gigabytes(free)} free for ${folder}`, fix: advice };
@@ -48,24 +54,8 @@ function checkDataFolder({ dataDir }: Config): Check {
   }
 }
 
-async function checkPorts({ port, temporal }: Config): Promise<Check[]> {
-  const { port: temporalPort } = new URL(`http://${temporal.address}`);
-  const ports = [
-    { name: 'the API', port },
-    { name: 'Temporal', port: Number(temporalPort) || 7233 },
-    { name: 'the page of Temporal', port: temporal.uiPort },
-  ];
-  return Promise.all(
-    ports.map(async ({ name, port: number }) => {
-      const message = (await isListening(number))
-        ? `port ${number} for ${name} is in use, by Ratchet itself or another program`
-        : `port ${number} for ${name} is free`;
-      return { name: 'port', state: 'ok' as const, message, fix: null };
-    }),
-  );
-}
-
-async function checkOllama({ ollamaUrl }: Config): Promise<Check> {
+/** Whether Ollama answers, with a version that is safe. */
+export async function checkOllama({ ollamaUrl }: Config): Promise<Check> {
   const version = await ollamaVersion(ollamaUrl);
   if (version === null) {
     const message = `no Ollama answers at ${ollamaUrl}; "ratchet up" starts one`;
@@ -91,24 +81,6 @@ async function ollamaVersion(url: string): Promise<string | null> {
   } catch {
     return null;
   }
-}
-
-/** Ollama has no keys: whoever reaches it can read, replace and delete models. */
-async function checkExposure({ ollamaUrl }: Config): Promise<Check[]> {
-  const { hostname, port } = new URL(ollamaUrl);
-  if (!isLoopback(hostname)) {
-    const message = `Ollama is at ${hostname}: it has no keys, so let nothing but Ratchet reach it`;
-    return [{ name: 'exposure', state: 'warning', message, fix: null }];
-  }
-  const outside = Object.values(networkInterfaces())
-    .flatMap((addresses) => addresses ?? [])
-    .filter(({ internal, family }) => !internal && family === 'IPv4');
-  const number = Number(port) || 11_434;
-  const open = await Promise.all(outside.map(({ address }) => isListening(number, address)));
-  const exposed = outside.filter((_, index) => open[index]).map(({ address }) => address);
-  if (exposed.length === 0) return [];
-  const message = `Ollama also answers at ${exposed.join(', ')}: it has no keys, so whoever reaches it can replace models`;
-  return [{ name: 'exposure', state: 'warning', message, fix: 'OLLAMA_HOST=127.0.0.1 ollama serve' }];
 }
 
 async function checkGpu(): Promise<Check> {

@@ -1,5 +1,6 @@
 import type { Config } from '../config.ts';
-import { runChecks, type Check } from './checks.ts';
+import type { Check } from './check.ts';
+import { runChecks } from './checks.ts';
 import { parts, partsFor } from './ensure.ts';
 import type { Finding, PartName, PartSource } from './part.ts';
 
@@ -26,13 +27,22 @@ export interface Diagnosis {
   checks: Check[];
 }
 
-/** Looks at everything that Ratchet needs from outside, and changes nothing. */
-export async function diagnose(config: Config, purpose: keyof typeof partsFor = 'run'): Promise<Diagnosis> {
+/**
+ * Looks at everything that Ratchet needs from outside, and changes nothing. `further` are checks of rooms that this one does
+ * not know: settings and providers.
+ */
+export async function diagnose(
+  config: Config,
+  purpose: keyof typeof partsFor = 'run',
+  further: Promise<Check[]> = Promise.resolve([]),
+): Promise<Diagnosis> {
   const context = { config, onProgress: () => {} };
-  const [checks, reports] = await Promise.all([
+  const [own, others, reports] = await Promise.all([
     runChecks(config),
+    further,
     Promise.all(partsFor[purpose].map(async (name) => report(name, await parts[name].find(context)))),
   ]);
+  const checks = [...own, ...others];
   const served = checks.some(({ name, state }) => name === 'ollama' && state === 'ok');
   for (const part of reports) if (part.name === 'ollama' && served) part.needed = false;
   const lacking = reports.some(({ needed, state }) => needed && state !== 'ok');
