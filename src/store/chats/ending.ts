@@ -19,6 +19,12 @@ export interface ChatContext {
   open: OpenChats;
 }
 
+/**
+ * With so many chats in flight whole answers are committed in groups at once: all of them wait for companions anyway, and
+ * what is written once costs less than what is written twice.
+ */
+const crowd = 16;
+
 /** Replaces what is known so far of an open completion's choices. */
 export async function progress(
   context: ChatContext,
@@ -59,6 +65,7 @@ async function noteOutcome(
   const { database, open } = context;
   const begun = open.begun.get(id);
   if (!database.journal || !begun?.journaled || held?.keys === null) return false;
+  if (held && open.begun.size >= crowd && !database.journal.pending) return false;
   const { row, after, stored, hashes } = endOf(context, { begun, outcome, requests: 1 });
   const noted = database.journal.note(
     {
