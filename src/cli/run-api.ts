@@ -12,7 +12,6 @@ import { ownProvidersProbe, settingsProbe } from '../api/probes.ts';
 import { ollamaRoutes } from '../api/ollama/routes.ts';
 import { promotionRoutes } from '../api/promotions.ts';
 import { serveApi } from '../api/serve.ts';
-import { routeRoutes } from '../api/routes.ts';
 import { createDoor } from '../api/v1/door.ts';
 import { usageRoutes } from '../api/usage.ts';
 import type { Config } from '../config.ts';
@@ -48,12 +47,11 @@ export async function runApi(config: Config, lifeline: boolean): Promise<void> {
   const doors = await openDoors({ store: house.store, rootKey: config.apiKey, log });
   await reconcile(house.promotions).catch((error: unknown) => log.warn({ err: error }, 'the selection file'));
   const prices = createPrices({ settings: () => house.settings.current(), log });
-  const routed = openRouting(house, { prices, observer: telemetry.observer });
   const gateway = createGateway({
     chats: house.store.chats,
     usage: house.store.usage,
     limits: doors.limits,
-    ...routed,
+    ...openRouting(house, { prices, observer: telemetry.observer }),
     prices,
     capabilities: health.capabilities,
     observer: health.watch(telemetry.observer),
@@ -71,10 +69,9 @@ export async function runApi(config: Config, lifeline: boolean): Promise<void> {
         ...routesOf(house, cycles, telemetry),
         keyRoutes({ ...doors, log }),
         priceRoutes({ prices }),
-        routeRoutes({ gateway, settings: () => house.settings.current() }),
         ...extras.routes,
       ],
-      health: { ...health.deps, breakers: () => routed.lanes.view() },
+      health: health.deps,
       probes: { settings: settingsProbe(house.settings), ...ownProvidersProbe(house.own) },
     }),
   );
