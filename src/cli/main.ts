@@ -10,7 +10,6 @@ import { registerConfig } from './config/command.ts';
 import { registerCycle } from './cycle.ts';
 import { registerDemo } from './demo/command.ts';
 import { registerDoctor } from './doctor.ts';
-import { registerImport } from './import.ts';
 import { registerKeys } from './keys.ts';
 import { registerModels } from './models.ts';
 import { registerOllama } from './ollama/commands.ts';
@@ -52,7 +51,6 @@ for (const register of [
   registerPrices,
   registerUsage,
   registerTransfer,
-  registerImport,
   registerSetup,
   registerDoctor,
   registerApi,
