@@ -15,6 +15,7 @@ import { type HealthDeps, healthRoutes } from './health.ts';
 import { createHealthWatch } from './health-watch.ts';
 import type { Probe } from './probes.ts';
 import { checkRole, withRoles } from './roles.ts';
+import { importRoutes } from './imports.ts';
 import { tensorZeroRoutes } from './tensorzero.ts';
 import { transferRoutes } from './transfer/routes.ts';
 import { v1Routes } from './v1/models.ts';
@@ -65,6 +66,7 @@ export function createApp(deps: AppDeps): App {
     tensorZeroRoutes({ addFeedback: deps.addFeedback, chats: deps.store.chats }),
     // Before those that take any id.
     transferRoutes(deps.store),
+    importRoutes(deps.store),
     completionRoutes(deps.store),
     healthRoutes(healthOf(deps)),
     ...(deps.routes ?? []),

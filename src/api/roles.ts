@@ -37,6 +37,7 @@ export const routeRoles: Readonly<Record<string, Role | 'open'>> = {
   'POST /api/feedback/{id}/undo': 'rate',
   'GET /api/feedback': 'operate',
   'POST /api/signals': 'rate',
+  'POST /api/import': 'operate',
   'POST /feedback': 'rate',
   'GET /api/prompts': 'chat',
   'GET /api/prompts/{name}': 'chat',

@@ -10,6 +10,7 @@ import { registerConfig } from './config/command.ts';
 import { registerCycle } from './cycle.ts';
 import { registerDemo } from './demo/command.ts';
 import { registerDoctor } from './doctor.ts';
+import { registerImport } from './import.ts';
 import { registerKeys } from './keys.ts';
 import { registerModels } from './models.ts';
 import { registerOllama } from './ollama/commands.ts';
@@ -51,6 +52,7 @@ for (const register of [
   registerPrices,
   registerUsage,
   registerTransfer,
+  registerImport,
   registerSetup,
   registerDoctor,
   registerApi,

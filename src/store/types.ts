@@ -155,6 +155,8 @@ export interface ImportReport {
   written: number;
   /** How many were there already. */
   known: number;
+  /** The completion of each, in order, whether it was there or not. */
+  ids: string[];
 }
 
 /** Which chats are erased: those that meet all that is given. */

@@ -8,7 +8,7 @@ import type { AppEnv, Routes } from '../context.ts';
 import { presentCompletion } from '../present.ts';
 import { json, problems } from '../schemas.ts';
 import { type RawFormat, formats, rawFormats } from './formats.ts';
-import { readLines } from './lines.ts';
+import { readLines } from '../../feedback/importers/lines.ts';
 
 type Stores = Pick<Store, 'chats' | 'feedback'>;
 

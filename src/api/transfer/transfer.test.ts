@@ -6,7 +6,7 @@ import { jsonObject, wireMessage } from '../../../test/contract/json-arbitraries
 import { type Harness, openHarness } from '../../../test/fixtures/gateway-harness.ts';
 import type { JsonObject } from '../../core/canonical.ts';
 import { type RawFormat, rawFormats } from './formats.ts';
-import { readLines } from './lines.ts';
+import { readLines } from '../../feedback/importers/lines.ts';
 
 let harness: Harness;
 beforeEach(async () => {

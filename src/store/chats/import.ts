@@ -16,7 +16,7 @@ import { placeAndWrite } from './threading.ts';
  * one. One that was written before is known by its content, and stays as it is, even when it was erased since.
  */
 export async function importChats(context: ChatContext, chats: readonly ImportedChat[]): Promise<ImportReport> {
-  const report = { written: 0, known: 0 };
+  const report: ImportReport = { written: 0, known: 0, ids: chats.map((chat) => idOf(context, chat)) };
   for (const [at, chat] of chats.entries()) {
     // The last one's sync covers all that were written before it.
     const written = await importChat(context, chat, { sync: at === chats.length - 1 }).catch((error: unknown) => {

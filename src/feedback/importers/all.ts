@@ -1,0 +1,4 @@
+import type { Importer } from './types.ts';
+
+/** Every format that can be read, by the alphabet. */
+export const importers: readonly Importer[] = [];
