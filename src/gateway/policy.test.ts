@@ -21,6 +21,7 @@ function provider(name: string, locality: Provider['locality']): Provider {
 }
 
 const providers = [
+  { ...provider('unset', 'remote'), setUp: () => ({ state: 'missing' as const, hint: 'set UNSET_API_KEY' }) },
   provider('here', 'local'),
   provider('near', 'local'),
   provider('far', 'remote'),
@@ -129,6 +130,33 @@ describe('who is asked', () => {
   test('the route is named in the plan', async () => {
     expect(await plan({ file: { routes: routed('here/a', []) } })).toMatchObject({ route: 'r' });
     expect(await plan({ request: { asked: 'here/a' } })).toMatchObject({ route: null });
+  });
+});
+
+describe('a provider that is not set up', () => {
+  test('gives its hint to who asks for it by name', async () => {
+    const asking = plan({ request: { asked: 'unset/x' } });
+    await expect(asking).rejects.toThrow('unset is not set up: set UNSET_API_KEY.');
+    await expect(asking).rejects.toMatchObject({ code: 'ProviderRejected' });
+  });
+
+  test('is asked with the key that the selection brings along', async () => {
+    const selected = { provider: 'unset', model: 'm', apiKey: 'k' };
+    expect(refs(await plan({ request: { asked: 'active' }, selected }))).toEqual(['unset/m']);
+  });
+
+  test('is left out where another is there, with its hint', async () => {
+    const { targets, leftOut } = await plan({ file: { routes: routed('here/a', ['unset/b']) } });
+    expect(targets).toHaveLength(1);
+    expect(leftOut).toEqual([{ ref: 'unset/b', reason: 'unset is not set up: set UNSET_API_KEY' }]);
+  });
+
+  test('and forced: says so', async () => {
+    const file = { routing: { force: 'unset', egress: 'allow' } };
+    await expect(plan({ file, request: { asked: 'far/x' } })).rejects.toThrow(
+      'routing.force names unset: unset is not set up: set UNSET_API_KEY.',
+    );
+    await expect(plan({ file: { routing: { force: 'nowhere' } } })).rejects.toThrow('there is no provider "nowhere"');
   });
 });
 
