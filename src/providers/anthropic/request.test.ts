@@ -214,6 +214,43 @@ describe('thoughts', () => {
     expect(fieldsOf(bodyOf(sent), wanted)).toEqual(wanted);
   });
 
+  test.each<[string, JsonObject, JsonObject, Wanted]>([
+    ['of the settings', {}, { thinking: { type: 'adaptive' } }, { thinking: { type: 'adaptive' } }],
+    [
+      'an effort of the settings',
+      {},
+      { reasoning_effort: 'low' },
+      { thinking: { type: 'enabled', budget_tokens: 1_024 }, reasoning_effort: undefined },
+    ],
+    [
+      'of the call before',
+      { reasoning_effort: 'none' },
+      { thinking: { type: 'adaptive' } },
+      { thinking: { type: 'disabled' } },
+    ],
+    [
+      'not of the settings where a tool is forced',
+      { tools: [tool], tool_choice: 'required' },
+      { thinking: { type: 'adaptive' } },
+      { thinking: undefined },
+    ],
+    [
+      'a model told by an effort needs no thoughts back',
+      { model: 'claude-opus-5', reasoning_effort: 'low', tools: [tool], messages: asked({}) },
+      {},
+      { thinking: { type: 'adaptive', display: 'summarized' } },
+    ],
+    [
+      'an effort without thoughts',
+      { model: 'claude-opus-5', reasoning_effort: 'minimal', tools: [tool], tool_choice: 'required' },
+      {},
+      { thinking: undefined, output_config: { effort: 'low' } },
+    ],
+    ['an effort that nobody knows', { reasoning_effort: 'toString' }, {}, { thinking: undefined }],
+  ])('%s', (_name, sent, options, wanted) => {
+    expect(fieldsOf(bodyOf(sent, options), wanted)).toEqual(wanted);
+  });
+
   test('go back first, as they were signed', () => {
     const redacted = { type: 'redacted_thinking', data: 'x' };
     const unsigned = { type: 'thinking', thinking: 'nobody signed' };

@@ -34,7 +34,8 @@ const passed = ['cache_control', 'container', 'context_management', 'inference_g
  */
 export function messagesRequest(sent: JsonObject, options: JsonObject = {}): MessagesRequest {
   refuseWhatCannotBe(sent);
-  const { betas, temperature: _heat, top_p: _mass, top_k: _count, ...defaults } = options;
+  const { betas } = options;
+  const defaults = usualFields(options);
   const model = typeof sent.model === 'string' ? sent.model : '';
   const generation = generationOf(model);
   const { system, messages } = turnsOf(sent.messages);
@@ -46,7 +47,8 @@ export function messagesRequest(sent: JsonObject, options: JsonObject = {}): Mes
   } = formatFields(sent.response_format, generation, toolFields(sent, generation));
   const maxTokens = maxTokensOf(sent, defaults, generation);
   const thought = thinkingFields({
-    body: { ...defaults, ...sent },
+    sent,
+    defaults: options,
     generation,
     maxTokens,
     toolChoice: tools.tool_choice,
@@ -76,6 +78,12 @@ export function messagesRequest(sent: JsonObject, options: JsonObject = {}): Mes
       oldCalls: Array.isArray(sent.functions) && !Array.isArray(sent.tools),
     },
   };
+}
+
+/** Options that are fields of the Messages API as they are; what remains is translated as if the request had said it. */
+function usualFields(options: JsonObject): JsonObject {
+  const translated = ['betas', 'temperature', 'top_p', 'top_k', 'thinking', 'reasoning_effort'];
+  return Object.fromEntries(Object.entries(options).filter(([name]) => !translated.includes(name)));
 }
 
 function refuseWhatCannotBe({ n, modalities, audio, web_search_options: search }: JsonObject): void {

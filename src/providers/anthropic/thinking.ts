@@ -19,7 +19,9 @@ const budgets: Readonly<Record<string, number>> = {
 const leastBudget = 1_024;
 
 export interface ThinkingRequest {
-  body: JsonObject;
+  sent: JsonObject;
+  /** What the settings say where the request says nothing. */
+  defaults: JsonObject;
   generation: Generation;
   maxTokens: number;
   toolChoice: JsonObject | undefined;
@@ -28,22 +30,29 @@ export interface ThinkingRequest {
 
 /**
  * Translates `reasoning_effort`, or passes `thinking` as Anthropic writes it. The API refuses to think where a tool must be
- * called, where the answer is too short for it, and where a tool's turn goes on whose thoughts the client did not give back:
- * there it answers without.
+ * called, where the answer is too short for it, and, by a budget, where a tool's turn goes on whose thoughts the client did
+ * not give back: there it answers without.
  */
-export function thinkingFields({ body, generation, maxTokens, toolChoice, messages }: ThinkingRequest): ThinkingFields {
-  if (isObject(body.thinking)) return { thinking: body.thinking };
-  const effort = effortOf(body);
+export function thinkingFields(request: ThinkingRequest): ThinkingFields {
+  const { sent, defaults, generation, maxTokens } = request;
+  if (isObject(sent.thinking)) return { thinking: sent.thinking };
+  const effort = effortOf(sent) ?? effortOf(defaults);
+  const usual = effortOf(sent) === null && isObject(defaults.thinking) ? defaults.thinking : null;
+  if (usual) return mayThink(request) || usual.type === 'disabled' ? { thinking: usual } : {};
   if (effort === null || generation.thinking === 'none') return {};
   if (effort === 'none') return { thinking: { type: 'disabled' } };
-  const forced = toolChoice?.type === 'any' || toolChoice?.type === 'tool';
-  if (forced || isForgetful(messages)) return {};
   if (generation.thinking === 'effort') {
-    const level = effort === 'minimal' ? 'low' : effort;
-    return { thinking: { type: 'adaptive', display: 'summarized' }, effort: level };
+    const level = { effort: effort === 'minimal' ? 'low' : effort };
+    return mayThink(request) ? { thinking: { type: 'adaptive', display: 'summarized' }, ...level } : level;
   }
   const budget = Math.min(budgets[effort] ?? leastBudget, maxTokens - 1);
-  return budget < leastBudget ? {} : { thinking: { type: 'enabled', budget_tokens: budget } };
+  if (budget < leastBudget || !mayThink(request)) return {};
+  return { thinking: { type: 'enabled', budget_tokens: budget } };
+}
+
+function mayThink({ generation, toolChoice, messages }: ThinkingRequest): boolean {
+  const isForced = toolChoice?.type === 'any' || toolChoice?.type === 'tool';
+  return !isForced && (generation.thinking === 'effort' || !isForgetful(messages));
 }
 
 /** Whether a request that has these fields makes the model think. */
@@ -53,7 +62,7 @@ export function thinks({ thinking }: ThinkingFields): boolean {
 
 function effortOf({ reasoning_effort: effort, reasoning }: JsonObject): string | null {
   const said: Json | undefined = effort ?? (isObject(reasoning) ? reasoning.effort : undefined);
-  return typeof said === 'string' && (said === 'none' || said in budgets) ? said : null;
+  return typeof said === 'string' && (said === 'none' || Object.hasOwn(budgets, said)) ? said : null;
 }
 
 /** Whether the last answer called a tool, and came back without what was thought before. */
