@@ -136,8 +136,9 @@ function knownFacts(tally: Tally, { requestId, operation, principal }: Omit<Tall
 }
 
 function outcomeOfRoutes({ first, target, attempts }: Tally): Pick<Outcome, 'answeredBy' | 'attempts'> {
-  if (attempts.length === 0) return {};
+  // Who wants to be left alone for a while is passed over without an attempt.
   const another = target !== null && target !== first;
+  if (!another && attempts.length === 0) return {};
   return {
     ...(another && { answeredBy: { provider: target.provider.name, model: target.model } }),
     attempts: attempts.map(({ provider, model, code }) => ({ provider, model, code })),

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { auditAnswers } from '../fixtures/faults/audit.ts';
-import { countPassedOver } from '../fixtures/faults/chains.ts';
+import { auditChains } from '../fixtures/faults/chains.ts';
+import type { CompletionRecord } from '../../src/store/types.ts';
 import type { ChatEnd } from '../fixtures/faults/chat.ts';
 import { faultWeights } from '../fixtures/faults/kinds.ts';
 import { answerOf } from '../fixtures/faults/origin.ts';
@@ -29,10 +30,29 @@ describe('an answer is wrong', () => {
   });
 });
 
-test('whoever stands before the last that was asked was passed over, seen or not', () => {
-  const asked = [injected('gamma', 'c')];
-  expect(countPassedOver([end('c')], asked)).toEqual({ alpha: 1, beta: 1 });
-  expect(countPassedOver([end('a')], [injected('alpha', 'a')])).toEqual({});
+describe('the tries of a chat', () => {
+  const attempt = (provider: string) => ({ provider, model: 'tiny', code: 'ProviderUnavailable' });
+  const audit = (seen: Injected[], attempts: string[], last: string, breakers = false, got = end('c')) => {
+    const record = { attempts: attempts.map(attempt), provider: last } as unknown as CompletionRecord;
+    return auditChains([got], seen, new Map([['q', [record]]]), { deadlineMs: 1_000, breakers });
+  };
+  const [beta, gamma] = [injected('beta', null), injected('gamma', 'c')];
+
+  test.each<[string, ReturnType<typeof audit>, number]>([
+    ['agree when each is noted', audit([beta, gamma], ['alpha', 'beta'], 'gamma'), 0],
+    ['agree when one was asked again', audit([beta, beta, gamma], ['alpha', 'beta', 'beta'], 'gamma'), 0],
+    ['do not when one is not noted', audit([beta, gamma], ['alpha'], 'gamma'), 1],
+    ['do not when one is noted that was not asked', audit([gamma], ['alpha', 'beta'], 'gamma'), 1],
+    ['agree then when it may have been left alone', audit([gamma], ['alpha', 'beta'], 'gamma', true), 0],
+    ['do not when more were asked than are noted', audit([beta, beta, gamma], ['beta'], 'gamma', true), 1],
+  ])('%s', (_, { miscounted }, count) => expect(miscounted).toHaveLength(count));
+
+  test('leave nobody out before a chat fails', () => {
+    const failed = end('', { end: 'error' });
+    expect(audit([beta], ['alpha'], 'beta', false, failed).notPassedOver).toHaveLength(1);
+    expect(audit([beta], ['alpha', 'gamma'], 'beta', true, failed).notPassedOver).toHaveLength(0);
+    expect(audit([beta], ['alpha'], 'beta', false, { ...failed, ms: 1_000 }).notPassedOver).toHaveLength(0);
+  });
 });
 
 describe.each(faultWeights.map(([kind]) => kind))('the fault "%s"', (kind) => {
