@@ -76,34 +76,36 @@ const undo = createRoute({
 
 /** `GET` and `POST /api/promotions`, `POST /api/promotions/rollback`. */
 export function promotionRoutes({ promotions: deps }: { promotions: PromotionDeps }): Routes {
+  const { refOf = selectionRef } = deps;
+  const presentLine = (line: PromotionRecord) => present(line, refOf(line.selection));
   return (app) => {
     app.openapi(list, async (context) => {
       const { limit, cursor, order } = context.req.valid('query');
       const selected = await reconcile(deps);
       const page = await deps.models.promotions({ limit, order, ...(cursor !== undefined && { cursor }) });
-      const ref = selected && selectionRef(selected.selection);
-      return context.json({ selected: ref, items: page.items.map(present), next: page.next }, 200);
+      const ref = selected && refOf(selected.selection);
+      return context.json({ selected: ref, items: page.items.map(presentLine), next: page.next }, 200);
     });
     app.openapi(add, async (context) => {
       const { model_version: modelVersion, model = '', evidence = null } = context.req.valid('json');
       const target = modelVersion === undefined ? { selection: refSelection(model) } : { modelVersion };
       const line = await promote(deps, { target, actor: context.get('owner'), evidence });
-      return context.json(present(line), 200);
+      return context.json(presentLine(line), 200);
     });
     app.openapi(undo, async (context) =>
-      context.json(present(await rollback(deps, { actor: context.get('owner') })), 201),
+      context.json(presentLine(await rollback(deps, { actor: context.get('owner') })), 201),
     );
   };
 }
 
-function present(line: PromotionRecord): z.infer<typeof promotion> {
+function present(line: PromotionRecord, ref: string): z.infer<typeof promotion> {
   const { provider, model, apiKeyEnv } = line.selection;
   return {
     seq: line.seq,
     id: line.id,
     kind: line.kind,
     state: line.state,
-    model: selectionRef(line.selection),
+    model: ref,
     model_version: line.modelVersion,
     selection: { provider, model, ...(apiKeyEnv !== undefined && { api_key_env: apiKeyEnv }) },
     actor: line.actor,

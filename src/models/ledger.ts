@@ -15,6 +15,8 @@ export interface LedgerDeps {
   selectionFile: string;
   /** Called when this process has written the selection file. */
   onWritten?: () => void;
+  /** The model ref that a selection means now; {@link selectionRef} unless given. */
+  refOf?: (selection: Selection) => string;
   /** Model ref that counts as selected as long as nothing is: the environment's. */
   untilSelected?: string | null;
 }
@@ -71,11 +73,11 @@ export async function* appliedLines(models: ModelStore): AsyncGenerator<Promotio
 
 /** Conflict when what is selected is not what the caller believes. */
 export function assertSelected(
-  { untilSelected }: Pick<LedgerDeps, 'untilSelected'>,
+  { untilSelected, refOf = selectionRef }: Pick<LedgerDeps, 'untilSelected' | 'refOf'>,
   inForce: PromotionRecord | null,
   expected: string,
 ): void {
-  const selected = inForce ? selectionRef(inForce.selection) : (untilSelected ?? 'nothing');
+  const selected = inForce ? refOf(inForce.selection) : (untilSelected ?? 'nothing');
   if (selected === expected) return;
   throw new RatchetError(
     'Conflict',
@@ -85,8 +87,12 @@ export function assertSelected(
 }
 
 /** Whether two selections mean the same model. */
-export function sameSelection(a: Selection, b: Selection): boolean {
-  return selectionRef(a) === selectionRef(b);
+export function sameSelection(
+  { refOf = selectionRef }: Pick<LedgerDeps, 'refOf'>,
+  a: Selection,
+  b: Selection,
+): boolean {
+  return refOf(a) === refOf(b);
 }
 
 async function appliedLine(models: ModelStore): Promise<PromotionRecord | null> {
@@ -122,7 +128,8 @@ async function recordOutside(
   head: PromotionRecord | null,
   inForce: PromotionRecord | null,
 ): Promise<PromotionRecord> {
-  const version = await deps.models.byServed(selectionRef(file.selection));
+  const { refOf = selectionRef } = deps;
+  const version = await deps.models.byServed(refOf(file.selection));
   const line = await deps.models.appendPromotion(
     {
       kind: inForce ? 'outside_edit' : 'first',

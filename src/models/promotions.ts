@@ -39,10 +39,11 @@ export async function promote(deps: PromotionDeps, request: PromoteRequest): Pro
   const version = 'modelVersion' in request.target ? await getVersion(deps, request.target.modelVersion) : null;
   const wanted = 'selection' in request.target ? request.target.selection : refSelection(version?.served ?? '');
   const inForce = await reconcile(deps);
-  const selection = withKeyNameOf(wanted, inForce?.selection);
-  if (inForce && sameSelection(inForce.selection, selection)) return inForce;
+  const { refOf = selectionRef } = deps;
+  const selection = withKeyNameOf(wanted, inForce?.selection, refOf);
+  if (inForce && sameSelection(deps, inForce.selection, selection)) return inForce;
   if (request.expectedOpponent !== undefined) assertSelected(deps, inForce, request.expectedOpponent);
-  const ref = selectionRef(selection);
+  const ref = refOf(selection);
   await deps.assertServed(ref);
   const known = version ?? (await deps.models.byServed(ref));
   const head = await deps.models.head();
@@ -69,7 +70,8 @@ export async function rollback(deps: PromotionDeps, request: { actor: string }):
   if (!inForce || !target) {
     throw new RatchetError('Conflict', 'There is no earlier selection to roll back to: select a model instead.');
   }
-  await deps.assertServed(selectionRef(target.selection));
+  const { refOf = selectionRef } = deps;
+  await deps.assertServed(refOf(target.selection));
   const head = await deps.models.head();
   assertUnmoved(head, inForce);
   const { modelVersion, selection } = target;
@@ -85,7 +87,7 @@ async function undoStack(deps: LedgerDeps): Promise<PromotionRecord[]> {
   for (const line of lines) {
     const top = stack.at(-1);
     if (line.kind === 'rollback') stack.pop();
-    else if (!top || !sameSelection(top.selection, line.selection)) stack.push(line);
+    else if (!top || !sameSelection(deps, top.selection, line.selection)) stack.push(line);
   }
   return stack;
 }

@@ -113,9 +113,13 @@ export function selectionBytes({ provider, model, apiKeyEnv }: Selection): strin
 }
 
 /** A selection that names its key's variable as the one before did, where both are of one provider. */
-export function withKeyNameOf(selection: Selection, before: Selection | undefined): Selection {
+export function withKeyNameOf(
+  selection: Selection,
+  before: Selection | undefined,
+  refOf: (selection: Selection) => string = selectionRef,
+): Selection {
   if (selection.apiKeyEnv !== undefined || before?.apiKeyEnv === undefined) return selection;
-  const providerOf = (one: Selection) => refSelection(selectionRef(one)).provider;
+  const providerOf = (one: Selection) => refSelection(refOf(one)).provider;
   return providerOf(selection) === providerOf(before) ? { ...selection, apiKeyEnv: before.apiKeyEnv } : selection;
 }
 

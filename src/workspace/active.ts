@@ -10,6 +10,7 @@ import {
   selectionRef,
 } from '../models/selection.ts';
 import { libraryRef } from '../providers/names.ts';
+import type { Registry } from '../providers/registry.ts';
 
 /** The model that `active` means, with the key that comes along with it. */
 export interface Active extends Pick<Selection, 'provider' | 'model'> {
@@ -51,6 +52,12 @@ function activeIn(file: SelectionFile, entries: readonly CatalogueEntry[], confi
     throw new RatchetError('InvalidInput', message);
   }
   return { provider, model, ...(apiKey !== null && { apiKey }) };
+}
+
+/** The model ref that a selection means where these providers stand: with LiteLLM's proxy, its models are its own. */
+export function refIn(registry: Pick<Registry, 'split'>, selection: Selection): string {
+  const target = registry.split(`${selection.provider}/${selection.model}`);
+  return target ? `${target.provider.name}/${target.model}` : selectionRef(selection);
 }
 
 /** The model of LLM_MODEL; null where it is not set. */

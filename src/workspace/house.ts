@@ -11,7 +11,7 @@ import { type ImportDeps, importModel } from '../models/import.ts';
 import { notPulled } from '../models/ollama/management.ts';
 import { createOllamaClient } from '../models/ollama.ts';
 import { type PromotionDeps, promote } from '../models/promotions.ts';
-import { type SelectionReader, createSelectionReader, readSelection, selectionRef } from '../models/selection.ts';
+import { type SelectionReader, createSelectionReader, readSelection } from '../models/selection.ts';
 import { readBody } from '../providers/body.ts';
 import { createProviderKeys } from '../providers/keys.ts';
 import { kinds } from '../providers/kinds/all.ts';
@@ -24,7 +24,7 @@ import { type SettingsLog, type SettingsReader, createSettings } from '../settin
 import { openStore } from '../store/open.ts';
 import type { Store } from '../store/types.ts';
 import { type WarmPython, createWarmPython } from '../training/warm-python.ts';
-import { type Active, createActive, environmentDefaults, unselectedRef } from './active.ts';
+import { type Active, createActive, environmentDefaults, refIn, unselectedRef } from './active.ts';
 import { type OllamaRoom, ollamaAddress, openOllamaRoom } from './ollama.ts';
 
 /** The rooms of one process, furnished from its configuration. */
@@ -91,6 +91,7 @@ export async function openHouse(config: Config, log: SettingsLog = silent): Prom
     onWritten: () => selection.written(),
     assertServed: (ref) => assertServed(registry, ref),
     untilSelected: unselectedRef(config),
+    refOf: (selection) => refIn(registry, selection),
   };
   const warmPython = createWarmPython({ logFile: join(config.dataDir, 'logs', 'python.log') });
   const partial = {
@@ -133,7 +134,7 @@ function activityDeps(house: Omit<House, 'activities' | 'close'>, warmPython: Wa
     importModel: (request) => importModel(imports, request),
     selected: async () => {
       const file = await readSelection(config.selectionFile);
-      const ref = file ? selectionRef(file.selection) : unselectedRef(config);
+      const ref = file ? refIn(registry, file.selection) : unselectedRef(config);
       if (ref === null) return null;
       return { ref, local: registry.split(ref)?.provider.locality === 'local' };
     },

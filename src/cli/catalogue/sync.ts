@@ -5,6 +5,8 @@ import { readCatalogue } from '../../models/catalogue.ts';
 import { type Listed, type SyncResult, catalogueText, holdsKey, syncCatalogue } from '../../models/catalogue-sync.ts';
 import { providersOf } from '../../providers/instances.ts';
 import { createProviderKeys } from '../../providers/keys.ts';
+import { kinds } from '../../providers/kinds/all.ts';
+import { loadOwnProviders } from '../../providers/own.ts';
 import { type Registry, createRegistry } from '../../providers/registry.ts';
 import type { Provider } from '../../providers/types.ts';
 import { createSettings } from '../../settings.ts';
@@ -31,7 +33,9 @@ export async function syncModels(options: SyncOptions): Promise<void> {
   const { catalogueFile: file } = config;
   const log = { info: () => {}, warn: () => {} };
   const settings = createSettings({ file: config.settingsFile, log }).current();
-  const registry = createRegistry(providersOf({ config, settings, keys: createProviderKeys(config.providerKeysFile) }));
+  const definitions = [...kinds, ...(await loadOwnProviders(config.providersDir)).definitions];
+  const keys = createProviderKeys(config.providerKeysFile);
+  const registry = createRegistry(providersOf({ config, settings, keys, definitions }), definitions);
   const document = readCatalogue(file);
   const { listed, failed } = await askProviders(registry, options.provider);
   const result = syncCatalogue({

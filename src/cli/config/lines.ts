@@ -3,11 +3,12 @@ import { explainVariables } from '../../config.ts';
 import { type Explained, inForce } from '../../core/ranked.ts';
 import type { Price } from '../../core/settings.ts';
 import { createPrices } from '../../gateway/price.ts';
-import { selectionRef } from '../../models/selection.ts';
+import { type Selection, selectionRef } from '../../models/selection.ts';
+import { planProviders } from '../../providers/instances.ts';
 import { libraryRef } from '../../providers/names.ts';
 import { providerVariables } from '../../workspace/variables.ts';
 import { type Known, isWritten } from './known.ts';
-import { type SettingLine, ofFile, ofVariable, providerLines } from './provider-lines.ts';
+import { type SettingLine, explainProvider, ofFile, ofVariable, providerLines } from './provider-lines.ts';
 
 /** Every setting that is in force. Of secrets only that they are set. */
 export function settingLines(known: Known): SettingLine[] {
@@ -29,11 +30,18 @@ export function explainActive(known: Known): Explained<string | null> {
   const file = basename(config.selectionFile);
   return inForce<string | null>(
     [
-      { rank: 'file', place: file, value: selection ? selectionRef(selection.selection) : undefined },
+      { rank: 'file', place: file, value: selection ? meantBy(selection.selection, known) : undefined },
       { ...where, value: value === undefined ? undefined : libraryRef(value) },
     ],
     null,
   );
+}
+
+/** With a proxy that somebody named, LiteLLM's models are the proxy's; else the library's. */
+function meantBy(selection: Selection, known: Known): string {
+  const proxy = planProviders(known.settings, known.definitions).find(({ name }) => name === 'litellm');
+  const isNamed = proxy !== undefined && explainProvider(proxy, known)['base_url']?.source !== 'kind';
+  return selection.provider === 'litellm' && isNamed ? `litellm/${selection.model}` : selectionRef(selection);
 }
 
 function routingLines(known: Known): SettingLine[] {
