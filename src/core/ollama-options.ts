@@ -14,6 +14,8 @@ export interface AllowedRegistry {
 export interface OllamaManagement {
   /** `missing`: a model that is asked for and not there is pulled first. */
   pull: 'never' | 'missing';
+  /** Names, or beginnings of names that end in `*`, that `missing` holds for. */
+  pullModels: readonly string[];
   /** Nobody else is asked for a model. */
   registries: readonly AllowedRegistry[];
   /** Largest file that may be uploaded, in bytes. */
@@ -21,7 +23,7 @@ export interface OllamaManagement {
 }
 
 /** Names in `providers.ollama.options` that say how Ollama is managed, and are never sent to it. */
-export const managementOptions: readonly string[] = ['pull', 'registries', 'blob_limit_gb'];
+export const managementOptions: readonly string[] = ['pull', 'pull_models', 'registries', 'blob_limit_gb'];
 
 const registry = z
   .string()
@@ -34,6 +36,10 @@ const registry = z
 
 const schema = z.object({
   pull: z.enum(['never', 'missing']).default('never'),
+  pull_models: z
+    .array(z.string().regex(/^[^*]*\*?$/, 'write a name, or its beginning and "*"'))
+    .max(1000)
+    .default(['*']),
   registries: z
     .array(registry)
     .max(100)
@@ -58,6 +64,6 @@ export function managementOf(options: JsonObject = {}): OllamaManagement {
     const faults = managementFaults(options).join('; ');
     throw new RatchetError('InvalidInput', `Correct providers.ollama.options in ratchet.json: ${faults}.`);
   }
-  const { pull, registries, blob_limit_gb } = parsed.data;
-  return { pull, registries, blobBytes: blob_limit_gb * 1e9 };
+  const { pull, pull_models, registries, blob_limit_gb } = parsed.data;
+  return { pull, pullModels: pull_models, registries, blobBytes: blob_limit_gb * 1e9 };
 }

@@ -159,8 +159,8 @@ const versionSchema = z.object({ version: z.string() });
 const renderSchema = z.object({ _debug_info: z.object({ rendered_template: z.string() }) });
 
 /** A client for the Ollama server at `url`, e.g. `http://127.0.0.1:11434`. */
-export function createOllamaClient(url: string): OllamaClient {
-  const call = createCall(url);
+export function createOllamaClient(url: string, apiKey: () => string | null = () => null): OllamaClient {
+  const call = createCall(url, apiKey);
   const list = async (signal?: AbortSignal): Promise<LocalModel[]> => {
     const { models } = await readJson(await call('GET', '/api/tags', { signal }), listSchema);
     return models ?? [];

@@ -7,6 +7,7 @@ import { runProcess } from '../process/run.ts';
 import type { Check } from './check.ts';
 import { checkExposure } from './check-exposure.ts';
 import { checkKeyFiles } from './check-keys.ts';
+import { checkOllamaStart } from './check-ollama-start.ts';
 import { checkPorts } from './check-ports.ts';
 import { freeMegabytes, gigabytes } from './disk.ts';
 import { whyUnsafe } from './ollama.ts';
@@ -27,7 +28,7 @@ export async function runChecks(config: Config): Promise<Check[]> {
     ...checkDisk(config),
     checkDataFolder(config),
     ...checkKeyFiles(config),
-   
+    ...checkOllamaStart(config),
     ...checks.flat(),
   ];
 }

@@ -57,10 +57,7 @@ function addressOf({ ollamaUrl, variable }: Said): string {
 }
 
 function folderOf(home: string, path: string): string {
-  return resolve(
-    home,
-    path.replace(/^~(?=\/|$)/, homedir),
-  );
+  return resolve(home, path.replace(/^~(?=\/|$)/, homedir));
 }
 
 /** Variables that Ollama would pass over in silence, because it cannot read their values. */

@@ -2,7 +2,7 @@ import { asRatchetError } from '../../core/errors.ts';
 import type { OllamaManagement } from '../../core/ollama-options.ts';
 import type { CallOptions, Provider, ProviderAnswer } from '../../providers/types.ts';
 import type { Job } from './jobs.ts';
-import { findModelName } from './name.ts';
+import { findModelName, keyOf } from './name.ts';
 
 export interface MissingDeps {
   /** What the settings say now. */
@@ -31,11 +31,22 @@ async function afterPull(
   error: unknown,
   ask: () => Promise<ProviderAnswer>,
 ): Promise<ProviderAnswer> {
-  const isMissing = asRatchetError(error).code === 'NotFound' && model !== undefined && findModelName(model) !== null;
-  if (!isMissing || management().pull !== 'missing') throw error;
+  if (asRatchetError(error).code !== 'NotFound' || model === undefined || !mayPull(model, management())) throw error;
   const job = await orLeft(ended(pull(model).id), signal);
   if (job?.state !== 'done') throw job?.error ?? error;
   return ask();
+}
+
+/** Whether the settings let a caller have a model pulled, by its name with its tag or without. */
+export function mayPull(model: string, { pull, pullModels }: Pick<OllamaManagement, 'pull' | 'pullModels'>): boolean {
+  if (pull !== 'missing' || findModelName(model) === null) return false;
+  const key = keyOf(model);
+  const withoutTag = key.slice(0, key.lastIndexOf(':'));
+  return pullModels.some((text) => {
+    const wanted = text.toLowerCase();
+    if (wanted.endsWith('*')) return key.startsWith(wanted.slice(0, -1));
+    return wanted === withoutTag || keyOf(wanted) === key;
+  });
 }
 
 /** Rejects as soon as the caller leaves. */

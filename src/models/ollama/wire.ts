@@ -36,14 +36,20 @@ const lineSchema = z.object({
 /** Converting and verifying large models is silent for minutes. */
 const silentMs = 1_800_000;
 
-/** Makes the calls to the Ollama server at `url`. Errors are those of the table in {@link rejected}, and one for nobody there. */
-export function createCall(url: string): Call {
+/** Makes the calls to the Ollama server at `url`; the key is for what may stand before it. Errors are those of the table in {@link rejected}, and one for nobody there. */
+export function createCall(url: string, apiKey: () => string | null): Call {
   const dispatcher = new Agent({ headersTimeout: silentMs, bodyTimeout: silentMs });
   return async (method, path, { json, body, signal, allow = [] } = {}) => {
+    const key = apiKey();
+    const headers = {
+      ...(json !== undefined && { 'content-type': 'application/json' }),
+      ...(key !== null && { authorization: `Bearer ${key}` }),
+    };
     const init: RequestInit = {
       method,
+      headers,
       dispatcher,
-      ...(json !== undefined && { body: JSON.stringify(json), headers: { 'content-type': 'application/json' } }),
+      ...(json !== undefined && { body: JSON.stringify(json) }),
       ...(body && { body, duplex: 'half' }),
       ...(signal && { signal }),
     };

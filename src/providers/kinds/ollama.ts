@@ -1,3 +1,4 @@
+import { managementFaults } from '../../core/ollama-options.ts';
 import type { ProviderDefinition } from '../definition.ts';
 import { createOllamaProvider } from '../ollama.ts';
 import { optionFaults } from '../ollama/options.ts';
@@ -10,7 +11,7 @@ export const ollama: ProviderDefinition = {
   baseUrl: 'http://127.0.0.1:11434',
   baseUrlVariables: ['OLLAMA_BASE_URL', 'OLLAMA_API_BASE'],
   reportsUsage: true,
-  checkOptions: optionFaults,
+  checkOptions: (options) => [...optionFaults(options), ...managementFaults(options)],
   create: ({ name, baseUrl, apiKey, idleMs, setUp, options, named }) =>
     createOllamaProvider({ name, baseUrl, keptKey: apiKey, idleMs, setUp, options, named }),
 };
