@@ -72,7 +72,7 @@ export async function openHouse(config: Config, log: SettingsLog = silent): Prom
   const store = await openStore({ dataDir: config.dataDir, databaseUrl: config.databaseUrl });
   const keys = createProviderKeys(config.providerKeysFile);
   const baseRoots = { basesDir: config.basesDir, builtIn: builtInBases(packageRoot) };
-  const client = createOllamaClient(ollamaAddress(config, settings.current()));
+  const client = createOllamaClient(ollamaAddress(config, settings.current()), () => keys.get('ollama'));
   const { modelPrefix } = config;
   const ollama = openOllamaRoom({ client, settings, selection, store, baseRoots, modelPrefix });
   const registry = createLiveRegistry({

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { childEnvironment, packageRoot } from '../../src/config.ts';
 import { digestOf } from '../fixtures/model-registry.ts';
 import { type OllamaWire, layerLine, startOllamaWire } from '../fixtures/ollama-wire.ts';
@@ -139,6 +139,16 @@ describe('ratchet models', patience, () => {
       said: expect.stringContaining('ratchet: The pull of large was cancelled.') as string,
     });
     expect(ollama.calls.filter(({ call }) => call === 'POST /api/pull')).toHaveLength(1);
+  });
+
+  test('a key that is kept for what stands before Ollama is sent along', async () => {
+    const keys = join(api.dataDir, 'provider-keys.json');
+    await writeFile(keys, JSON.stringify({ ollama: 'key-of-the-proxy' }), { mode: 0o600 });
+    await vi.waitFor(async () => {
+      expect((await run('ls')).code).toBe(0);
+      expect(ollama.calls.at(-1)?.authorization).toBe('Bearer key-of-the-proxy');
+    }, 20_000);
+    await writeFile(keys, '{}', { mode: 0o600 });
   });
 
   test('ls, show, ps, copy, unload and rm', async () => {
