@@ -95,7 +95,14 @@ test('a vendor elsewhere serves more than it lists', () => {
   expect(got.model_list).toHaveLength(2);
 });
 
+test('calls that fail are shown also while the provider lists nothing', () => {
+  const red: ProviderHealth = { state: 'red', reason: 'It does not answer: start it.' };
+  expect(view(red, { traffic: failing(3) }).model_list).toMatchObject([
+    { name: 'a', installed: null, state: 'yellow' },
+  ]);
+});
+
 test('what is red stays red, whatever its models do', () => {
   const red: ProviderHealth = { state: 'red', reason: 'It does not answer: start it.' };
-  expect(view(red, { traffic: failing(9) })).toMatchObject({ ...red, model_list: [], models: null });
+  expect(view(red, { traffic: failing(9) })).toMatchObject({ ...red, models: null });
 });

@@ -13,8 +13,8 @@ const modelView = factsView.extend({
   state: stateView,
   /** Null for green. */
   reason: z.string().nullable(),
-  /** Whether the provider lists it. */
-  installed: z.boolean(),
+  /** Whether the provider lists it; null when it did not list anything at the last look. */
+  installed: z.boolean().nullable(),
   /** Whether it is in memory; null where the provider does not tell. */
   loaded: z.boolean().nullable(),
   breaker: z.enum(['closed', 'open', 'half-open']).nullable(),
@@ -104,11 +104,12 @@ function modelsOf({ provider, health }: WatchedProvider, deps: ViewDeps): ModelV
     ),
   );
   const open = [...breakers.values()].filter(({ breaker }) => breaker !== 'closed').map(({ model }) => model);
-  const isListed = (model: string): boolean => names.has(model) || names.has(`${model}:latest`);
+  const isListed = (model: string): boolean | null =>
+    health.names ? names.has(model) || names.has(`${model}:latest`) : null;
   // Vendors elsewhere serve more than they list: variants, snapshots, models of one account.
   const isWhole = health.names !== undefined && provider.locality === 'local';
   const lacking = isWhole ? [...wanted.keys()].filter((model) => !isListed(model)) : [];
-  const shown = new Set([...names, ...lacking, ...failing.filter(isListed), ...open.filter(isListed)]);
+  const shown = new Set([...names, ...lacking, ...[...failing, ...open].filter((model) => isListed(model) !== false)]);
   return [...shown].map((model) => {
     const traffic = deps.traffic?.of(provider.name, model) ?? null;
     const breaker = breakers.get(model) ?? null;
@@ -131,7 +132,7 @@ function modelsOf({ provider, health }: WatchedProvider, deps: ViewDeps): ModelV
 interface Judged {
   provider: Provider;
   model: string;
-  installed: boolean;
+  installed: boolean | null;
   /** Who relies on it. */
   by: string | null;
   traffic: ModelTraffic | null;
@@ -139,7 +140,7 @@ interface Judged {
 }
 
 function judgeModel({ provider, model, installed, by, traffic, breaker }: Judged): Pick<ModelView, 'state' | 'reason'> {
-  if (!installed) {
+  if (installed === false) {
     const fix =
       provider.kind === 'ollama' ? `get it with "ollama pull ${model}"` : 'use a name that GET /v1/models lists';
     return { state: 'red', reason: `${by ?? 'somebody'} names it, and ${provider.name} does not have it: ${fix}.` };

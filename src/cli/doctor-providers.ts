@@ -44,7 +44,7 @@ export async function checkProviders(options: ProviderChecks): Promise<Check[]> 
   const here = looked.filter(({ provider, health }) => setUpOf(provider) === 'given' || health.state !== 'red');
   const checks = here.map(checkOf);
   const modelChecks = here.flatMap((one) => missingModels(one, wantedModels(settings, options.active)));
-  await Promise.all(looked.map(({ provider }) => provider.close?.()));
+  for (const { provider } of looked) await provider.close?.();
   return [...checks, ...modelChecks, ...clockCheck(here)];
 }
 

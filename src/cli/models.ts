@@ -25,7 +25,7 @@ export function registerModels(program: Command): void {
     .option('--json', 'print JSON')
     .action(async (options: { json?: boolean }) => {
       const { items } = await client().get<{ items: ModelView[] }>('/api/models');
-      if (options.json) return printJson(items);
+      if (options.json) return printJson(await withFacts(items));
       if (items.length === 0) console.log('No model version yet: they come from cycles.');
       for (const { id, served, base } of items) console.log(`${id}  ${served}  from ${base}`);
     });
@@ -65,6 +65,13 @@ export function registerModels(program: Command): void {
       for (const line of items)
         console.log(`${line.seq}  ${line.created_at}  ${line.kind.padEnd(12)} ${ref(line)}  by ${line.actor}`);
     });
+}
+
+/** What is known of the models that serve them, as `GET /v1/models` tells; null of one that is not served now. */
+async function withFacts(versions: ModelView[]): Promise<(ModelView & { facts: object | null })[]> {
+  const { data } = await client().get<{ data: { id: string; ratchet?: object }[] }>('/v1/models');
+  const facts = new Map(data.map(({ id, ratchet }) => [id, ratchet ?? null]));
+  return versions.map((one) => ({ ...one, facts: facts.get(one.served) ?? facts.get(`${one.served}:latest`) ?? null }));
 }
 
 function say(line: PromotionView): void {

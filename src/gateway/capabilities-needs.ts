@@ -60,11 +60,10 @@ function isFilled(list: Json | undefined): boolean {
   return Array.isArray(list) && list.length > 0;
 }
 
+const pictures: readonly unknown[] = ['image_url', 'input_image', 'image'];
+
 function showsPicture(content: Json | undefined): boolean {
-  return (
-    Array.isArray(content) &&
-    content.some((part) => isObject(part) && /^(image_url|input_image|image)$/.test(String(part.type)))
-  );
+  return Array.isArray(content) && content.some((part) => isObject(part) && pictures.includes(part.type));
 }
 
 function asksJson(format: Json | undefined): boolean {

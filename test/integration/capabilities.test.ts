@@ -51,6 +51,7 @@ describe.skipIf(!ollama)('with a real Ollama', () => {
   let server: Supervised;
   let hosted: WireServer;
   let place: Place;
+  let url: string;
   const settings = parseSettings(
     JSON.stringify({
       models: {
@@ -62,7 +63,7 @@ describe.skipIf(!ollama)('with a real Ollama', () => {
 
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), 'ratchet-capabilities-'));
-    const url = `http://127.0.0.1:${await freePort()}`;
+    url = `http://127.0.0.1:${await freePort()}`;
     server = startProcess({
       command: ollama ?? '',
       args: ['serve'],
@@ -131,6 +132,8 @@ describe.skipIf(!ollama)('with a real Ollama', () => {
     expect((await ask({ stream: true })).status).toBe(200);
     const embedded = await place.harness.post('/v1/embeddings', { model: 'ollama/ratchet-tiny', input: 'password' });
     expect(embedded.status).toBe(200);
+    const health = await createOllamaProvider({ name: 'ollama', baseUrl: url }).health({ signal });
+    expect(health).toMatchObject({ names: ['ratchet-tiny:latest'], loaded: ['ratchet-tiny:latest'] });
   }, 30_000);
 
   test('the list of models says what is known, in a field that OpenAI does not have', async () => {

@@ -156,6 +156,20 @@ describe('how things are', () => {
     expect(parts.providers?.reason).not.toMatch('groq');
   });
 
+  test('a model whose calls fail is left alone, and the look that succeeds does not hide it', async () => {
+    near.be({ status: 503, body: { error: { message: 'overloaded' } }, method: 'POST' });
+    await vi.waitFor(async () => {
+      expect((await chat({ model: 'near/plain' })).status).toBeGreaterThanOrEqual(500);
+      const view = (await providerViews()).get('near');
+      expect(view).toMatchObject({
+        state: 'yellow',
+        reason: expect.stringMatching('^plain: it failed too often') as string,
+      });
+      expect(view?.model_list).toMatchObject([{ name: 'plain', state: 'red', installed: true, breaker: 'open' }]);
+    }, 30_000);
+    near.be([{ id: 'plain' }]);
+  }, 60_000);
+
   test('a provider that stops answering calls is seen by the next look, and the metric says so', async () => {
     const metric = async (): Promise<string> => (await api.send('GET', '/metrics')).text();
     expect(await metric()).toMatch('ratchet_provider_up{provider="able"} 1');

@@ -95,25 +95,20 @@ function byModelInfo(info: Json | undefined): ModelFacts {
   };
 }
 
-/** Together and LM Studio say what a model is for. */
+const chats = { chat: true, embeddings: false };
+const embeds = { chat: false, tools: false, embeddings: true };
+const neither = { chat: false, embeddings: false };
+
+/** What Together and LM Studio say that a model is for, and what follows. */
+const byPurpose: ReadonlyMap<string, Abilities> = new Map<string, Abilities>([
+  ['chat', chats],
+  ['llm', { ...chats, vision: false }],
+  ['vlm', { ...chats, vision: true }],
+  ['embedding', embeds],
+  ['embeddings', embeds],
+  ...['image', 'video', 'audio', 'transcribe', 'moderation', 'rerank'].map((type) => [type, neither] as const),
+]);
+
 function byType(type: Json | undefined): Abilities {
-  switch (type) {
-    case 'chat':
-    case 'llm':
-      return { chat: true, embeddings: false, ...(type === 'llm' && { vision: false }) };
-    case 'vlm':
-      return { chat: true, embeddings: false, vision: true };
-    case 'embedding':
-    case 'embeddings':
-      return { chat: false, tools: false, embeddings: true };
-    case 'image':
-    case 'video':
-    case 'audio':
-    case 'transcribe':
-    case 'moderation':
-    case 'rerank':
-      return { chat: false, embeddings: false };
-    default:
-      return {};
-  }
+  return typeof type === 'string' ? (byPurpose.get(type) ?? {}) : {};
 }

@@ -67,7 +67,8 @@ export function runningModels(answer: Json): string[] {
 function read(answer: Json, size: number | undefined): Shown {
   const shown = objectOf(answer);
   const info = objectOf(shown.model_info);
-  const context = countOf(info[`${String(info['general.architecture'])}.context_length`]);
+  const { 'general.architecture': architecture } = info;
+  const context = typeof architecture === 'string' ? countOf(info[`${architecture}.context_length`]) : undefined;
   const facts = { abilities: abilitiesOf(textsOf(shown.capabilities)), ...told({ context, size }) };
   return { facts, context: parameterOf(shown.parameters, 'num_ctx') };
 }
