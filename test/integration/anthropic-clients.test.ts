@@ -33,7 +33,8 @@ const speak: WireHandler = ({ body }, response) => {
       : { ...nothing, text: result ? `The tool says: ${JSON.stringify(result)}` : form };
   if (body.stream !== true) {
     response.writeHead(200, { 'content-type': 'application/json' });
-    return void response.end(anthropicSpeaker.whole(said));
+    response.end(anthropicSpeaker.whole(said));
+    return;
   }
   response.writeHead(200, { 'content-type': 'text/event-stream' });
   for (const event of anthropicSpeaker.events(said)) response.write(event);

@@ -1,4 +1,5 @@
 import { type Json, type JsonObject, isObject } from '../../core/canonical.ts';
+import { textOf } from '../translation/text.ts';
 import type { Reading } from './request.ts';
 
 /** The open blocks of a stream, as deltas of the one message that OpenAI's format has. */
@@ -32,27 +33,27 @@ export function createBlocks({ answerTool, oldCalls }: Reading): Blocks {
     const isCall = type === 'tool_use' && content.name !== answerTool;
     const call = isCall ? calls : null;
     if (isCall) calls += 1;
-    open.set(index, { type, call, begun: false, input, thinking: stringOf(thinking), signature: stringOf(signature) });
-    if (type === 'text') return textDelta(stringOf(content.text));
+    open.set(index, { type, call, begun: false, input, thinking: textOf(thinking), signature: textOf(signature) });
+    if (type === 'text') return textDelta(textOf(content.text));
     if (type === 'redacted_thinking') return { thinking_blocks: [content] };
-    if (type === 'thinking' && stringOf(thinking) !== '') return { reasoning_content: stringOf(thinking) };
-    return call === null ? null : callDelta(call, { name: content.name ?? '', arguments: '' }, stringOf(content.id));
+    if (type === 'thinking' && textOf(thinking) !== '') return { reasoning_content: textOf(thinking) };
+    return call === null ? null : callDelta(call, { name: content.name ?? '', arguments: '' }, textOf(content.id));
   }
 
   function delta({ index, delta }: JsonObject): JsonObject | null {
     const block = open.get(index);
     if (!block || !isObject(delta)) return null;
-    switch (delta.type) {
+    switch (textOf(delta.type)) {
       case 'text_delta':
-        return textDelta(stringOf(delta.text));
+        return textDelta(textOf(delta.text));
       case 'thinking_delta':
-        block.thinking += stringOf(delta.thinking);
-        return { reasoning_content: stringOf(delta.thinking) };
+        block.thinking += textOf(delta.thinking);
+        return { reasoning_content: textOf(delta.thinking) };
       case 'signature_delta':
-        block.signature += stringOf(delta.signature);
+        block.signature += textOf(delta.signature);
         return null;
       case 'input_json_delta':
-        return inputDelta(block, stringOf(delta.partial_json));
+        return inputDelta(block, textOf(delta.partial_json));
       case 'citations_delta':
         return { citations: [delta.citation ?? null] };
       default:
@@ -94,8 +95,4 @@ export function createBlocks({ answerTool, oldCalls }: Reading): Blocks {
 
 function textDelta(text: string): JsonObject | null {
   return text === '' ? null : { content: text };
-}
-
-function stringOf(value: Json | undefined): string {
-  return typeof value === 'string' ? value : '';
 }

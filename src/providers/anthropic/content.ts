@@ -1,5 +1,6 @@
 import { type Json, type JsonObject, isObject } from '../../core/canonical.ts';
 import { refusal } from '../translation/refusal.ts';
+import { textOf } from '../translation/text.ts';
 
 /** The blocks of a message's content. Texts without a letter are left out, since the API refuses them. */
 export function blocksOf(content: Json | undefined, at: string): JsonObject[] {
@@ -22,19 +23,19 @@ function blocksOfPart(part: Json, at: string): JsonObject[] {
 }
 
 function blocksByType(part: JsonObject, at: string): JsonObject[] {
-  switch (part.type) {
+  switch (textOf(part.type)) {
     case 'text':
     case 'input_text':
-      return textBlocks(stringOf(part.text));
+      return textBlocks(textOf(part.text));
     case 'refusal':
-      return textBlocks(stringOf(part.refusal));
+      return textBlocks(textOf(part.refusal));
     case 'image_url':
       return [{ type: 'image', source: imageSource(part, at) }];
     case 'file':
       return [fileBlock(isObject(part.file) ? part.file : {}, at)];
     default:
       throw refusal(
-        `Anthropic takes no part of type "${stringOf(part.type)}" (${at}): send text, images or files, or ask another model.`,
+        `Anthropic takes no part of type "${textOf(part.type)}" (${at}): send text, images or files, or ask another model.`,
         at,
       );
   }
@@ -70,8 +71,4 @@ function dataUrl(url: string): { media_type: string; data: string } | null {
   // The head only: what follows may be megabytes.
   const head = /^data:([\w.+-]+\/[\w.+-]+)(?:;[\w=.-]+)*;base64$/i.exec(comma === -1 ? '' : url.slice(0, comma));
   return head?.[1] === undefined ? null : { media_type: head[1].toLowerCase(), data: url.slice(comma + 1) };
-}
-
-function stringOf(value: Json | undefined): string {
-  return typeof value === 'string' ? value : '';
 }

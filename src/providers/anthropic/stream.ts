@@ -1,8 +1,9 @@
-import { type Json, type JsonObject, isObject } from '../../core/canonical.ts';
+import { type JsonObject, isObject } from '../../core/canonical.ts';
 import type { RatchetError } from '../../core/errors.ts';
 import { type SseEvent, createSseParser } from '../sse.ts';
 import type { StreamTranslator } from '../translation/answer.ts';
 import { type ChunkFrame, deltaChunk, doneFrame, finishChunk, usageChunk } from '../translation/chunks.ts';
+import { textOf } from '../translation/text.ts';
 import { createBlocks } from './blocks.ts';
 import { explanationOf, finishReason } from './ending.ts';
 import type { Reading } from './request.ts';
@@ -42,7 +43,7 @@ export function createMessageStream({ reading, created, malformed, reported }: M
   function takeEvent({ data, comment }: SseEvent): string {
     if (data === null) return opened ? `: ${comment ?? ''}\n\n` : '';
     const event = parseEvent(data, malformed);
-    switch (event.type) {
+    switch (textOf(event.type)) {
       case 'message_start':
         begin(isObject(event.message) ? event.message : {});
         return '';
@@ -106,8 +107,4 @@ function parseEvent(data: string, malformed: MessageStreamOptions['malformed']):
     throw malformed('sent a piece of a stream that is not JSON', error);
   }
   throw malformed('sent a piece of a stream that is not an object');
-}
-
-function textOf(value: Json | undefined): string {
-  return typeof value === 'string' ? value : '';
 }

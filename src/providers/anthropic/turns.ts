@@ -1,6 +1,7 @@
 import { type Json, type JsonObject, isObject } from '../../core/canonical.ts';
 import { inputOf } from '../translation/input.ts';
 import { refusal } from '../translation/refusal.ts';
+import { textOf } from '../translation/text.ts';
 import { blocksOf } from './content.ts';
 
 /** What a chat's messages are in the Messages API: what the system says, and turns that alternate. */
@@ -40,7 +41,7 @@ export function turnsOf(messages: Json | undefined): Turns {
 }
 
 function turnOf(message: JsonObject, at: string, old: OldCalls): Turn {
-  switch (message.role) {
+  switch (textOf(message.role)) {
     case 'user':
       return { role: 'user', content: saidBy(message, at) };
     case 'assistant':
@@ -103,7 +104,7 @@ function oldCallBlock(call: JsonObject, old: OldCalls): JsonObject {
 
 /** Anthropic takes no other signs in an id; the same id becomes the same again in call and result. */
 function idOf(id: Json | undefined): string {
-  return (typeof id === 'string' ? id : '').replace(/[^\w-]/g, '_') || 'call_0';
+  return textOf(id).replace(/[^\w-]/g, '_') || 'call_0';
 }
 
 function resultBlock(id: Json | undefined, content: Json | undefined, at: string): JsonObject {

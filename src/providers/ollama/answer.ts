@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { type Json, type JsonObject, isObject } from '../../core/canonical.ts';
+import { textOf } from '../translation/text.ts';
 
 /** What all answers of one call share. */
 export interface AnswerFrame {
@@ -82,10 +83,6 @@ export function usageOf({ prompt_eval_count: prompt, eval_count: completion }: J
 /** How probable each token was, where that was asked. */
 export function logprobsOf({ logprobs }: JsonObject): JsonObject {
   return Array.isArray(logprobs) && logprobs.length > 0 ? { logprobs: { content: logprobs } } : {};
-}
-
-export function textOf(value: Json | undefined): string {
-  return typeof value === 'string' ? value : '';
 }
 
 function withoutIndex({ index: _index, ...call }: JsonObject): JsonObject {

@@ -1,6 +1,7 @@
 import { type Json, type JsonObject, isObject } from '../../core/canonical.ts';
 import { inputOf } from '../translation/input.ts';
 import { refusal } from '../translation/refusal.ts';
+import { textOf } from '../translation/text.ts';
 
 /** A chat's messages as `/api/chat` has them: one text each, with images and calls beside it. */
 export function nativeMessages(messages: Json | undefined): JsonObject[] {
@@ -18,7 +19,7 @@ function nativeMessage(message: JsonObject, at: string, names: Map<string, strin
   const { role, content, tool_calls: calls, tool_call_id: id, name } = message;
   const { texts, images } = contentOf(content, at);
   const thinking = message.reasoning_content ?? message.reasoning;
-  const toolName = typeof name === 'string' ? name : names.get(String(id));
+  const toolName = typeof name === 'string' ? name : names.get(textOf(id));
   const refused = typeof message.refusal === 'string' ? [message.refusal] : [];
   return {
     // Templates know no developer.
@@ -28,7 +29,7 @@ function nativeMessage(message: JsonObject, at: string, names: Map<string, strin
     ...(typeof thinking === 'string' && thinking !== '' && { thinking }),
     ...(Array.isArray(calls) &&
       calls.length > 0 && { tool_calls: calls.map((call, n) => nativeCall(call, `${at}.tool_calls.${n}`, names)) }),
-    ...(role === 'tool' && { ...(toolName !== undefined && { tool_name: toolName }), tool_call_id: String(id ?? '') }),
+    ...(role === 'tool' && { ...(toolName !== undefined && { tool_name: toolName }), tool_call_id: textOf(id) }),
   };
 }
 
@@ -50,16 +51,16 @@ function contentOf(content: Json | undefined, at: string): { texts: string[]; im
   for (const [index, part] of content.entries()) {
     const place = `${at}.content.${index}`;
     if (isObject(part) && part.type === 'image_url') images.push(imageOf(part.image_url, place));
-    else texts.push(textOf(part, place));
+    else texts.push(textIn(part, place));
   }
   return { texts, images };
 }
 
-function textOf(part: Json, at: string): string {
+function textIn(part: Json, at: string): string {
   if (typeof part === 'string') return part;
   const type = isObject(part) ? part.type : undefined;
-  if (isObject(part) && (type === 'text' || type === 'input_text')) return String(part.text ?? '');
-  if (isObject(part) && type === 'refusal') return String(part.refusal ?? '');
+  if (isObject(part) && (type === 'text' || type === 'input_text')) return textOf(part.text);
+  if (isObject(part) && type === 'refusal') return textOf(part.refusal);
   throw refusal(
     `Ollama takes no part of type ${JSON.stringify(type ?? null)} (${at}): send text and images, or ask another model.`,
     at,

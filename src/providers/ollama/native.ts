@@ -4,6 +4,7 @@ import { RatchetError } from '../../core/errors.ts';
 import { type VendorContext, statusError } from '../errors.ts';
 import { readAnswer, translatedStream, translatedWhole } from '../translation/answer.ts';
 import { refusal } from '../translation/refusal.ts';
+import { textOf } from '../translation/text.ts';
 import type { Endpoint, ProviderAnswer } from '../types.ts';
 import { type WireCall, postCall } from '../wire.ts';
 import { type AnswerFrame, completionOf, embeddingsOf, textCompletionOf } from './answer.ts';
@@ -48,7 +49,7 @@ export async function callNative({ sent, request }: NativeCall, target: WireCall
   const malformed = (problem: string, cause?: unknown): RatchetError => notOllama(problem, context, cause);
   const frame: AnswerFrame = {
     id: `chatcmpl-${randomUUID()}`,
-    model: String(sent.model ?? ''),
+    model: textOf(sent.model),
     created: Math.floor(Date.now() / 1_000),
   };
   if (path !== 'embed' && body.stream === true && !answer.headers['content-type']?.startsWith('application/json')) {

@@ -110,7 +110,7 @@ export function isEmpty({ options, fields }: ModelOptions): boolean {
 export function optionFaults(said: JsonObject): string[] {
   return Object.entries(said).flatMap(([name, value]) => {
     const form = formOf(name);
-    return form === undefined || value === null || fits(form, value) ? [] : [`${name}: write ${told[form]}`];
+    return form === undefined || value === null || checks[form](value) ? [] : [`${name}: write ${told[form]}`];
   });
 }
 
@@ -129,24 +129,17 @@ function formOf(name: string): Form | undefined {
   return Object.hasOwn(fieldForms, name) ? fieldForms[name] : undefined;
 }
 
-function fits(form: Form, value: Json): boolean {
-  switch (form) {
-    case 'whole':
-      return Number.isSafeInteger(value);
-    case 'number':
-      return typeof value === 'number';
-    case 'flag':
-      return typeof value === 'boolean';
-    case 'texts':
-      return (Array.isArray(value) ? value : [value]).every((text) => typeof text === 'string');
-    case 'duration':
-      return (
-        typeof value === 'number' || (typeof value === 'string' && /^-?(\d+(\.\d+)?(ns|us|µs|ms|s|m|h))+$/.test(value))
-      );
-    case 'think':
-      return typeof value === 'boolean' || value === 'low' || value === 'medium' || value === 'high';
-  }
-}
+const isText = (value: Json): boolean => typeof value === 'string';
+
+const checks: Readonly<Record<Form, (value: Json) => boolean>> = {
+  whole: (value) => Number.isSafeInteger(value),
+  number: (value) => typeof value === 'number',
+  flag: (value) => typeof value === 'boolean',
+  texts: (value) => (Array.isArray(value) ? value.every(isText) : isText(value)),
+  duration: (value) =>
+    typeof value === 'number' || (typeof value === 'string' && /^-?(\d+(\.\d+)?(ns|us|µs|ms|s|m|h))+$/.test(value)),
+  think: (value) => typeof value === 'boolean' || value === 'low' || value === 'medium' || value === 'high',
+};
 
 /** A version that does not look like one is taken to be new. */
 function isBefore(version: string, [major, minor, patch]: readonly [number, number, number]): boolean {

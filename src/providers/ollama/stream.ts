@@ -2,8 +2,9 @@ import { type JsonObject, isObject } from '../../core/canonical.ts';
 import type { RatchetError } from '../../core/errors.ts';
 import type { StreamTranslator } from '../translation/answer.ts';
 import { doneFrame } from '../translation/chunks.ts';
+import { textOf } from '../translation/text.ts';
 import { createLines } from './lines.ts';
-import { type AnswerFrame, callsOf, deltaOf, finishOf, logprobsOf, textOf, usageOf } from './answer.ts';
+import { type AnswerFrame, callsOf, deltaOf, finishOf, logprobsOf, usageOf } from './answer.ts';
 
 export interface NativeStreamOptions {
   path: 'chat' | 'generate';
