@@ -131,8 +131,8 @@ function sentence(status: number, reason: FaultReason, said: string, context: Ve
     case 'memory':
     case 'unavailable':
     case 'rejected':
-      return plain;
   }
+  return plain;
 }
 
 function isNamed(value: unknown, name: string): boolean {

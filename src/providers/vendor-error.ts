@@ -49,7 +49,12 @@ function told(value: unknown): string {
   if (typeof value === 'string') return value;
   if (!Array.isArray(value)) return '';
   const faults = value.filter(isObject).map(({ loc, msg }) => {
-    const place = Array.isArray(loc) ? `${loc.filter((part) => part !== 'body').join('.')}: ` : '';
+    const place = Array.isArray(loc)
+      ? `${loc
+          .map(String)
+          .filter((part) => part !== 'body')
+          .join('.')}: `
+      : '';
     return typeof msg === 'string' ? place + msg : '';
   });
   return faults.filter((fault) => fault !== '').join('; ');

@@ -83,7 +83,7 @@ export async function openHouse(config: Config, log: SettingsLog = silent): Prom
     finish: (provider) => withLocality(ollama.pulling(provider), settings),
   });
   // A name that LiteLLM's library would read is read right from the first call on.
-  await Promise.all(registry.providers.map(({ proxy }) => proxy?.look()));
+  await Promise.all(registry.providers.flatMap(({ proxy }) => (proxy ? [proxy.look()] : [])));
   const imports: ImportDeps = { ollama: client, modelPrefix, importsDir: join(config.dataDir, 'imports') };
   const promotions: PromotionDeps = {
     models: store.models,
