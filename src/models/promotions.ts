@@ -12,7 +12,7 @@ import {
 import { type Selection, refSelection, selectionRef, withKeyNameOf } from './selection.ts';
 
 export interface PromotionDeps extends LedgerDeps {
-  /** Throws when what the model ref names cannot be asked now; called before the selection moves there. */
+  /** Throws when what the selection names, as `provider/model`, cannot be asked now; called before the selection moves there. */
   assertServed: (ref: string) => Promise<void>;
 }
 
@@ -44,7 +44,7 @@ export async function promote(deps: PromotionDeps, request: PromoteRequest): Pro
   if (inForce && sameSelection(deps, inForce.selection, selection)) return inForce;
   if (request.expectedOpponent !== undefined) assertSelected(deps, inForce, request.expectedOpponent);
   const ref = refOf(selection);
-  await deps.assertServed(ref);
+  await deps.assertServed(`${selection.provider}/${selection.model}`);
   const known = version ?? (await deps.models.byServed(ref));
   const head = await deps.models.head();
   assertUnmoved(head, inForce);
@@ -70,8 +70,7 @@ export async function rollback(deps: PromotionDeps, request: { actor: string }):
   if (!inForce || !target) {
     throw new RatchetError('Conflict', 'There is no earlier selection to roll back to: select a model instead.');
   }
-  const { refOf = selectionRef } = deps;
-  await deps.assertServed(refOf(target.selection));
+  await deps.assertServed(`${target.selection.provider}/${target.selection.model}`);
   const head = await deps.models.head();
   assertUnmoved(head, inForce);
   const { modelVersion, selection } = target;

@@ -54,10 +54,13 @@ function activeIn(file: SelectionFile, entries: readonly CatalogueEntry[], confi
   return { provider, model, ...(apiKey !== null && { apiKey }) };
 }
 
-/** The model ref that a selection means where these providers stand: with LiteLLM's proxy, its models are its own. */
-export function refIn(registry: Pick<Registry, 'split'>, selection: Selection): string {
-  const target = registry.split(`${selection.provider}/${selection.model}`);
-  return target ? `${target.provider.name}/${target.model}` : selectionRef(selection);
+/**
+ * The model ref that a selection means: with a proxy of LiteLLM that somebody named, its models are its own. One that is only
+ * looked for comes and goes, and must not look like another selection.
+ */
+export function refIn(registry: Pick<Registry, 'get'>, selection: Selection): string {
+  const isNamed = selection.provider === 'litellm' && registry.get('litellm')?.setUp().state === 'given';
+  return isNamed ? `litellm/${selection.model}` : selectionRef(selection);
 }
 
 /** The model of LLM_MODEL; null where it is not set. */

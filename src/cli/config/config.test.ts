@@ -3,11 +3,12 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { loadConfig } from '../../config.ts';
+import { loadConfig, packageRoot } from '../../config.ts';
 import { parseSettings } from '../../core/settings.ts';
 import type { ProviderDefinition, ProviderInstance } from '../../providers/definition.ts';
 import { providersOf } from '../../providers/instances.ts';
 import { kinds } from '../../providers/kinds/all.ts';
+import { kindFaults } from '../../providers/known.ts';
 import { openAiCompatible } from '../../providers/openai.ts';
 import { providerVariables } from '../../workspace/variables.ts';
 import { noOwnProviders } from '../../providers/own.ts';
@@ -124,6 +125,15 @@ test('files that are bad are told, and the rest is shown with the defaults', () 
   const known = readKnown();
   expect(known.faults.map(({ file }) => file.replace(`${home}/`, ''))).toEqual(['ratchet.json', 'model_select.json']);
   expect(found('routing.retries')).toEqual([2, 'default']);
+});
+
+test('the example of the manual holds, and shows every part of the file', () => {
+  const manual = readFileSync(join(packageRoot, 'docs/settings.md'), 'utf8');
+  const example = /```json\n(.*?)```/s.exec(manual)?.[1] ?? '';
+  const settings = parseSettings(example, 'docs/settings.md', {}, (value) => kindFaults(value, kinds));
+  expect([...settings.providers.keys()]).toContain('gpu-box');
+  const parts = Object.keys(JSON.parse(example) as object);
+  expect(parts).toEqual(['providers', 'models', 'aliases', 'routes', 'routing', 'retention', 'prices']);
 });
 
 describe('what is told is what a provider is made of', () => {
