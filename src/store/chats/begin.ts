@@ -48,6 +48,7 @@ export async function begin(
     };
     const noted = database.journal.note({ statements, keys, refused }, { sync: false });
     if (!noted) return false;
+    open.notedAt = performance.now();
     await noted;
     adopt(placement);
     open.remember(messages.map(({ id }) => id));

@@ -20,10 +20,16 @@ export interface ChatContext {
 }
 
 /**
- * With so many chats in flight whole answers are committed in groups at once: all of them wait for companions anyway, and
- * what is written once costs less than what is written twice.
+ * With so many chats in flight, and none of them in the journal already, whole answers are committed in groups at once:
+ * all of them wait for companions anyway, and what is written once costs less than what is written twice.
  */
 const crowd = 16;
+/** How long it is since one was, in ms: two places to sync would be more syncs. */
+const crowdMs = 1_000;
+
+function isCrowd({ begun, notedAt }: OpenChats): boolean {
+  return begun.size >= crowd && performance.now() - notedAt > crowdMs;
+}
 
 /** Replaces what is known so far of an open completion's choices. */
 export async function progress(
@@ -65,7 +71,7 @@ async function noteOutcome(
   const { database, open } = context;
   const begun = open.begun.get(id);
   if (!database.journal || !begun?.journaled || held?.keys === null) return false;
-  if (held && open.begun.size >= crowd && !database.journal.pending) return false;
+  if (held && isCrowd(open) && !database.journal.pending) return false;
   const { row, after, stored, hashes } = endOf(context, { begun, outcome, requests: 1 });
   const noted = database.journal.note(
     {

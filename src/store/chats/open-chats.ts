@@ -35,6 +35,8 @@ const rememberedMessages = 20_000;
 export interface OpenChats {
   /** Completions that this process began and has not finished. */
   readonly begun: Map<string, OpenChat>;
+  /** When a request was last taken down in the journal without its outcome, on the clock of `performance.now`. */
+  notedAt: number;
   /** Keeps a request for so long, then writes it. */
   hold(id: string, request: HeldRequest): void;
   /** The request that is still held, for who writes it now; waits for one that is being written, and fails with it. */
@@ -76,6 +78,7 @@ export function createOpenChats(): OpenChats {
 
   return {
     begun,
+    notedAt: -Infinity,
     hold(id, request) {
       held.set(id, { request, timer: setTimeout(() => writeAlone(id, request), request.holdMs) });
     },
