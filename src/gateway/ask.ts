@@ -32,10 +32,10 @@ const longestWait = { others: 1_000, nobody: 10_000 } as const;
 interface Aside {
   target: Route;
   lane: Lane;
-  /** How long until they may, in ms; `Infinity` when nobody can tell. */
-  waitMs: number;
-  /** That they could not, as long as nobody was told. */
-  untold: AttemptFacts | null;
+  /** Why they could not; null where it is the provider who wants patience. */
+  refused: RatchetError | null;
+  /** It was told that they could not. */
+  told: boolean;
 }
 
 type Tried = { asked: Asked } | { asked: null; error: RatchetError; next: boolean };
@@ -56,7 +56,7 @@ export async function askInOrder(options: AskOptions): Promise<Asked> {
     const later = !last && lane.resting;
     const refused = later ? null : lane.enter(caller, last);
     if (later || refused) {
-      aside.push({ target, lane, waitMs: refused ? waitOf(refused) : 0, untold: refused && unasked(target, refused) });
+      aside.push({ target, lane, refused, told: false });
       continue;
     }
     tellOf(aside, told);
@@ -71,8 +71,8 @@ export async function askInOrder(options: AskOptions): Promise<Asked> {
 /** Another is asked in place of those who could not be. */
 function tellOf(aside: readonly Aside[], told: Teller): void {
   for (const one of aside) {
-    if (one.untold) told.note(one.untold);
-    one.untold = null;
+    if (one.refused && !one.told) told.note(unasked(one.target, one.refused));
+    one.told ||= one.refused !== null;
   }
 }
 
@@ -159,7 +159,10 @@ function waitBefore(error: RatchetError, lane: Lane, before: number, random = Ma
   return Math.max(told ?? 0, backOff(before, random));
 }
 
-/** Asks those who could not be asked before, the soonest first, or says why nobody could. */
+/**
+ * Asks those who could not be asked before and can be now, then waits for the soonest of the others. What somebody who was
+ * asked has said is told to the caller rather than why another was not.
+ */
 async function askAside(
   options: AskOptions,
   aside: readonly Aside[],
@@ -167,20 +170,32 @@ async function askAside(
 ): Promise<Asked> {
   let failure = error;
   const giveUpAt = Math.min(options.until, performance.now() + longestWait.nobody);
-  for (const one of aside.toSorted((a, b) => a.waitMs - b.waitMs)) {
-    const { target, lane } = one;
-    const refused = await enterLate(options, lane, giveUpAt);
-    if (refused) {
-      tellOf([one], told);
-      failure = refused;
-      continue;
-    }
-    const tried = await tryTarget(options, { target, lane, last: true, told });
+  for (const [at, one] of aside.entries()) {
+    one.refused = one.lane.enter(options.caller, true);
+    if (one.refused) continue;
+    const last = at === aside.length - 1 && aside.every(({ refused }) => refused === null);
+    const tried = await tryTarget(options, { ...one, last, told });
     if (tried.asked) return tried.asked;
     if (!tried.next || options.signal.aborted) throw tried.error;
     failure = tried.error;
   }
-  throw failure ?? new RatchetError('Bug', 'A plan has no model to ask.');
+  const refused = aside.filter(isRefused).toSorted((a, b) => waitOf(a.refused) - waitOf(b.refused));
+  const [soonest] = refused;
+  if (soonest) {
+    const still = await enterLate(options, soonest.lane, giveUpAt);
+    const tried = still ?? (await tryTarget(options, { ...soonest, last: true, told }));
+    if ('asked' in tried && tried.asked) return tried.asked;
+    if ('asked' in tried) throw tried.error;
+    soonest.refused = still ?? soonest.refused;
+  }
+  for (const one of failure ? refused : refused.slice(1)) {
+    if (!one.told) options.failed(unasked(one.target, one.refused));
+  }
+  throw failure ?? soonest?.refused ?? new RatchetError('Bug', 'A plan has no model to ask.');
+}
+
+function isRefused(one: Aside): one is Aside & { refused: RatchetError } {
+  return one.refused !== null;
 }
 
 /** Lets a call in now, or after a short wait for room under a limit; else why not. */
@@ -197,6 +212,7 @@ async function enterLate({ caller, signal }: AskOptions, lane: Lane, giveUpAt: n
   }
 }
 
+/** How long until a refused call may enter, in ms; `Infinity` when nobody can tell. */
 function waitOf({ details: { waitMs } }: RatchetError): number {
   return typeof waitMs === 'number' ? waitMs : Infinity;
 }
