@@ -99,6 +99,19 @@ describe('who is missed', () => {
   });
 });
 
+test('a provider whose keys cannot be read is red, and says why', async () => {
+  const box = fake('box');
+  box.provider.setUp = () => {
+    throw new Error('provider-keys.json may be read by others: run chmod 600');
+  };
+  box.health.mockRejectedValue(new Error('provider-keys.json may be read by others: run chmod 600'));
+  const { watch } = open([box]);
+  await watch.fresh();
+  expect(await watch.providers()).toMatchObject([
+    { isMissed: true, health: { state: 'red', reason: expect.stringMatching('run chmod 600') as string } },
+  ]);
+});
+
 test('a live call that fails makes it looked at soon, and not again at once', async () => {
   const box = fake('box');
   const { watch, clock, states } = open([box]);

@@ -1,3 +1,4 @@
+import { asRatchetError } from '../core/errors.ts';
 import type { Provider, ProviderHealth, SetUp } from '../providers/types.ts';
 import { type PartHealth, type Probe, runProbe } from './probes.ts';
 import { type ScheduleOptions, createSchedule } from './health-schedule.ts';
@@ -67,8 +68,8 @@ export function createHealthWatch(options: HealthWatchOptions): HealthWatch {
   const schedule = createSchedule({ ...options, act: () => lookAtAll() });
 
   async function lookAt(provider: Provider): Promise<void> {
-    if (provider.setUp().state === 'missing') return;
-    const health = await within(limitMs, (signal) => provider.health({ signal }));
+    if (setUpOf(provider).state === 'missing') return;
+    const health = await within(limitMs, async (signal) => provider.health({ signal }));
     const [before, at] = [seen.get(provider), date()];
     const same = before?.health.state === health.state;
     seen.set(provider, {
@@ -92,7 +93,7 @@ export function createHealthWatch(options: HealthWatchOptions): HealthWatch {
 
   /** Once for each, so that the first who ask are told something. */
   async function untilSeen(): Promise<void> {
-    const isUnseen = (provider: Provider): boolean => !seen.has(provider) && provider.setUp().state !== 'missing';
+    const isUnseen = (provider: Provider): boolean => !seen.has(provider) && setUpOf(provider).state !== 'missing';
     if (providers().some(isUnseen)) await lookAtProviders();
     // Those that came while others were looked at.
     await Promise.all(providers().filter(isUnseen).map(lookAt));
@@ -140,7 +141,7 @@ function upOf({ provider, isMissed, health, checkedAt }: WatchedProvider): { pro
 }
 
 function watched(provider: Provider, seen: Seen | undefined): WatchedProvider {
-  const setUp = provider.setUp();
+  const setUp = setUpOf(provider);
   if (setUp.state === 'missing') {
     const health: ProviderHealth = { state: 'yellow', reason: `It is not set up: ${setUp.hint}.` };
     return { provider, setUp: 'missing', health, since: null, checkedAt: null, isMissed: false };
@@ -156,6 +157,19 @@ function watched(provider: Provider, seen: Seen | undefined): WatchedProvider {
   return { provider, setUp: setUp.state, health: shown, since, checkedAt, isMissed };
 }
 
+/** One whose keys cannot be read is set up all the same: the look says what is wrong. */
+function setUpOf(provider: Provider): SetUp {
+  try {
+    return provider.setUp();
+  } catch {
+    return { state: 'given' };
+  }
+}
+
+function faulty(error: unknown): ProviderHealth {
+  return { state: 'red', reason: asRatchetError(error).message };
+}
+
 /** A look that ends in time, whatever a provider does. */
 async function within(ms: number, look: (signal: AbortSignal) => Promise<ProviderHealth>): Promise<ProviderHealth> {
   const signal = AbortSignal.timeout(ms);
@@ -163,5 +177,5 @@ async function within(ms: number, look: (signal: AbortSignal) => Promise<Provide
     const reason = `It did not answer within ${ms} ms: look at its load, and at the way there.`;
     signal.addEventListener('abort', () => resolve({ state: 'red', reason }));
   });
-  return Promise.race([look(signal), late]);
+  return Promise.race([look(signal).catch(faulty), late]);
 }

@@ -1,4 +1,5 @@
 import { type Ability, type ModelFacts, abilities, mergeFacts } from '../core/capabilities.ts';
+import { RatchetError } from '../core/errors.ts';
 import type { Settings } from '../core/settings.ts';
 import type { Provider } from '../providers/types.ts';
 
@@ -57,9 +58,8 @@ export function createCapabilities({ settings, now = () => performance.now() }: 
   const memory: Memory = new Map();
 
   function ask(provider: Provider, model: string, entry: Entry, signal: AbortSignal): Promise<void> {
-    if (!provider.describe || now() < entry.dueAt || provider.setUp().state === 'missing') return Promise.resolve();
-    entry.asking ??= provider
-      .describe(model, { signal })
+    if (!provider.describe || now() < entry.dueAt) return Promise.resolve();
+    entry.asking ??= tellOf(provider, model, signal)
       .then(
         (told) => {
           entry.told = told;
@@ -112,6 +112,13 @@ export function createCapabilities({ settings, now = () => performance.now() }: 
       return [...here, ...elsewhere].map(({ provider, model }) => `${provider.name}/${model}`);
     },
   };
+}
+
+/** Rejects for one that is not set up, or whose keys cannot be read: it is asked again before long. */
+async function tellOf(provider: Provider, model: string, signal: AbortSignal): Promise<ModelFacts | null> {
+  const setUp = provider.setUp();
+  if (setUp.state === 'missing') throw new RatchetError('ProviderUnavailable', `${provider.name}: ${setUp.hint}.`);
+  return (await provider.describe?.(model, { signal })) ?? null;
 }
 
 function entryOf(memory: Memory, provider: Provider, model: string): Entry {
