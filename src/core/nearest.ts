@@ -1,9 +1,12 @@
-/** The candidates that are most like a name, nearest first; at most `count`, and none that have little in common with it. */
-export function nearestNames(name: string, candidates: readonly string[], count = 3): string[] {
+/**
+ * The candidates that are most like a name, nearest first; at most `count`, and none that have little in common with it: at
+ * most `farthest` edits for each of its characters.
+ */
+export function nearestNames(name: string, candidates: readonly string[], count = 3, farthest = 0.6): string[] {
   const wanted = name.toLowerCase();
   return candidates
     .map((candidate) => ({ candidate, distance: distanceTo(wanted, candidate.toLowerCase()) }))
-    .filter(({ distance }) => distance <= 0.6)
+    .filter(({ distance }) => distance <= farthest)
     .sort((a, b) => a.distance - b.distance || (a.candidate < b.candidate ? -1 : 1))
     .slice(0, count)
     .map(({ candidate }) => candidate);

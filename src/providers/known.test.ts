@@ -12,7 +12,8 @@ test.each<[object, RegExp[]]>([
   [{ together_ai: {} }, [/^providers\.together_ai: it is called "together" here: write that$/]],
   [{ near: { kind: 'opnai' } }, [/^providers\.near\.kind: there is no kind "opnai": the nearest is "openai"$/]],
   [{ near: { kind: 'zzzzzz' } }, [/^providers\.near\.kind: there is no kind "zzzzzz": use one of ollama, /]],
-  [{ a: {}, b: { kind: 'b' } }, [/^providers\.a: /, /^providers\.b\.kind: /]],
+  [{ a: { retries: 1 }, b: { kind: 'b' } }, [/^providers\.a: /, /^providers\.b\.kind: /]],
+  [{ gone: { train: true, record: 'none' } }, []],
   [{ mine: {}, other: { kind: 'mine' } }, []],
 ])('%j', (providers, expected) => {
   const found = kindFaults({ providers }, kinds, ['mine']);

@@ -25,6 +25,7 @@ export function kindFaults(
     const found = findKind(name, definitions);
     if (kind !== undefined || found?.kind === name || others.includes(name)) return [];
     if (found) return [`providers.${name}: it is called "${found.kind}" here: write that`];
+    if (!isMissed(name, said, definitions)) return [];
     return [
       `providers.${name}: there is no provider of that name: ${hint(name, definitions)}; one with a name of its own says its "kind"`,
     ];
@@ -50,6 +51,19 @@ function optionFaults(value: unknown, definitions: readonly ProviderDefinition[]
     ...all(providers).flatMap(([name, said]) => check(`providers.${name}`, name, said)),
     ...all(models).flatMap(([ref, said]) => check(`models.${ref}`, ref.split('/')[0] ?? '', said)),
   ];
+}
+
+/** What is only said of recorded chats. */
+const ofRecords: readonly string[] = ['record', 'train', 'egress', 'locality'];
+
+/**
+ * Whether a name that nobody has is a mistake: it is misspelt, or something is said that needs a provider. Otherwise it may be
+ * one that is gone, whose chats are still here.
+ */
+function isMissed(name: string, said: unknown, definitions: readonly ProviderDefinition[]): boolean {
+  const fields = isObject(said) ? Object.keys(said) : [];
+  const known = definitions.map(({ kind }) => kind);
+  return fields.some((field) => !ofRecords.includes(field)) || nearestNames(name, known, 1, 0.25).length > 0;
 }
 
 function hint(name: string, definitions: readonly ProviderDefinition[]): string {
