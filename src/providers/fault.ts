@@ -79,7 +79,8 @@ const rules: readonly Rule[] = [
   {
     reason: 'auth',
     statuses: [400],
-    names: /^api_key_invalid$/,
+    // LiteLLM's proxy without a database knows its master key, and looks for every other one in the database.
+    names: /^(?:api_key_invalid|no_db_connection)$/,
     says: /api key (?:not valid|expired)|invalid api key/i,
   },
   { reason: 'auth', statuses: [401, 403] },

@@ -707,6 +707,13 @@ const rows: Row[] = [
     code: 'NotFound',
   },
   {
+    from: 'LiteLLM without a database, a key that is not its own',
+    status: 400,
+    body: { error: { message: 'No connected db.', type: 'no_db_connection', param: null, code: '400' } },
+    reason: 'auth',
+    code: 'ProviderRejected',
+  },
+  {
     from: 'LiteLLM, too fast',
     status: 429,
     headers: { 'retry-after': 'Thu, 01 Jan 2099 00:00:30 GMT' },

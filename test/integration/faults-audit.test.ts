@@ -11,7 +11,17 @@ import type { Sound } from '../fixtures/faults/raw.ts';
 import { scriptOf } from '../fixtures/faults/script.ts';
 
 const end = (text: string, more: Partial<ChatEnd> = {}): ChatEnd => {
-  return { question: 'q', model: 'alpha-first', stream: false, end: 'whole', text, code: null, ms: 1, ...more };
+  return {
+    question: 'q',
+    model: 'alpha-first',
+    stream: false,
+    end: 'whole',
+    text,
+    code: null,
+    message: '',
+    ms: 1,
+    ...more,
+  };
 };
 const injected = (provider: string, gives: string | null): Injected => {
   return { provider, question: 'q', kind: 'none', gives, fails: gives === null, at: 0 };
@@ -50,7 +60,8 @@ describe('the tries of a chat', () => {
   test('leave nobody out before a chat fails', () => {
     const failed = end('', { end: 'error' });
     expect(audit([beta], ['alpha'], 'beta', false, failed).notPassedOver).toHaveLength(1);
-    expect(audit([beta], ['alpha', 'gamma'], 'beta', true, failed).notPassedOver).toHaveLength(0);
+    expect(audit([beta], ['alpha', 'gamma'], 'beta', false, failed).notPassedOver).toHaveLength(0);
+    expect(audit([beta], ['alpha'], 'beta', true, failed).notPassedOver).toHaveLength(0);
     expect(audit([beta], ['alpha'], 'beta', false, { ...failed, ms: 1_000 }).notPassedOver).toHaveLength(0);
   });
 });

@@ -1,6 +1,9 @@
 import { expect, test } from 'vitest';
 import { type FaultsReport, runThroughFaults } from '../fixtures/faults/run.ts';
 
+/** Files that the store opens when it first needs them. */
+const openedLate = 4;
+
 const nothingWrong: FaultsReport['faults'] = {
   wrong: [],
   unrecorded: [],
@@ -25,7 +28,7 @@ test.each([
     expect(report.attempts.recorded['alpha']).toBeGreaterThan(20);
     const { before, after } = report.descriptors;
     expect(after.sockets).toBeLessThanOrEqual(before.sockets);
-    expect(after.files).toBeLessThanOrEqual(before.files);
+    expect(after.files).toBeLessThanOrEqual(before.files + openedLate);
   },
   180_000,
 );

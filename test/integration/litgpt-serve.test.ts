@@ -94,7 +94,7 @@ describe('litgpt serve', () => {
     const long = ask({ messages: [{ role: 'user', content: 'password '.repeat(3_000) }] });
     await expect(client.chat.completions.create(long)).rejects.toMatchObject({
       status: 400,
-      message: expect.stringMatching(/context of this model/) as string,
+      message: expect.stringMatching(/maximum context length/) as string,
     });
     await expect(client.chat.completions.create(ask({ model: 'litgpt/none' }))).rejects.toMatchObject({
       status: 404,

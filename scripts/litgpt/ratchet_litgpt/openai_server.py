@@ -65,7 +65,8 @@ class CheckpointAPI(stock.OpenAISpecLitAPI):
         length = len(tokenizer.encode(inputs))
         room = self.llm.config.block_size - length
         if room < 1:
-            detail = f"The prompt has {length} tokens, and the context of this model is {self.llm.config.block_size}."
+            limit = self.llm.config.block_size
+            detail = f"This model's maximum context length is {limit} tokens, and the prompt has {length}."
             raise HTTPException(400, detail)
         tokens = self.llm.generate(
             inputs,
