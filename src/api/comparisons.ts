@@ -250,15 +250,17 @@ function streamed(deps: CompareDeps, request: CompareRequest, context: Context<A
     const send = (event: string, value: unknown): boolean => {
       const data = JSON.stringify(value);
       waiting += data.length;
-      last = last
-        .then(() => stream.writeSSE({ event, data }))
-        .then(() => {
-          const wasFull = waiting > mostWaiting;
-          waiting -= data.length;
-          if (wasFull && waiting <= mostWaiting) for (const callback of draining) callback();
-        });
+      last = sendAfter(last, event, data);
       return waiting <= mostWaiting;
     };
+    async function sendAfter(before: Promise<void>, event: string, data: string): Promise<void> {
+      await before;
+      await stream.writeSSE({ event, data });
+      const wasFull = waiting > mostWaiting;
+      waiting -= data.length;
+      if (!wasFull || waiting > mostWaiting) return;
+      for (const callback of draining) callback();
+    }
     const modelOf = (index: number): string | null =>
       request.blind ? null : (request.contestants[index]?.model ?? null);
     const audience: Audience = {

@@ -26,12 +26,9 @@ const body = z
       .record(z.string(), z.union([z.boolean(), z.number()]))
       .optional()
       .openapi({ description: 'What named criteria say: true, false, or a share from 0 to 1.' }),
-    key: z
-      .string()
-      .optional()
-      .openapi({
-        description: 'Your name for this event: the same again is the same event. Or the header Idempotency-Key.',
-      }),
+    key: z.string().optional().openapi({
+      description: 'Your name for this event: the same again is the same event. Or the header Idempotency-Key.',
+    }),
     preferred_over: z
       .array(answerRef)
       .optional()

@@ -1,8 +1,7 @@
 import { createRoute, z } from '@hono/zod-openapi';
-import type { JsonObject } from '../core/canonical.ts';
 import { RatchetError } from '../core/errors.ts';
 import type { WireMessage } from '../core/message.ts';
-import { type PromptVariable, checkPrompt, renderPrompt } from '../core/prompt.ts';
+import { checkPrompt, renderPrompt } from '../core/prompt.ts';
 import type { PromptRecord, PromptStore } from '../store/types.ts';
 import type { Routes } from './context.ts';
 import { isoTime } from './present.ts';
@@ -135,7 +134,7 @@ export function promptRoutes({ prompts }: { prompts: PromptStore }): Routes {
       const said = messages ?? [{ role: 'system', content: template }];
       const checked = checkPrompt({
         messages: said as unknown as WireMessage[],
-        variables: declared as Record<string, PromptVariable>,
+        variables: declared,
       });
       const added = await prompts.add({
         name: context.req.valid('param').name,
@@ -164,7 +163,7 @@ function viewOf(prompt: PromptRecord): z.infer<typeof promptView> {
     name: prompt.name,
     version: prompt.version,
     description: prompt.description,
-    messages: prompt.messages as (JsonObject & { role: string })[],
+    messages: prompt.messages,
     variables: prompt.variables,
     author: prompt.author,
     created_at: isoTime(prompt.createdAt),

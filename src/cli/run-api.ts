@@ -12,6 +12,7 @@ import { ownProvidersProbe, settingsProbe } from '../api/probes.ts';
 import { ollamaRoutes } from '../api/ollama/routes.ts';
 import { promotionRoutes } from '../api/promotions.ts';
 import { serveApi } from '../api/serve.ts';
+import { routeRoutes } from '../api/routes.ts';
 import { createDoor } from '../api/v1/door.ts';
 import { usageRoutes } from '../api/usage.ts';
 import type { Config } from '../config.ts';
@@ -47,11 +48,12 @@ export async function runApi(config: Config, lifeline: boolean): Promise<void> {
   const doors = await openDoors({ store: house.store, rootKey: config.apiKey, log });
   await reconcile(house.promotions).catch((error: unknown) => log.warn({ err: error }, 'the selection file'));
   const prices = createPrices({ settings: () => house.settings.current(), log });
+  const routed = openRouting(house, { prices, observer: telemetry.observer });
   const gateway = createGateway({
     chats: house.store.chats,
     usage: house.store.usage,
     limits: doors.limits,
-    ...openRouting(house, { prices, observer: telemetry.observer }),
+    ...routed,
     prices,
     capabilities: health.capabilities,
     observer: health.watch(telemetry.observer),
@@ -69,9 +71,10 @@ export async function runApi(config: Config, lifeline: boolean): Promise<void> {
         ...routesOf(house, cycles, telemetry),
         keyRoutes({ ...doors, log }),
         priceRoutes({ prices }),
+        routeRoutes({ gateway, settings: () => house.settings.current() }),
         ...extras.routes,
       ],
-      health: health.deps,
+      health: { ...health.deps, breakers: () => routed.lanes.view() },
       probes: { settings: settingsProbe(house.settings), ...ownProvidersProbe(house.own) },
     }),
   );

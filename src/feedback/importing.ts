@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { type JsonObject, canonicalJson } from '../core/canonical.ts';
+import { canonicalJson } from '../core/canonical.ts';
 import { asRatchetError } from '../core/errors.ts';
 import type { AnswerRef, ChatStore, FeedbackStore, ImportedChat, NewFeedback } from '../store/types.ts';
 import type { ImportItem, ImportedExchange, ImportedFeedback } from './importers/types.ts';
@@ -150,7 +150,7 @@ function preferencesIn(
     const over: AnswerRef[] = members.filter((member) => !member.best).map(({ answer }) => answer);
     if (!best || over.length === 0) return [];
     const { rater, source } = options;
-    const key = keyOf(source, `preference ${set} ${canonicalJson(over as unknown as JsonObject[])}`);
+    const key = keyOf(source, `preference ${set} ${canonicalJson(over)}`);
     return [{ at: best.at, feedback: { ...best.answer, rater, source, over, key } }];
   });
 }

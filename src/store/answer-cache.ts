@@ -32,7 +32,7 @@ export function createAnswerCacheStore(database: Database, key: KeyObject): Answ
       ]);
     },
     forgetBefore: async (time) => {
-      const old = build.selectFrom('cached_answer').select(({ fn }) => fn.countAll<number>().as('count'));
+      const old = build.selectFrom('cached_answer').select(({ fn }) => fn.countAll<number | string>().as('count'));
       const [row] = await database.read(old.where('created_at', '<', time));
       const count = Number(row?.count ?? 0);
       if (count > 0) {

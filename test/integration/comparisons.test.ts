@@ -64,6 +64,13 @@ function eventsIn(text: string): { event: string; data: JsonObject }[] {
   });
 }
 
+/** What the last event says. */
+function lastOf(text: string): Comparison {
+  const last = eventsIn(text).at(-1);
+  if (!last) throw new Error('the stream has no event');
+  return last.data as unknown as Comparison;
+}
+
 describe('answers side by side', () => {
   test('are siblings in one conversation, each a completion of its own', async () => {
     left.answerWith(whole('Left.'));
@@ -149,12 +156,8 @@ describe('streamed', () => {
     const events = eventsIn(text);
     const order = events.map(({ event, data }) => (event === 'answer.done' ? data.index : event));
     expect(order.filter((one) => typeof one === 'number')).toEqual([1, 0]);
-    const last = events.at(-1);
-    expect(last?.event).toBe('comparison.done');
-    expect((last?.data as unknown as Comparison).answers.map(({ message }) => message?.content)).toEqual([
-      'Late.',
-      'Early.',
-    ]);
+    expect(events.at(-1)?.event).toBe('comparison.done');
+    expect(lastOf(text).answers.map(({ message }) => message?.content)).toEqual(['Late.', 'Early.']);
     const said = (index: number) =>
       events
         .filter(({ event, data }) => event === 'answer.chunk' && data.index === index)
@@ -168,7 +171,7 @@ describe('streamed', () => {
     left.answerWith(streamOf([delta({ content: 'Half' })], { ending: 'cut', pauseMs: 20 }));
     right.answerWith(whole('Right.'));
     const response = await harness.post('/api/comparisons', { ...question, stream: true });
-    const { answers } = eventsIn(await response.text()).at(-1)?.data as unknown as Comparison;
+    const { answers } = lastOf(await response.text());
     expect(answers[0]).toMatchObject({ message: { content: 'Half' }, error: { code: 'ProviderUnavailable' } });
     expect(answers[1]).toMatchObject({ message: { content: 'Right.' }, error: null });
   });

@@ -97,7 +97,10 @@ test('nothing that is asked of a local model goes to a remote one without leave,
           expect(error).toBeInstanceOf(RatchetError);
           return null;
         });
-        if (!plan) return void (seen.refused += 1);
+        if (!plan) {
+          seen.refused += 1;
+          return;
+        }
         seen.forced += plan.forced === null ? 0 : 1;
         seen.spared += plan.spared === null ? 0 : 1;
         const where = plan.targets.map((target) => target.provider.locality);

@@ -22,6 +22,21 @@ export interface Standing {
 /** How often the fastest is not asked first, so that the others are measured again. */
 const exploration = 0.05;
 
+type Order = (candidates: readonly Candidate[], standing: Standing, random: () => number) => Candidate[];
+
+const orders: Readonly<Record<Strategy, Order>> = {
+  order: (candidates) => [...candidates],
+  shuffle: (candidates, _standing, random) => shuffled(candidates, random),
+  'least-busy': (candidates, standing) => least(candidates, ({ target }) => standing.inFlight(target)),
+  usage: (candidates, standing) => least(candidates, ({ target }) => standing.tokens(target)),
+  latency: (candidates, standing, random) =>
+    explored(
+      least(candidates, ({ target }) => standing.latency(target) ?? -1),
+      random,
+    ),
+  cost: (candidates, standing) => least(candidates, ({ target }) => standing.price(target) ?? Infinity),
+};
+
 /** Puts candidates in the order in which they are asked. `random` gives numbers from 0 to 1. */
 export function inOrder(
   candidates: readonly Candidate[],
@@ -29,23 +44,7 @@ export function inOrder(
   standing: Standing,
   random: () => number,
 ): Candidate[] {
-  switch (strategy) {
-    case 'order':
-      return [...candidates];
-    case 'shuffle':
-      return shuffled(candidates, random);
-    case 'least-busy':
-      return least(candidates, ({ target }) => standing.inFlight(target));
-    case 'usage':
-      return least(candidates, ({ target }) => standing.tokens(target));
-    case 'latency':
-      return explored(
-        least(candidates, ({ target }) => standing.latency(target) ?? -1),
-        random,
-      );
-    case 'cost':
-      return least(candidates, ({ target }) => standing.price(target) ?? Infinity);
-  }
+  return orders[strategy](candidates, standing, random);
 }
 
 /**
