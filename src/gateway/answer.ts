@@ -1,9 +1,9 @@
 import { type JsonObject, isObject } from '../core/canonical.ts';
+import { choicesOf } from '../core/choices.ts';
 import { RatchetError } from '../core/errors.ts';
 import { readBody } from '../providers/body.ts';
 import type { ProviderAnswer } from '../providers/types.ts';
 import type { ChoiceRecord } from '../store/types.ts';
-import { choicesOf } from './collect.ts';
 import type { Call } from './ports.ts';
 import { depthOf } from './splice.ts';
 

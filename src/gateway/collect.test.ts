@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { Json, JsonObject } from '../core/canonical.ts';
-import { choicesOf, createCollector } from './collect.ts';
+import { createCollector } from './collect.ts';
 
 /** The message that deltas of one choice make. */
 function merged(...deltas: JsonObject[]): JsonObject | undefined {
@@ -100,13 +100,4 @@ test.each<[string, boolean]>([
   const collector = createCollector();
   collector.add({ choices: [{ delta: JSON.parse(delta) as Json }] });
   expect(collector.started).toBe(started);
-});
-
-test.each<[JsonObject, number | null]>([
-  [{ choices: [{ message: { role: 'assistant', content: 'a' } }, { message: { content: 'b' } }] }, 2],
-  [{ choices: [] }, 0],
-  [{ choices: [{ text: 'a' }] }, null],
-  [{ choices: 'no' }, null],
-])('choicesOf %j', (answer, count) => {
-  expect(choicesOf(answer)?.length ?? null).toBe(count);
 });

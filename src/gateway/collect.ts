@@ -1,5 +1,5 @@
-import { type Json, type JsonObject, isObject } from '../core/canonical.ts';
-import type { WireMessage } from '../core/message.ts';
+import { type JsonObject, isObject } from '../core/canonical.ts';
+import { indexOf, withRole } from '../core/choices.ts';
 import type { ChoiceRecord } from '../store/types.ts';
 import { mergeDelta, mergeExtra } from './merge.ts';
 
@@ -80,30 +80,6 @@ export function createCollector(): Collector {
       return started;
     },
   };
-}
-
-/** The choices of an answer that came whole; null when it has none that can be read. */
-export function choicesOf(answer: JsonObject): ChoiceRecord[] | null {
-  if (!Array.isArray(answer.choices)) return null;
-  const choices = answer.choices.map((choice, position) => {
-    if (!isObject(choice) || !isObject(choice.message)) return null;
-    const { index, message, finish_reason: finish, ...extra } = choice;
-    return {
-      index: indexOf(index, position),
-      message: withRole(message),
-      finishReason: typeof finish === 'string' ? finish : null,
-      extra,
-    };
-  });
-  return choices.every((choice) => choice !== null) ? choices : null;
-}
-
-function indexOf(index: Json | undefined, position: number): number {
-  return typeof index === 'number' && Number.isInteger(index) && index >= 0 ? index : position;
-}
-
-function withRole(message: JsonObject): WireMessage {
-  return typeof message.role === 'string' ? (message as WireMessage) : { ...message, role: 'assistant' };
 }
 
 function hasContent(piece: JsonObject): boolean {

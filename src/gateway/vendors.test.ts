@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { Json, JsonObject } from '../core/canonical.ts';
-import { choicesOf, createCollector } from './collect.ts';
+import { choicesOf } from '../core/choices.ts';
+import { createCollector } from './collect.ts';
 
 /** What the record of a stream of one choice has. */
 function streamed(deltas: readonly JsonObject[], extras: readonly JsonObject[] = []): Json {

@@ -1,7 +1,7 @@
 import { type JsonObject, isObject } from '../../core/canonical.ts';
+import { choicesOf } from '../../core/choices.ts';
 import { RatchetError } from '../../core/errors.ts';
 import type { WireMessage } from '../../core/message.ts';
-import { choicesOf } from '../../gateway/collect.ts';
 import type { CompletionRecord, ImportedChat } from '../../store/types.ts';
 
 // One line of a file of raw records, as other products write and read them. A line holds the request as it was sent and

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { Json, JsonObject } from '../../core/canonical.ts';
-import { choicesOf } from '../collect.ts';
+import { choicesOf } from '../../core/choices.ts';
 import { readUsage } from '../price.ts';
 import type { Call } from '../ports.ts';
 import { embeddingsOperation } from './embeddings.ts';

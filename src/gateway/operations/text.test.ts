@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { Json, JsonObject } from '../../core/canonical.ts';
-import { choicesOf, createCollector } from '../collect.ts';
+import { choicesOf } from '../../core/choices.ts';
+import { createCollector } from '../collect.ts';
 import type { Call } from '../ports.ts';
 import { textOperation } from './text.ts';
 
