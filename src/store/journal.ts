@@ -20,8 +20,6 @@ export interface Journal {
    * it cannot be taken down now: then it belongs into the tables.
    */
   note(batch: NotedBatch, options: WriteOptions): Promise<void> | null;
-  /** Whether anything is not in the tables yet. */
-  readonly pending: boolean;
   /** Whether a batch with one of these keys is not in the tables yet. */
   holds(keys: readonly string[]): boolean;
   /** Brings into the tables what was taken down so far; fails with why it cannot be. */

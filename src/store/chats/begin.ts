@@ -4,10 +4,13 @@ import { encodeJson } from '../json.ts';
 import type { BeginOptions, BegunCompletion, NewCompletion } from '../types.ts';
 import type { ChatContext } from './ending.ts';
 import { type IdentifiedMessage, identifyAll, insertMessages, isForgotten, storeChain, toRef } from './messages.ts';
-import type { OpenChats } from './open-chats.ts';
+import { type OpenChats, crowd } from './open-chats.ts';
 import { type BegunRow, type OutcomeRow, chatStatements } from './statements.ts';
 import { encodeThread, hashHistory } from './thread-hashes.ts';
 import { type Placement, type Placing, keysOf, placeAndWrite, placeRequest } from './threading.ts';
+
+/** In a crowd a request is held so many times as long. */
+const crowdHolds = 4;
 
 /** Places a request in its conversation and writes it, at once or when its outcome is there. */
 export async function begin(
@@ -65,7 +68,7 @@ export async function begin(
     const placement = await placeRequest(database, placing);
     adopt(placement);
     open.hold(row.id, {
-      holdMs,
+      holdMs: open.begun.size < crowd ? holdMs : crowdHolds * holdMs,
       keys: keysOf(placement),
       statements: (outcome, { whole } = { whole: false }) => [
         ...(whole ? insertMessages(database, messages) : storeChain(database, messages, open)),

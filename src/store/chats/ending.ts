@@ -7,7 +7,7 @@ import type { CompletionTable } from '../schema.ts';
 import type { CallUsage, ChoiceRecord, Outcome } from '../types.ts';
 import { countCall } from '../usage.ts';
 import { type StoredChoice, storeChoices } from './choices.ts';
-import type { Begun, HeldRequest, OpenChats } from './open-chats.ts';
+import { type Begun, type HeldRequest, type OpenChats, crowd } from './open-chats.ts';
 import { type OutcomeRow, chatStatements } from './statements.ts';
 
 export interface ChatContext {
@@ -19,14 +19,13 @@ export interface ChatContext {
   open: OpenChats;
 }
 
-/**
- * With so many chats in flight, and none of them in the journal already, whole answers are committed in groups at once:
- * all of them wait for companions anyway, and what is written once costs less than what is written twice.
- */
-const crowd = 16;
-/** How long it is since one was, in ms: two places to sync would be more syncs. */
+/** How long it is since a request went through the journal, in ms: two places to sync would be more syncs. */
 const crowdMs = 1_000;
 
+/**
+ * With many chats in flight, and none that went through the journal alone, whole answers are committed in groups at once: all
+ * of them wait for companions anyway, and what is written once costs less than what is written twice.
+ */
 function isCrowd({ begun, notedAt }: OpenChats): boolean {
   return begun.size >= crowd && performance.now() - notedAt > crowdMs;
 }
@@ -71,7 +70,7 @@ async function noteOutcome(
   const { database, open } = context;
   const begun = open.begun.get(id);
   if (!database.journal || !begun?.journaled || held?.keys === null) return false;
-  if (held && isCrowd(open) && !database.journal.pending) return false;
+  if (begun.over || (held && isCrowd(open))) return false;
   const { row, after, stored, hashes } = endOf(context, { begun, outcome, requests: 1 });
   const noted = database.journal.note(
     {
@@ -87,8 +86,8 @@ async function noteOutcome(
     { inFlight: open.begun.size },
   );
   if (!noted) return false;
-  // It is over: another outcome meets the tables.
-  open.begun.delete(id);
+  // Another outcome meets the tables.
+  begun.over = true;
   await noted;
   held?.written();
   open.remember(stored.map((choice) => choice.id));

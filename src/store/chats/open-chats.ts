@@ -12,6 +12,8 @@ export type Begun = Pick<
 export interface OpenChat extends Begun {
   /** Its outcome may stand in the journal before it stands in the tables. */
   journaled: boolean;
+  /** Its outcome stands in the journal. */
+  over?: boolean;
 }
 
 /** A request that waits for its outcome. */
@@ -30,6 +32,8 @@ export interface HeldRequest {
 }
 
 const rememberedMessages = 20_000;
+/** With so many chats in flight an answer takes longer, although its provider does not. */
+export const crowd = 16;
 
 /** What this process keeps in mind of its chats, so that what runs for each of them needs no reading. */
 export interface OpenChats {

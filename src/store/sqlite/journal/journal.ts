@@ -12,6 +12,8 @@ const restMs = 1_000;
 const makeAgainMs = 60_000;
 
 export interface OwnJournal extends Journal {
+  /** Whether anything is not in the tables. */
+  readonly pending: boolean;
   readonly syncs: number;
   /** Leaves nothing in the files. */
   wipe(): Promise<void>;
