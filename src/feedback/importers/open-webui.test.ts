@@ -1,0 +1,185 @@
+import { readFile } from 'node:fs/promises';
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import {
+  altered,
+  exchangesIn,
+  expectSendable,
+  importFile,
+  leftOutOf,
+  readAll,
+  readImportFile,
+  saidIn,
+  sourceOf,
+  torn,
+} from '../../../test/fixtures/imports/reading.ts';
+import type { Json } from '../../core/canonical.ts';
+import { openWebui } from './open-webui.ts';
+import { headOf } from './source.ts';
+
+describe('feedback', () => {
+  test('is read with the branch that was rated, as it was given', async () => {
+    const items = await readImportFile(openWebui, 'open-webui/feedback.json');
+    expectSendable(items);
+    expect(exchangesIn(items).map(saidIn)).toEqual([
+      ['system: You are a gardener.', 'user: When do I sow leeks?', 'assistant: From March, under glass.'],
+      ['user: Is rhubarb a fruit?', 'assistant: It is a vegetable.'],
+      ['user: Is rhubarb a fruit?', 'assistant: Yes, a fruit.'],
+      [...leeksUntilLast, 'assistant: In June, a hand apart.'],
+      [...leeksUntilLast, 'assistant: Whenever you like.'],
+      ['user: What goes on the compost?', 'assistant: Everything.'],
+    ]);
+    expect(exchangesIn(items).map(({ feedback }) => feedback.map(({ id: _, ...said }) => said))).toEqual([
+      [{ rating: 1, tags: ['gardening'], rater: 'user-ada' }],
+      [{ rating: 1, score: 1, tags: ['accurate_information', 'food'], comment: 'Just so.', rater: 'user-ben' }],
+      [],
+      [],
+      [{ rating: -1, score: 0, rater: 'user-ada' }],
+      [
+        {
+          ...{ rating: -1, score: 1 / 9, tags: ['compost'], comment: 'too short', rater: 'user-ada' },
+          correction: { role: 'assistant', content: 'Peelings, leaves, and no meat.' },
+        },
+      ],
+    ]);
+  });
+
+  test('names the real models of the arena, and who was preferred', async () => {
+    const [, best, over, better, worse, edited] = exchangesIn(
+      await readImportFile(openWebui, 'open-webui/feedback.json'),
+    );
+    expect([best, over].map((one) => [one?.chat.model, one?.siblings])).toEqual([
+      ['qwen2.5:7b', { set: 'chat-arena r2', best: true }],
+      ['llama3.1:8b', { set: 'chat-arena r2', best: false }],
+    ]);
+    expect([better?.siblings, worse?.siblings, edited?.siblings]).toEqual([
+      { set: 'chat-leeks m4', best: true },
+      { set: 'chat-leeks m4', best: false },
+      undefined,
+    ]);
+  });
+
+  test('keeps the ids, times and counts of the product', async () => {
+    const [first] = exchangesIn(await readImportFile(openWebui, 'open-webui/feedback.json'));
+    expect(first?.chat).toMatchObject({
+      ...{
+        model: 'gemma3:4b',
+        scope: 'chat-leeks',
+        createdAt: 1_755_000_005_000,
+        promptTokens: 14,
+        completionTokens: 7,
+      },
+      origin: { format: 'open-webui', chat_id: 'chat-leeks', message_id: 'm2' },
+    });
+    expect(first?.feedback[0]?.id).toMatch(/^feedback-thumb [0-9a-f]{16}$/);
+  });
+
+  test('is left out where its chat or its message is not there', async () => {
+    expect(leftOutOf(await readImportFile(openWebui, 'open-webui/feedback.json'))).toEqual([
+      {
+        ...{ kind: 'left-out', at: 'item 5', reason: 'no messages' },
+        detail: 'The record has no snapshot of its chat: take the export, not the list.',
+      },
+      { kind: 'left-out', at: 'item 6', reason: 'not of this format', detail: 'The chat has no message "gone".' },
+    ]);
+  });
+});
+
+describe('chats', () => {
+  test('are read answer by answer, with the ratings that they hold', async () => {
+    const items = await readImportFile(openWebui, 'open-webui/chats.json');
+    expectSendable(items);
+    expect(exchangesIn(items).map((one) => [saidIn(one).at(-1), one.chat.messages.length, one.siblings?.best])).toEqual(
+      [
+        ['assistant: From March, under glass.', 2, undefined],
+        ['assistant: In June, a hand apart.', 4, true],
+        ['assistant: Whenever you like.', 4, false],
+        ['assistant: It is a vegetable.', 1, true],
+        ['assistant: Yes, a fruit.', 1, false],
+        ['assistant: Everything.', 1, undefined],
+        ['assistant: Yes, at night.', 1, undefined],
+        ['assistant: About six hours.', 3, undefined],
+        ['assistant: Hi.', 1, undefined],
+      ],
+    );
+    expect(leftOutOf(items).map(({ reason }) => reason)).toEqual(['not text', 'no answer']);
+  });
+
+  test('a rating that is in the feedback too is the same there', async () => {
+    const inChat = exchangesIn(await readImportFile(openWebui, 'open-webui/chats.json'));
+    const inFeedback = exchangesIn(await readImportFile(openWebui, 'open-webui/feedback.json'));
+    const edited = ({ chat }: (typeof inChat)[number]): boolean => chat.origin.chat_id === 'chat-edited';
+    expect(inChat.find(edited)).toEqual({ ...inFeedback.find(edited), at: 'item 3' });
+  });
+
+  test('thoughts stand beside the answer, and are not said again', async () => {
+    const [first, second] = exchangesIn(await readImportFile(openWebui, 'open-webui/chats.json')).filter(
+      ({ chat }) => chat.origin.chat_id === 'chat-thoughts',
+    );
+    expect(first?.chat.choices[0]?.message.reasoning_content).toBe('> Bees rest.\nSo 1 < 2 hours at a time.');
+    expect(second && saidIn(second)[1]).toBe('assistant: Yes, at night.');
+  });
+
+  test('may be one on each line', async () => {
+    const lines = await readImportFile(openWebui, 'open-webui/chats.jsonl');
+    const list = exchangesIn(await readImportFile(openWebui, 'open-webui/chats.json'));
+    expect(exchangesIn(lines).map(({ chat }) => chat)).toEqual(list.slice(0, 5).map(({ chat }) => chat));
+  });
+});
+
+const leeksUntilLast = [
+  'system: You are a gardener.',
+  'user: When do I sow leeks?',
+  'assistant: From March, under glass.',
+  'user: And plant them out?',
+];
+
+test('what cannot be read is left out, and the rest is read', async () => {
+  const items = await readImportFile(openWebui, 'open-webui/malformed.txt');
+  expect(exchangesIn(items).map((one) => saidIn(one).at(-1))).toEqual(['assistant: From March, under glass.']);
+  expect(leftOutOf(items).map(({ at, reason }) => `${at}: ${reason}`)).toEqual([
+    'item 2: not of this format',
+    'item 3: not JSON',
+    'item 4: no JSON object',
+    'item 5: not JSON',
+  ]);
+});
+
+test.each(['feedback.json', 'chats.json', 'chats.jsonl', 'malformed.txt'])('%s is recognised', async (name) => {
+  const content = await readFile(importFile(`open-webui/${name}`));
+  expect(openWebui.recognises(await headOf(sourceOf(content)))).toBe(true);
+});
+
+test('a first item that is longer than what is looked at is recognised', async () => {
+  const record = { id: 'f', type: 'rating', data: { model_id: 'm', rating: 1 }, snapshot: 'x'.repeat(100_000) };
+  expect(openWebui.recognises(await headOf(sourceOf(JSON.stringify([record]))))).toBe(true);
+});
+
+test.each([
+  '[]',
+  '{"messages":[{"role":"user","content":"Hi"}]}',
+  '[{"title":"t","mapping":{}}]',
+  '[{"id":1,"prompt":"p","response":"r","rating":"GOOD"}]',
+])('%s is not', async (content) => {
+  expect(openWebui.recognises(await headOf(sourceOf(content)))).toBe(false);
+});
+
+describe('whatever a file holds', () => {
+  test.each(['feedback.json', 'chats.json', 'chats.jsonl'])('bytes of %s that are torn stop nothing', async (name) => {
+    const bytes = await readFile(importFile(`open-webui/${name}`));
+    await fc.assert(
+      fc.asyncProperty(torn(bytes), async (content) => expectSendable(await readAll(openWebui, content))),
+      { numRuns: 60 },
+    );
+  });
+
+  test.each(['feedback.json', 'chats.json'])('values of %s that are others stop nothing', async (name) => {
+    const value = JSON.parse(await readFile(importFile(`open-webui/${name}`), 'utf8')) as Json;
+    await fc.assert(
+      fc.asyncProperty(altered(value), async (content) =>
+        expectSendable(await readAll(openWebui, JSON.stringify(content))),
+      ),
+      { numRuns: 150 },
+    );
+  });
+});
