@@ -95,13 +95,19 @@ test('a folder in its place is refused', () => {
   expect(open).toThrow(/cannot be read/);
 });
 
-test('the example in the docs is right, and uses every field', () => {
+test('the example in the docs is right, and the page names every field', () => {
   const text = readFileSync(join(packageRoot, 'docs', 'settings.md'), 'utf8');
   const example = /```json\n([\s\S]*?)```/.exec(text)?.[1] ?? '';
   writeFileSync(file, example);
   const { providers, routes, retention, prices } = open().current();
-  const fields = [...providers.values(), ...routes.values()].flatMap((one) => Object.keys(one));
-  expect(new Set(fields)).toEqual(new Set(['record', 'train', 'egress', 'locality', 'model', 'fallback']));
+  expect(providers.size).toBeGreaterThan(0);
+  expect(routes.size).toBeGreaterThan(0);
+  const fields = [
+    ...['record', 'train', 'egress', 'locality', 'kind', 'enabled', 'base_url', 'api_key_env', 'options', 'limits'],
+    ...['timeout_seconds', 'retries', 'model', 'deployments', 'strategy', 'fallback', 'force', 'breaker', 'context'],
+    ...['requests_per_minute', 'tokens_per_minute', 'concurrent', 'abilities', 'weight', 'tags', 'cached_input'],
+  ];
+  for (const field of fields) expect(text, field).toMatch(new RegExp(`\\b${field}\\b`));
   expect(retention.days).toBeGreaterThan(0);
   expect([...prices.values()].some(({ cachedInput }) => cachedInput !== undefined)).toBe(true);
 });

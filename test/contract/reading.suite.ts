@@ -175,7 +175,7 @@ export function readingSuite(install: NewInstallation): void {
       createdAt: 1_700_000_000_000,
       origin: {},
     }));
-    expect(await store.chats.import(lines)).toEqual({ written: 120, known: 0 });
+    expect(await store.chats.import(lines)).toMatchObject({ written: 120, known: 0 });
     await indexAll(store, 7);
     const seen = new Set<string>();
     let cursor: string | null = null;
