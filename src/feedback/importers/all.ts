@@ -1,5 +1,21 @@
+import { alpaca } from './alpaca.ts';
+import { nvidia } from './nvidia.ts';
 import { openWebui } from './open-webui.ts';
+import { openaiDpo } from './openai-dpo.ts';
+import { openaiSft } from './openai-sft.ts';
+import { openpipe } from './openpipe.ts';
+import { sharegpt } from './sharegpt.ts';
+import { trl } from './trl.ts';
 import type { Importer } from './types.ts';
 
 /** Every format that can be read, by the alphabet. */
-export const importers: readonly Importer[] = [openWebui];
+export const importers: readonly Importer[] = [
+  alpaca,
+  nvidia,
+  openWebui,
+  openaiDpo,
+  openaiSft,
+  openpipe,
+  sharegpt,
+  trl,
+];

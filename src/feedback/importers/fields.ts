@@ -1,4 +1,5 @@
-import { type Json, type JsonObject, isObject } from '../../core/canonical.ts';
+import { createHash } from 'node:crypto';
+import { type Json, type JsonObject, canonicalJson, isObject } from '../../core/canonical.ts';
 import type { ImportedFeedback } from './types.ts';
 
 // Fields of other products: what is of another type than it should be is not there.
@@ -63,4 +64,10 @@ const longestComment = 10_000;
 export function raterIn(value: unknown): Pick<ImportedFeedback, 'rater'> {
   const rater = textIn(value);
   return rater === undefined || rater.length > 100 ? {} : { rater };
+}
+
+/** What names an event: the product's own id with what is said, so that something else said later is another event. */
+export function eventId(id: string, said: ImportedFeedback): string {
+  const digest = createHash('sha256').update(canonicalJson(said)).digest('hex').slice(0, 16);
+  return `${id.slice(0, 200)} ${digest}`;
 }

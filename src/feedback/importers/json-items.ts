@@ -28,14 +28,18 @@ export async function* jsonItems(
   }
 }
 
-function* itemsOf(text: string, at: string, read: ReadItem): Generator<ImportItem> {
+/** What one item says that is there as text. */
+export function* itemsOf(text: string, at: string, read: ReadItem): Generator<ImportItem> {
   const value = parse(text);
-  if (value === undefined) return yield { kind: 'left-out', at, reason: 'not JSON' };
-  if (!isObject(value)) return yield { kind: 'left-out', at, reason: 'no JSON object' };
+  if (!isObject(value)) {
+    yield { kind: 'left-out', at, reason: value === undefined ? 'not JSON' : 'no JSON object' };
+    return;
+  }
   try {
     yield* read(value, at);
   } catch (error) {
-    yield { kind: 'left-out', at, reason: 'not of this format', detail: asRatchetError(error).message.slice(0, 2000) };
+    const detail = asRatchetError(error).message.slice(0, 2000);
+    yield { kind: 'left-out', at, reason: 'not of this format', detail };
   }
 }
 

@@ -35,8 +35,17 @@ interface Scan {
  */
 export async function* splitItems(bytes: AsyncIterable<Uint8Array>, key?: string): AsyncGenerator<SplitItem> {
   const scan: Scan = {
-    ...{ where: 'before', depth: 0, base: key === undefined ? 1 : 2, inText: false, escaped: false },
-    ...{ name: [], named: null, from: -1, held: [], heldBytes: 0, strange: false },
+    where: 'before',
+    depth: 0,
+    base: key === undefined ? 1 : 2,
+    inText: false,
+    escaped: false,
+    name: [],
+    named: null,
+    from: -1,
+    held: [],
+    heldBytes: 0,
+    strange: false,
   };
   for await (const chunk of bytes) {
     yield* scanChunk(scan, chunk, key);

@@ -1,19 +1,15 @@
 import { readFile } from 'node:fs/promises';
-import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import {
-  altered,
   exchangesIn,
+  expectNothingStops,
   expectSendable,
   importFile,
   leftOutOf,
-  readAll,
   readImportFile,
   saidIn,
   sourceOf,
-  torn,
 } from '../../../test/fixtures/imports/reading.ts';
-import type { Json } from '../../core/canonical.ts';
 import { openWebui } from './open-webui.ts';
 import { headOf } from './source.ts';
 
@@ -29,7 +25,7 @@ describe('feedback', () => {
       [...leeksUntilLast, 'assistant: Whenever you like.'],
       ['user: What goes on the compost?', 'assistant: Everything.'],
     ]);
-    expect(exchangesIn(items).map(({ feedback }) => feedback.map(({ id: _, ...said }) => said))).toEqual([
+    expect(exchangesIn(items).map(({ feedback }) => feedback)).toMatchObject([
       [{ rating: 1, tags: ['gardening'], rater: 'user-ada' }],
       [{ rating: 1, score: 1, tags: ['accurate_information', 'food'], comment: 'Just so.', rater: 'user-ben' }],
       [],
@@ -37,7 +33,11 @@ describe('feedback', () => {
       [{ rating: -1, score: 0, rater: 'user-ada' }],
       [
         {
-          ...{ rating: -1, score: 1 / 9, tags: ['compost'], comment: 'too short', rater: 'user-ada' },
+          rating: -1,
+          score: 1 / 9,
+          tags: ['compost'],
+          comment: 'too short',
+          rater: 'user-ada',
           correction: { role: 'assistant', content: 'Peelings, leaves, and no meat.' },
         },
       ],
@@ -62,13 +62,11 @@ describe('feedback', () => {
   test('keeps the ids, times and counts of the product', async () => {
     const [first] = exchangesIn(await readImportFile(openWebui, 'open-webui/feedback.json'));
     expect(first?.chat).toMatchObject({
-      ...{
-        model: 'gemma3:4b',
-        scope: 'chat-leeks',
-        createdAt: 1_755_000_005_000,
-        promptTokens: 14,
-        completionTokens: 7,
-      },
+      model: 'gemma3:4b',
+      scope: 'chat-leeks',
+      createdAt: 1_755_000_005_000,
+      promptTokens: 14,
+      completionTokens: 7,
       origin: { format: 'open-webui', chat_id: 'chat-leeks', message_id: 'm2' },
     });
     expect(first?.feedback[0]?.id).toMatch(/^feedback-thumb [0-9a-f]{16}$/);
@@ -77,7 +75,9 @@ describe('feedback', () => {
   test('is left out where its chat or its message is not there', async () => {
     expect(leftOutOf(await readImportFile(openWebui, 'open-webui/feedback.json'))).toEqual([
       {
-        ...{ kind: 'left-out', at: 'item 5', reason: 'no messages' },
+        kind: 'left-out',
+        at: 'item 5',
+        reason: 'no messages',
         detail: 'The record has no snapshot of its chat: take the export, not the list.',
       },
       { kind: 'left-out', at: 'item 6', reason: 'not of this format', detail: 'The chat has no message "gone".' },
@@ -164,22 +164,6 @@ test.each([
   expect(openWebui.recognises(await headOf(sourceOf(content)))).toBe(false);
 });
 
-describe('whatever a file holds', () => {
-  test.each(['feedback.json', 'chats.json', 'chats.jsonl'])('bytes of %s that are torn stop nothing', async (name) => {
-    const bytes = await readFile(importFile(`open-webui/${name}`));
-    await fc.assert(
-      fc.asyncProperty(torn(bytes), async (content) => expectSendable(await readAll(openWebui, content))),
-      { numRuns: 60 },
-    );
-  });
-
-  test.each(['feedback.json', 'chats.json'])('values of %s that are others stop nothing', async (name) => {
-    const value = JSON.parse(await readFile(importFile(`open-webui/${name}`), 'utf8')) as Json;
-    await fc.assert(
-      fc.asyncProperty(altered(value), async (content) =>
-        expectSendable(await readAll(openWebui, JSON.stringify(content))),
-      ),
-      { numRuns: 150 },
-    );
-  });
+test.each(['feedback.json', 'chats.json', 'chats.jsonl'])('nothing stops at what %s may hold', async (name) => {
+  await expectNothingStops(openWebui, await readFile(importFile(`open-webui/${name}`)));
 });

@@ -1,18 +1,9 @@
-import { createHash } from 'node:crypto';
-import { type Json, type JsonObject, canonicalJson, isObject } from '../../core/canonical.ts';
+import { type Json, type JsonObject, isObject } from '../../core/canonical.ts';
 import { RatchetError } from '../../core/errors.ts';
-import { listIn, objectIn, raterIn, remarks, shareOf, textIn } from './fields.ts';
+import { eventId, listIn, objectIn, raterIn, remarks, shareOf, textIn } from './fields.ts';
 import { jsonItems } from './json-items.ts';
 import { jsonLines } from './json-lines.ts';
-import {
-  type Chat,
-  type Message,
-  answerOf,
-  correctionOf,
-  modelOf,
-  readChat,
-  siblingsOf,
-} from './open-webui-message.ts';
+import { type Chat, type Message, answerOf, correctionOf, readChat, siblingsOf } from './open-webui-message.ts';
 import { headOf } from './source.ts';
 import type { ImportHead, ImportItem, ImportSource, ImportedFeedback, Importer } from './types.ts';
 
@@ -58,11 +49,13 @@ function* ratedAnswer({ id, user_id, data, meta, snapshot }: JsonObject, at: str
   const record = objectIn(snapshot).chat;
   if (!isObject(record)) {
     const detail = 'The record has no snapshot of its chat: take the export, not the list.';
-    return yield { kind: 'left-out', at, reason: 'no messages', detail };
+    yield { kind: 'left-out', at, reason: 'no messages', detail };
+    return;
   }
   const chat = readChat(record, textIn(chatId));
   const rated = chat.messages.get(textIn(messageId) ?? '');
-  if (!rated) throw new RatchetError('InvalidInput', `The chat has no message "${String(messageId).slice(0, 100)}".`);
+  if (!rated)
+    throw new RatchetError('InvalidInput', `The chat has no message "${(textIn(messageId) ?? '').slice(0, 100)}".`);
   const said = objectIn(data);
   const ratingOf = (message: Message) =>
     message === rated ? ratingIn(said.rating) : ratingIn(annotationOf(message).rating);
@@ -80,7 +73,7 @@ function* ratedAnswer({ id, user_id, data, meta, snapshot }: JsonObject, at: str
 function* answersOf(record: JsonObject, at: string): Generator<ImportItem> {
   const chat = readChat(record);
   const answers = [...chat.messages.values()].filter(({ role }) => role === 'assistant');
-  if (answers.length === 0) return yield { kind: 'left-out', at, reason: 'no answer' };
+  if (answers.length === 0) yield { kind: 'left-out', at, reason: 'no answer' };
   const read = (message: Message): ImportItem => {
     const from = { user: record.user_id, id: textIn(message.body.feedbackId) ?? message.id };
     return answerOf(chat, message, at, eventsOf(annotationOf(message), message, from));
@@ -143,6 +136,5 @@ function eventsOf(said: JsonObject, message: Message, { user, id }: { user: unkn
     ...correctionOf(message),
   };
   if (Object.keys(event).every((name) => name === 'tags')) return [];
-  const digest = createHash('sha256').update(canonicalJson(event)).digest('hex').slice(0, 16);
-  return [{ ...event, ...raterIn(user), id: `${id.slice(0, 200)} ${digest}` }];
+  return [{ ...event, ...raterIn(user), id: eventId(id, event) }];
 }
