@@ -28,7 +28,7 @@ export function choicesOf(answer: JsonObject): Choice[] | null {
 
 /** The index that a choice names, else its position. */
 export function indexOf(index: Json | undefined, position: number): number {
-  return typeof index === 'number' && Number.isInteger(index) && index >= 0 ? index : position;
+  return typeof index === 'number' && Number.isSafeInteger(index) && index >= 0 ? index : position;
 }
 
 /** An answer is the assistant's where it names no role. */

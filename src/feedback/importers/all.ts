@@ -1,4 +1,6 @@
 import { alpaca } from './alpaca.ts';
+import { anythingllm } from './anythingllm.ts';
+import { librechat } from './librechat.ts';
 import { nvidia } from './nvidia.ts';
 import { openWebui } from './open-webui.ts';
 import { openaiDpo } from './openai-dpo.ts';
@@ -11,6 +13,8 @@ import type { Importer } from './types.ts';
 /** Every format that can be read, by the alphabet. */
 export const importers: readonly Importer[] = [
   alpaca,
+  anythingllm,
+  librechat,
   nvidia,
   openWebui,
   openaiDpo,
