@@ -1,5 +1,6 @@
 import { alpaca } from './alpaca.ts';
 import { anythingllm } from './anythingllm.ts';
+import { chatgpt } from './chatgpt.ts';
 import { librechat } from './librechat.ts';
 import { nvidia } from './nvidia.ts';
 import { openWebui } from './open-webui.ts';
@@ -14,6 +15,7 @@ import type { Importer } from './types.ts';
 export const importers: readonly Importer[] = [
   alpaca,
   anythingllm,
+  chatgpt,
   librechat,
   nvidia,
   openWebui,
