@@ -5,6 +5,7 @@ import { cycleRoutes } from '../api/cycles.ts';
 import { datasetRoutes } from '../api/datasets.ts';
 import { createGuard } from '../api/guard.ts';
 import { keyRoutes } from '../api/keys.ts';
+import { reviewRoutes } from '../api/review.ts';
 import { metricsRoutes } from '../api/metrics.ts';
 import { modelRoutes } from '../api/models.ts';
 import { priceRoutes } from '../api/prices.ts';
@@ -134,6 +135,7 @@ function routesOf(house: House, cycles: LazyCycleService, telemetry: Telemetry) 
     datasetRoutes({ store, datasetsDir: config.datasetsDir }),
     usageRoutes({ store }),
     metricsRoutes(telemetry),
+    reviewRoutes({ store }),
   ];
 }
 

@@ -5,6 +5,7 @@ import { now, uuidv7 } from './ids.ts';
 import { decodeJson, encodeJson } from './json.ts';
 import { isAfter, planPage, toPage } from './page.ts';
 import { requireChoice } from './require-choice.ts';
+import { reviewNotes } from './review-notes.ts';
 import type { FeedbackTable } from './schema.ts';
 import type { FeedbackRecord, FeedbackStore, NewFeedback } from './types.ts';
 
@@ -49,7 +50,8 @@ async function add(database: Database, feedback: NewFeedback): Promise<FeedbackR
   const known = await keyed(database, feedback);
   if (known) return sameAs(known, feedback);
   const { over = [], tiedWith = [] } = feedback;
-  for (const answer of [feedback, ...over, ...tiedWith]) {
+  const choices = await requireChoice(database, feedback.completionId, feedback.choice);
+  for (const answer of [...over, ...tiedWith]) {
     await requireChoice(database, answer.completionId, answer.choice);
   }
   const row = toRow(feedback);
@@ -64,6 +66,7 @@ async function add(database: Database, feedback: NewFeedback): Promise<FeedbackR
           .where('id', '=', row.completion_id)
           .where('rated', 'is', null),
       ),
+      ...reviewNotes(database, row, choices),
     ]);
   } catch (error) {
     if (!isConstraint(error, 'unique')) throw error;

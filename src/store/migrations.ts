@@ -2,6 +2,7 @@ import type { Compilable, Kysely, SchemaModule } from 'kysely';
 import { CompiledQuery, sql } from 'kysely';
 import { unusualKind, unusualState } from './chats/filters.ts';
 import type { Database } from './database.ts';
+import { review } from './review-tables.ts';
 import type { Schema } from './schema.ts';
 
 export interface Migration {
@@ -36,6 +37,7 @@ export const migrations: readonly Migration[] = [
   { name: '0007-prompts', up: ({ schema }) => [prompts(schema)] },
   { name: '0008-answer-cache', up: ({ schema }) => answerCache(schema) },
   { name: '0009-feedback', up: ({ schema }) => [...feedbackFields(schema), ...signals(schema)] },
+  { name: '0010-review', up: review },
 ];
 
 function installation(schema: SchemaModule): Compilable<unknown>[] {

@@ -16,6 +16,7 @@ import { migrate } from './migrate.ts';
 import { createKeyStore } from './keys.ts';
 import { createModelStore } from './models.ts';
 import { createPromptStore } from './prompts.ts';
+import { createReviewStore } from './review.ts';
 import { createSignalStore } from './signals.ts';
 import { type SqliteOptions, openSqlite } from './sqlite/database.ts';
 import type { Store } from './types.ts';
@@ -64,6 +65,7 @@ function assemble(database: Database, key: KeyObject, lease: Lease, dataDir: str
     chats: createChatStore({ database, key, processId: lease.processId }),
     feedback: createFeedbackStore(database),
     signals: createSignalStore(database),
+    review: createReviewStore(database),
     comparisons: createComparisonStore(database),
     prompts: createPromptStore(database),
     answerCache: createAnswerCacheStore(database, key),

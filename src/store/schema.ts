@@ -13,6 +13,9 @@ export interface Schema {
   search: SearchTable;
   feedback: FeedbackTable;
   signal: SignalTable;
+  review_answer: ReviewAnswerTable;
+  review_claim: { completion_id: string; choice: number; rater: string; again: number; until: number };
+  review_again: { feedback_id: string; completion_id: string };
   comparison: ComparisonTable;
   prompt: PromptTable;
   cached_answer: { request: string; completion_id: string; created_at: number };
@@ -30,6 +33,8 @@ export interface ConversationTable {
   owner: string;
   /** The node of its completions: the first user message that it began with. */
   node: string | null;
+  /** 1 when there is feedback on one of its answers. */
+  rated: number | null;
   created_at: number;
 }
 
@@ -156,6 +161,20 @@ export interface SignalTable {
   owner: string;
   source: string;
   created_at: number;
+}
+
+/** What is known of a choice since there was feedback on its completion. */
+export interface ReviewAnswerTable {
+  completion_id: string;
+  choice: number;
+  /** How many there were on this choice. */
+  events: number;
+  /** Who gave them; the empty text when somebody has to look, null when nothing said of it stands. */
+  rater: string | null;
+  /** Whether raters disagree; null when nobody has looked since it changed. */
+  disputed: number | null;
+  /** When the last came. */
+  at: number;
 }
 
 export interface ComparisonTable {

@@ -5,6 +5,7 @@ import type { DatasetManifest, Split } from '../core/dataset.ts';
 import type { ErrorCode } from '../core/errors.ts';
 import type { WireMessage } from '../core/message.ts';
 import type { PromptBody } from '../core/prompt.ts';
+import type { ReviewStore } from './review-types.ts';
 
 /** Times are milliseconds since 1970, UTC, everywhere in the store. */
 export type Millis = number;
@@ -105,6 +106,10 @@ export interface CompletionFilter {
   kinds?: readonly CompletionKind[];
   /** Only those whose text was erased, or is there. */
   erased?: boolean;
+  /** Only those of conversations in which nothing is rated. */
+  newTopic?: boolean;
+  /** Only those with the text of this tag in the request, or in what was said of it. */
+  tag?: string;
   /** Words that must all occur, `"phrases in order"` and `beginnings*`. InvalidInput when there is no word in it. */
   search?: string;
 }
@@ -602,6 +607,7 @@ export interface Store {
   readonly chats: ChatStore;
   readonly feedback: FeedbackStore;
   readonly signals: SignalStore;
+  readonly review: ReviewStore;
   readonly comparisons: ComparisonStore;
   readonly prompts: PromptStore;
   readonly answerCache: AnswerCacheStore;

@@ -13,6 +13,7 @@ import { keySuite } from './keys.suite.ts';
 import { lineageSuite } from './lineage.suite.ts';
 import { outcomeSuite } from './outcome.suite.ts';
 import { readingSuite } from './reading.suite.ts';
+import { reviewSuite } from './review.suite.ts';
 import { threadPropertySuite } from './thread-properties.suite.ts';
 import { threadingSuite } from './threading.suite.ts';
 import { usageSuite } from './usage.suite.ts';
@@ -45,6 +46,7 @@ function suites(install: NewInstallation): void {
   describe('usage', () => usageSuite(install));
   describe('keys', () => keySuite(install));
   describe('comparisons', () => comparisonSuite(install));
+  describe('review', () => reviewSuite(install));
   describe('cached answers', () => answerCacheSuite(install));
   describe('prompts', () => promptSuite(install));
   describe('concurrency', { timeout: 30_000 }, () => concurrencySuite(install));

@@ -23,7 +23,7 @@ export const unusualState = `in ('failed', 'interrupted')`;
 
 /** What a filter asks for beside its times and its words. */
 export function partsOf({ kind }: Database, filter: CompletionFilter): Part[] {
-  const { owner, conversationId, keyId, team, providers, models, kinds, states, rated, erased } = filter;
+  const { owner, conversationId, keyId, team, providers, models, kinds, states, rated, erased, newTopic, tag } = filter;
   const aside = asideOf(kind);
   const part = (column: string, values: readonly string[], index = anyValue): Part => ({
     driving: values.every((value) => index(value) !== null)
@@ -42,6 +42,8 @@ export function partsOf({ kind }: Database, filter: CompletionFilter): Part[] {
     ...(states === undefined ? [] : [{ ...part('state', states, stateIndex), unordered: states.join() === 'open' }]),
     ...(rated === undefined ? [] : [ofRated(rated)]),
     ...(erased === undefined ? [] : [ofErased(erased, aside)]),
+    ...(newTopic === true ? [ofNewTopic] : []),
+    ...(tag === undefined ? [] : [ofTag(tag, kind)]),
   ];
 }
 
@@ -102,6 +104,23 @@ function ofErased(erased: boolean, aside: Aside): Part {
   return {
     driving: [],
     checked: (alias) => sql<boolean>`${aside(`${alias}.erased_at`)} ${sql.raw(erased ? 'is not null' : 'is null')}`,
+  };
+}
+
+const ofNewTopic: Part = {
+  driving: [],
+  checked: (alias) =>
+    sql<boolean>`exists (select 1 from conversation where conversation.id = ${sql.ref(`${alias}.conversation_id`)} and conversation.rated is null)`,
+};
+
+/** The text of a tag in what was asked for, or in what was said of it: what is found has to be looked at. */
+function ofTag(tag: string, kind: Database['kind']): Part {
+  const place = sql.raw(kind === 'sqlite' ? 'instr' : 'strpos');
+  const text = JSON.stringify(tag);
+  return {
+    driving: [],
+    checked: (alias) =>
+      sql<boolean>`(${place}(${sql.ref(`${alias}.envelope_json`)}, ${text}) > 0 or exists (select 1 from feedback where feedback.completion_id = ${sql.ref(`${alias}.id`)} and ${place}(feedback.body_json, ${text}) > 0))`,
   };
 }
 
