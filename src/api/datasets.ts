@@ -1,15 +1,17 @@
 import { Readable } from 'node:stream';
 import { createRoute, z } from '@hono/zod-openapi';
-import { splits } from '../core/dataset.ts';
+import { type Split, splits } from '../core/dataset.ts';
 import { RatchetError } from '../core/errors.ts';
 import { exportSft, splitFile } from '../dataset/export.ts';
 import { datasetFolder } from '../dataset/write.ts';
+import { exporterOf, exporters } from '../dataset/export/all.ts';
 import type { DatasetRecord, Store } from '../store/types.ts';
 import type { Routes } from './context.ts';
+import { prepareExport } from './dataset-export.ts';
 import { json, pageQuery, problems } from './schemas.ts';
 
 export interface DatasetRouteDeps {
-  store: Pick<Store, 'datasets'>;
+  store: Pick<Store, 'datasets' | 'chats' | 'feedback'>;
   datasetsDir: string;
 }
 
@@ -61,7 +63,26 @@ const download = createRoute({
   },
 });
 
-/** `GET /api/datasets`, `GET /api/datasets/:digest` and `GET /api/datasets/:digest/{train,val,test}.jsonl`. */
+const exported = createRoute({
+  method: 'get',
+  path: '/api/datasets/{digest}/export',
+  tags: ['Datasets'],
+  summary: 'A dataset version in a format of other tools',
+  description:
+    'A tar of one file for each split with a manifest.json, which names digests and what the format could not carry. With a split alone, only its file; the header x-ratchet-export then holds the counts as JSON.\n\n' +
+    exporters.map(({ format, about }) => `- \`${format}\`: ${about}`).join('\n'),
+  request: {
+    params: z.object({ digest }),
+    query: z.object({
+      format: z.string(),
+      split: z.enum(splits).optional(),
+      as: z.enum(['tar', 'file']).optional(),
+    }),
+  },
+  responses: { 200: { description: 'The tar, or the file of the split' }, ...problems },
+});
+
+/** `GET /api/datasets`, `GET /api/datasets/:digest`, its `/export`, and `GET /api/datasets/:digest/{train,val,test}.jsonl`. */
 export function datasetRoutes(deps: DatasetRouteDeps): Routes {
   return (app) => {
     app.openapi(list, async (context) => {
@@ -72,6 +93,10 @@ export function datasetRoutes(deps: DatasetRouteDeps): Routes {
     app.openapi(read, async (context) =>
       context.json(present(await find(deps, context.req.valid('param').digest)), 200),
     );
+    app.openapi(exported, async (context) => {
+      const { digest: wanted } = context.req.valid('param');
+      return send(deps, await find(deps, wanted), context.req.valid('query'));
+    });
     app.openapi(download, async (context) => {
       const { digest: wanted, file } = context.req.valid('param');
       const { name } = await find(deps, wanted);
@@ -85,6 +110,34 @@ export function datasetRoutes(deps: DatasetRouteDeps): Routes {
       return new Response(Readable.toWeb(lines) as ReadableStream<Uint8Array>, { headers });
     });
   };
+}
+
+interface ExportQuery {
+  format: string;
+  split?: Split | undefined;
+  as?: 'tar' | 'file' | undefined;
+}
+
+async function send(deps: DatasetRouteDeps, record: DatasetRecord, query: ExportQuery): Promise<Response> {
+  const { format, split, as = split === undefined ? 'tar' : 'file' } = query;
+  const exporter = exporterOf(format);
+  if (as === 'file' && split === undefined) {
+    throw new RatchetError('InvalidInput', 'One file is one split: say it with split=train, or ask for a tar.');
+  }
+  const prepared = await prepareExport(deps, record, exporter, split === undefined ? splits : [split]);
+  const { files, digest: id, left_out, reduced } = prepared.manifest;
+  const [file] = files;
+  const single = as === 'file' && file ? file : null;
+  const stem = `${record.name}-${record.digest.slice(0, 12)}-${format}`;
+  const body = single ? prepared.file(single.name) : prepared.tar();
+  const counts = { digest: id, rows: files.reduce((sum, { rows }) => sum + rows, 0), left_out, reduced };
+  const headers = {
+    'content-type': single ? exporter.encoding.mediaType : 'application/x-tar',
+    'content-disposition': `attachment; filename="${stem}${single ? `-${single.name}` : '.tar'}"`,
+    'x-ratchet-export': JSON.stringify(counts),
+    ...(single && { 'content-length': String(single.bytes) }),
+  };
+  return new Response(Readable.toWeb(body) as ReadableStream<Uint8Array>, { headers });
 }
 
 async function find(deps: DatasetRouteDeps, wanted: string): Promise<DatasetRecord> {

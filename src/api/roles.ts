@@ -71,6 +71,7 @@ export const routeRoles: Readonly<Record<string, Role | 'open'>> = {
   'POST /api/cycles/{id}/approve': 'operate',
   'GET /api/datasets': 'operate',
   'GET /api/datasets/{digest}': 'operate',
+  'GET /api/datasets/{digest}/export': 'operate',
   'GET /api/datasets/{digest}/{file}': 'operate',
   'GET /api/models': 'operate',
   'GET /api/models/{id}': 'operate',

@@ -8,6 +8,7 @@ import { registerCompare } from './compare.ts';
 import { registerCatalogue } from './catalogue/commands.ts';
 import { registerConfig } from './config/command.ts';
 import { registerCycle } from './cycle.ts';
+import { registerDatasets } from './datasets.ts';
 import { registerDemo } from './demo/command.ts';
 import { registerDoctor } from './doctor.ts';
 import { registerImport } from './import.ts';
@@ -53,6 +54,7 @@ for (const register of [
   registerUsage,
   registerTransfer,
   registerImport,
+  registerDatasets,
   registerSetup,
   registerDoctor,
   registerApi,

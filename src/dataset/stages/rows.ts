@@ -96,7 +96,7 @@ function toolsOf({ kind, envelope }: CompletionRecord): JsonObject[] {
  * The message as a chat template takes it: text content as one string, no reasoning, no nulls, no fields of a vendor;
  * `developer` is what newer OpenAI models call `system`. Null when it holds more than text.
  */
-function trainable(message: WireMessage): WireMessage | null {
+export function trainable(message: WireMessage): WireMessage | null {
   const { content } = message;
   if (Array.isArray(content) && !content.every((part) => isObject(part) && part.type === 'text')) return null;
   const clean: JsonObject = {};

@@ -1,0 +1,105 @@
+import { type Command, Option } from 'commander';
+import { type Split, splits } from '../core/dataset.ts';
+import { exporters } from '../dataset/export/all.ts';
+import { connectApi } from './connection.ts';
+import { type FetchedExport, fetchExport } from './fetch-export.ts';
+
+interface Common {
+  url?: string;
+  json?: boolean;
+}
+
+interface Dataset {
+  digest: string;
+  name: string;
+  splits: Record<Split, { rows: number }>;
+  signals: Record<string, number>;
+  stages: { stage: string; in: number; out: number; dropped: Record<string, number> }[];
+  created_at: string;
+}
+
+interface Page {
+  items: Dataset[];
+  next: string | null;
+}
+
+interface ExportOptions extends Common {
+  format: string;
+  split?: string;
+  output?: string;
+}
+
+/** `ratchet datasets …`: dataset versions, and how to give them to other tools. */
+export function registerDatasets(program: Command): void {
+  const datasets = program.command('datasets').description('dataset versions: list, show and export them');
+  common(datasets.command('list').description('dataset versions, newest first'))
+    .option('--limit <number>', 'how many, 200 at most', '20')
+    .option('--cursor <cursor>', 'go on after an earlier page')
+    .action(list);
+  common(datasets.command('show <digest>').description('one version, with what its build left out')).action(show);
+  common(datasets.command('export <digest>').description('write a version to a folder, for other tools'))
+    .addOption(
+      new Option('--format <format>', 'what the files are for')
+        .choices(exporters.map(({ format }) => format))
+        .makeOptionMandatory(),
+    )
+    .addOption(new Option('--split <split>', 'only this one (default: all)').choices(splits))
+    .option('-o, --output <folder>', 'a folder that is not there yet (default: <name>-<digest>-<format>)')
+    .addHelpText('after', () => `\nFormats:\n${exporters.map(helpLine).join('\n')}`)
+    .action(write);
+}
+
+function common(command: Command): Command {
+  return command.option('--url <url>', 'where the API is').option('--json', 'print JSON');
+}
+
+function helpLine({ format, about }: { format: string; about: string }): string {
+  return `  ${format.padEnd(22)} ${about}`;
+}
+
+async function list({ url, json, limit, cursor }: Common & { limit: string; cursor?: string }): Promise<void> {
+  const query = new URLSearchParams({ limit, ...(cursor !== undefined && { cursor }) });
+  const page = await connectApi(url).api.get<Page>(`/api/datasets?${query.toString()}`);
+  if (json) return console.log(JSON.stringify(page, null, 2));
+  if (page.items.length === 0) console.log('No dataset version yet: they come from cycles.');
+  for (const { created_at, digest, name, splits: figures } of page.items) {
+    const rows = splits.map((split) => `${split} ${figures[split].rows}`).join('  ');
+    console.log([created_at.slice(0, 19), digest, name, rows].join('  '));
+  }
+  if (page.next !== null) console.log(`more: --cursor ${page.next}`);
+}
+
+async function show(digest: string, { url, json }: Common): Promise<void> {
+  const dataset = await connectApi(url).api.get<Dataset>(`/api/datasets/${encodeURIComponent(digest)}`);
+  if (json) return console.log(JSON.stringify(dataset, null, 2));
+  console.log(`${dataset.name}  ${dataset.digest}  ${dataset.created_at}`);
+  for (const split of splits) console.log(`${split.padEnd(10)} ${dataset.splits[split].rows} rows`);
+  console.log(`learned    ${counts(dataset.signals)}`);
+  for (const { stage, in: taken, out, dropped } of dataset.stages) {
+    const left = Object.keys(dropped).length > 0 ? `: ${counts(dropped)}` : '';
+    console.log(`${stage.padEnd(10)} ${taken} in, ${out} out${left}`);
+  }
+}
+
+async function write(digest: string, { url, json, format, split, output }: ExportOptions): Promise<void> {
+  const { api } = connectApi(url);
+  const { name } = await api.get<Dataset>(`/api/datasets/${encodeURIComponent(digest)}`);
+  const folder = output ?? `${name}-${digest.slice(0, 12)}-${format}`;
+  const query = new URLSearchParams({ format, as: 'tar', ...(split !== undefined && { split }) });
+  const response = await api.open(`/api/datasets/${digest}/export?${query.toString()}`);
+  const fetched = await fetchExport(response.body, folder);
+  if (json) return console.log(JSON.stringify({ folder, ...fetched }, null, 2));
+  tell(folder, fetched);
+}
+
+function tell(folder: string, { files, left_out, reduced }: FetchedExport): void {
+  for (const { name, rows } of files) console.log(`${name.padEnd(24)} ${rows} rows`);
+  if (Object.keys(left_out).length > 0) console.log(`left out: ${counts(left_out)}`);
+  if (Object.keys(reduced).length > 0) console.log(`written without: ${counts(reduced)}`);
+  console.log(`written to ${folder}`);
+}
+
+function counts(of: Record<string, number>): string {
+  const entries = Object.entries(of).sort(([a], [b]) => (a < b ? -1 : 1));
+  return entries.map(([what, count]) => `${count} ${what.replaceAll('_', ' ')}`).join(', ') || 'nothing';
+}
