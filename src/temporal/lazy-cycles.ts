@@ -1,6 +1,7 @@
 import type { Client } from '@temporalio/client';
 import type { TemporalAddress } from './connection.ts';
 import type { CycleService, CycleServiceDeps } from './cycles.ts';
+import { lightCheck } from './light-check.ts';
 import { openCycles, position } from './record.ts';
 
 export interface LazyCycleServiceDeps extends Omit<CycleServiceDeps, 'client' | 'address'> {
@@ -8,7 +9,7 @@ export interface LazyCycleServiceDeps extends Omit<CycleServiceDeps, 'client' | 
 }
 
 export interface LazyCycleService extends CycleService {
-  /** Throws TemporalUnavailable unless the server answers and has the namespace. */
+  /** Throws TemporalUnavailable unless the server answers; once its client is loaded, unless it has the namespace too. */
   check(): Promise<void>;
   close(): Promise<void>;
 }
@@ -35,7 +36,7 @@ export function createLazyCycleService(deps: LazyCycleServiceDeps): LazyCycleSer
     approve: async (id, request) => (await loaded()).service.approve(id, request),
     reconcile: async () => ((await openCycles(store)).length === 0 ? [] : (await loaded()).service.reconcile()),
     position: (cycle) => position(store, cycle),
-    check: async () => (await loaded()).check(),
+    check: async () => (loading ? (await loading).check() : lightCheck(deps.temporal.address)),
     close: async () => {
       if (loading) await (await loading).client.connection.close();
     },
