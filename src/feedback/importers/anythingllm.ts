@@ -16,7 +16,8 @@ import type { ImportHead, ImportItem, ImportSource, ImportedFeedback, Importer }
 export const anythingllm: Importer = {
   format: 'anythingllm',
   title: 'AnythingLLM',
-  description: 'workspace chats (Settings > Workspace Chats > Export), as json, which has the ratings, or as jsonl.',
+  description:
+    'workspace chats (Settings > Workspace Chats > Export), as json, which has the ratings, or as jsonl with --format anythingllm.',
   recognises,
   read: readAnythingllm,
 };
