@@ -19,6 +19,7 @@ import { registerPrices } from './prices.ts';
 import { registerPrompts } from './prompts.ts';
 import { registerProviderKey } from './provider-key.ts';
 import { registerRate } from './rate.ts';
+import { registerReview } from './review.ts';
 import { registerRoute } from './route.ts';
 import { registerSetup } from './setup.ts';
 import { registerTransfer } from './transfer.ts';
@@ -40,6 +41,7 @@ for (const register of [
   registerChat,
   registerChats,
   registerRate,
+  registerReview,
   registerCompare,
   registerPrompts,
   registerCycle,

@@ -170,14 +170,14 @@ async function claimOne(desk: Desk, stage: ReviewStage, found: readonly AnswerRe
   return claim && { ...claim, stage };
 }
 
-/** Without those that have the text of the tag elsewhere, and those that this rater has judged after all. */
+/** Without those that have the text of the tag elsewhere, and those of which this rater has said something after all. */
 async function fitting(desk: Desk, stage: ReviewStage, answers: readonly ReviewAnswer[]): Promise<AnswerRef[]> {
   const events = byAnswer(await desk.feedback.ofCompletions(answers.map(({ completionId }) => completionId)));
   const { tag } = desk.filter;
   const fits: AnswerRef[] = [];
   for (const answer of answers) {
     const own = events.get(nameOf(answer)) ?? [];
-    if (stage === 'disputed' && opinionBy(desk.rater, own)) continue;
+    if (stage === 'disputed' && standing(own).some(({ rater }) => rater === desk.rater)) continue;
     if (tag === undefined || hasTag(own, tag) || (await requestHasTag(desk, answer, tag))) fits.push(answer);
   }
   return fits;

@@ -23,7 +23,7 @@ export interface ReviewStore {
   unsettled(limit: number): Promise<ReviewAnswer[]>;
   /** Says what was seen; an answer that changed meanwhile stays unsettled. `rated`: whether anything said of it stands. */
   settle(answers: readonly (ReviewAnswer & { disputed: boolean; rated: boolean })[]): Promise<void>;
-  /** Answers that raters disagree about, or of which nothing stands, and that this rater has not judged; the last touched first. */
+  /** Answers that raters disagree about, or of which nothing stands, and of which nothing that this rater said stands; the last touched first. */
   touched(
     stage: 'disputed' | 'open',
     scope: { filter: CompletionFilter; rater: string },

@@ -144,7 +144,7 @@ const stageCondition: Readonly<Record<'disputed' | 'open', RawBuilder<boolean>>>
   open: sql<boolean>`review_answer.rater is null`,
 };
 
-/** Those that were touched last come first; no answer that the rater has judged and not taken back. */
+/** Those that were touched last come first; no answer of which the rater has said anything that was not taken back. */
 function touchedAnswers(
   database: Database,
   stage: 'disputed' | 'open',
@@ -154,7 +154,7 @@ function touchedAnswers(
 ) {
   const conditions = partsOf(database, filter).map((part) => part.checked('completion'));
   const judged = sql<boolean>`exists (select 1 from feedback where feedback.completion_id = review_answer.completion_id
-    and feedback.choice = review_answer.choice and feedback.rater = ${rater} and (feedback.rating is not null or feedback.score is not null)
+    and feedback.choice = review_answer.choice and feedback.rater = ${rater} and feedback.undoes is null
     and not exists (select 1 from feedback as taken where taken.completion_id = feedback.completion_id and taken.undoes = feedback.id))`;
   return answers(database)
     .innerJoin('completion', 'completion.id', 'review_answer.completion_id')

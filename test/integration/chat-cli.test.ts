@@ -1,8 +1,9 @@
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
+import { reviewRoutes } from '../../src/api/review.ts';
 import { childEnvironment, packageRoot } from '../../src/config.ts';
-import type { FeedbackRecord } from '../../src/store/types.ts';
+import type { FeedbackRecord, Store } from '../../src/store/types.ts';
 import { type Harness, openHarness, wireProvider } from '../fixtures/gateway-harness.ts';
 import { type WireServer, delta, finish, startWireServer, streamOf, whole } from '../fixtures/wire-server.ts';
 
@@ -16,7 +17,8 @@ beforeAll(async () => {
 afterAll(() => wire.close());
 beforeEach(async () => {
   const selection = () => ({ provider: 'wire', model: 'tiny' });
-  harness = await openHarness({ providers: [wireProvider(wire.url)], selection });
+  const routes = (store: Store) => [reviewRoutes({ store, random: () => 0.5 })];
+  harness = await openHarness({ providers: [wireProvider(wire.url)], selection, routes });
   url = await harness.serve();
   wire.answerWith(whole('Hello there'));
 });
@@ -135,5 +137,34 @@ describe('ratchet rate', () => {
     const left = await run(['rate', '--url', url, '--list']);
     expect(left.said).toMatch(/wire\/tiny {2}one\n$/);
     expect(left.said.split('\n')).toHaveLength(2);
+  });
+
+  test('says why, shows what a correction changed, takes the previous back, and gives back what was skipped', async () => {
+    for (const content of ['one', 'two', 'three']) {
+      await harness.chat({ model: 'active', messages: [{ role: 'user', content }] });
+    }
+    await harness.gateway.settled();
+    const { items } = await harness.store.chats.list({}, { limit: 1, order: 'asc' });
+    const [first] = items;
+    const event = { completionId: first?.id ?? '', choice: 0, source: 'api' };
+    await harness.store.feedback.add({ ...event, rater: 'ada', rating: 1 });
+    await harness.store.feedback.add({ ...event, rater: 'bob', rating: -1 });
+    const { said, code } = await run(['rate', '--url', url, '--tag', 'none'], '');
+    expect({ said, code }).toEqual({ said: '0 rated.\n', code: 0 });
+    const walk = await run(['rate', '--url', url], 'p\ng\np\nf\nHello everybody\n\ns\ng\n');
+    expect(walk.said).toMatch('Nothing was rated yet.');
+    expect(walk.said.match(/raters disagree about it/g)).toHaveLength(3);
+    expect(walk.said).toMatch('≠ Hello [-there-]{+everybody+}');
+    expect(walk.said).toMatch('1 words left out, 1 put in.');
+    expect(walk.said).toMatch(/No more answers to rate\.\n2 rated\.\n$/);
+    const own = (await feedback()).filter(({ rater }) => rater === 'local');
+    expect(own).toMatchObject([{ rating: 1 }, { undoes: own[0]?.id }, { correction: {} }, { rating: 1 }]);
+    const again = await run(['rate', '--url', url], 'q\n');
+    expect(again.said).toMatch(/to be rated\n\n {2}three\n/);
+    expect((await run(['review', 'agreement', '--url', url])).said).toMatch(
+      /alpha of ratings {2}0\.000 .*2 on 1 answers, 1 pairs[^]*local {2}1 ratings, 1 of them up[^]*ada and bob {2}0 of 1 ratings equal/,
+    );
+    const figures = await run(['review', 'agreement', '--url', url, '--json']);
+    expect(JSON.parse(figures.said)).toMatchObject({ scores: { alpha: null }, raters: { length: 3 } });
   });
 });

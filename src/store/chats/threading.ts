@@ -141,7 +141,9 @@ const threadStatements = perDatabase(({ build }) => ({
   ),
   markHashes: compileRows((rows: Mark[]) => markOf(build, rows, [])),
   markPoint: compileRows((rows: Mark[]) => markOf(build, rows, [rows[0]?.point ?? ''])),
-  insertConversation: compileOnce((row: Omit<ConversationTable, 'rated'>) => build.insertInto('conversation').values(row)),
+  insertConversation: compileOnce((row: Omit<ConversationTable, 'rated'>) =>
+    build.insertInto('conversation').values(row),
+  ),
 }));
 
 /** Goes on from a candidate. With `lost`, only if nobody has done so yet. */
