@@ -200,7 +200,7 @@ test.each(bigFiles)('%s: a file of 64 MiB is read in little memory', async (form
   // What would hold the file, or all that is in it, has no place in this.
   const { code, out, said } = await node(
     '--max-old-space-size=64',
-    join(packageRoot, 'test/fixtures/imports/read-big.ts'),
+    join(packageRoot, 'test/fixtures/read-big-import.ts'),
     path,
   );
   expect(code, said).toBe(0);

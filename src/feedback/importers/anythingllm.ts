@@ -17,7 +17,7 @@ export const anythingllm: Importer = {
   format: 'anythingllm',
   title: 'AnythingLLM',
   description:
-    'workspace chats (Settings > Workspace Chats > Export), as json, which has the ratings, or as jsonl with --format anythingllm.',
+    'workspace chats (Settings > Workspace Chats > Export), as json, which has the ratings, or as jsonl with --format anythingllm',
   recognises,
   read: readAnythingllm,
 };

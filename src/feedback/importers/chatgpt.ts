@@ -17,7 +17,7 @@ import { looksZipped, zipMembers } from './zip.ts';
 export const chatgpt: Importer = {
   format: 'chatgpt',
   title: 'ChatGPT',
-  description: 'the zip file of Settings > Data controls > Export data, or the conversations.json in it.',
+  description: 'the zip file of Settings > Data controls > Export data, or the conversations.json in it',
   recognises,
   read: readChatgpt,
 };

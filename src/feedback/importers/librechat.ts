@@ -19,7 +19,7 @@ const longest = 64 * 2 ** 20;
 export const librechat: Importer = {
   format: 'librechat',
   title: 'LibreChat',
-  description: 'one conversation (Export & Share > Export, as json, with all message branches), or a list of such.',
+  description: 'one conversation (Export & Share > Export, as json, with all message branches), or a list of such',
   recognises,
   read: readLibrechat,
 };

@@ -16,7 +16,7 @@ export const openWebui: Importer = {
   format: 'open-webui',
   title: 'Open WebUI',
   description:
-    'feedback (Admin Panel > Evaluations > Feedback > Export) and chats (Settings > Data Controls > Export Chats).',
+    'feedback (Admin Panel > Evaluations > Feedback > Export) and chats (Settings > Data Controls > Export Chats)',
   recognises,
   read: readOpenWebui,
 };
@@ -120,9 +120,10 @@ function annotationOf({ body }: Message): JsonObject {
   return objectIn(body.annotation);
 }
 
+/** A thumb; some versions write it as text. 0 is a draw. */
 function ratingIn(value: Json | undefined): 1 | -1 | undefined {
-  const rating = Number(value);
-  return rating === 1 || rating === -1 ? rating : undefined;
+  if (value === 1 || value === '1') return 1;
+  return value === -1 || value === '-1' ? -1 : undefined;
 }
 
 /** What is said of an answer, as one event. Its id is the record's with what it says, so that a changed one is another. */
