@@ -158,3 +158,18 @@ test('LitGPT reads the folder of Alpaca by itself', async () => {
     expect(output).toMatch(new RegExp(`^(answer|better) ${instruction.replace('question ', '')}$`));
   expect(saw.prompts[0]).toContain(saw.train[0]?.instruction);
 });
+
+test('Polars reads the Parquet of the Hub', async () => {
+  const python = process.env.RATCHET_TEST_CLIENTS;
+  if (!python) throw new Error('Run "npm test": it sets RATCHET_TEST_CLIENTS to a Python that has polars.');
+  const target = join(folder, 'hub');
+  expect(await ratchet('export', digest, '--format', 'hugging-face', '-o', target)).toMatchObject({ code: 0 });
+  const script = 'import polars, sys; print(polars.read_parquet(sys.argv[1]).write_json())';
+  const { out, err } = await run(python, ['-c', script, join(target, 'train.parquet')]);
+  const read = JSON.parse(out === '' ? JSON.stringify(err) : out) as { id: string; messages: { content: string }[] }[];
+  const rows = (await (await get(`/api/datasets/${digest}/train.jsonl`)).text()).trim().split('\n');
+  const contents = (messages: readonly { content: string }[]): string[] => messages.map(({ content }) => content);
+  expect(read.map(({ messages }) => contents(messages))).toEqual(
+    rows.map((row) => contents((JSON.parse(row) as { messages: { content: string }[] }).messages)),
+  );
+});

@@ -141,6 +141,7 @@ test.each<[string, string, fc.Arbitrary<DatasetRow[]>, Change]>([
   ['trl-prompt-completion', 'trl', any, withArgumentValues],
   ['sharegpt', 'sharegpt', any, withoutIds],
   ['alpaca', 'alpaca', plain, same],
+  ['hugging-face', 'parquet', any, same],
 ])('%s: what is imported again is what was exported', async (format, importer, rows, change) => {
   await fc.assert(
     fc.asyncProperty(rows, async (exported) => {
@@ -212,6 +213,7 @@ test('tools come back as they were, from text and with their frame', async () =>
     ['trl', 'trl'],
     ['trl-kto', 'trl'],
     ['sharegpt', 'sharegpt'],
+    ['hugging-face', 'parquet'],
   ] as const) {
     const { items } = await roundTrip(format, importer, [{ id: 'a', messages, tools, learn: [1], meta }]);
     const [first] = items;

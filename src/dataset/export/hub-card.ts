@@ -44,7 +44,7 @@ Learned answers: ${Object.entries(manifest.signals)
 ## Columns
 
 \`messages\` has the OpenAI shape, \`learn\` the indexes of the messages that are to be learned, \`tools\` the tools of the
-request as JSON text. \`completion\`, \`choice\`, \`signal\`, \`author\` and \`node\` say where the row came from.
+request as JSON text. \`completion_id\`, \`choice\`, \`signal\`, \`author\` and \`node\` say where the row came from.
 `;
 }
 

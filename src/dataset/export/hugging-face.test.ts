@@ -76,13 +76,9 @@ test('any rows are read back as they were', async () => {
       const { file, losses } = await written(rows);
       const read = rows.length === 0 ? [] : await parquetReadObjects({ file });
       expect(read.map(withoutNulls)).toEqual(
-        rows.map(({ id, messages, tools, learn, meta }) => ({
-          id,
-          messages,
-          tools: JSON.stringify(tools),
-          learn,
-          ...meta,
-        })),
+        rows.map(({ id, messages, tools, learn, meta: { completion, ...meta } }) => {
+          return { id, messages, tools: JSON.stringify(tools), learn, completion_id: completion, ...meta };
+        }),
       );
       expect(losses.left_out).toEqual({});
     }),

@@ -21,7 +21,7 @@ export const huggingFace: Exporter = {
     messages: { list: message },
     tools: 'text',
     learn: { list: 'number' },
-    completion: 'text',
+    completion_id: 'text',
     choice: 'number',
     signal: 'text',
     author: 'text',
@@ -32,12 +32,17 @@ export const huggingFace: Exporter = {
   beside: (exported) => [{ name: 'README.md', text: hubCard(exported) }],
 };
 
-function toExample({ id, messages, tools, learn, meta }: DatasetRow, note: Note): JsonObject | null {
+function toExample(
+  { id, messages, tools, learn, meta: { completion, ...meta } }: DatasetRow,
+  note: Note,
+): JsonObject | null {
   if (!messages.every(({ tool_calls }) => tool_calls === undefined || isCalls(tool_calls))) {
     note.leaveOut(id, 'tool_call_of_another_kind');
     return null;
   }
-  return { id, messages, ...(tools && { tools: JSON.stringify(tools) }), learn, ...meta };
+  const told = tools ? { tools: JSON.stringify(tools) } : {};
+  // "completion" alone is TRL's name for an answer.
+  return { id, messages, ...told, learn, completion_id: completion, ...meta };
 }
 
 function isCalls(value: Json): boolean {
