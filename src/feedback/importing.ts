@@ -147,7 +147,10 @@ function preferencesIn(
   );
   return [...sets].flatMap(([set, members]) => {
     const best = members.find((member) => member.best);
-    const over: AnswerRef[] = members.filter((member) => !member.best).map(({ answer }) => answer);
+    // The same answer may stand in a file several times.
+    const others = new Map(members.filter((member) => !member.best).map(({ answer }) => [answer.completionId, answer]));
+    if (best) others.delete(best.answer.completionId);
+    const over: AnswerRef[] = [...others.values()];
     if (!best || over.length === 0) return [];
     const { rater, source } = options;
     const key = keyOf(source, `preference ${set} ${canonicalJson(over)}`);

@@ -6,6 +6,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { childEnvironment, packageRoot } from '../../src/config.ts';
 import { type JsonObject, isObject } from '../../src/core/canonical.ts';
 import { importers } from '../../src/feedback/importers/all.ts';
+import { openaiDpo } from '../../src/feedback/importers/openai-dpo.ts';
 import { type Harness, openHarness } from '../fixtures/gateway-harness.ts';
 import { importFiles } from '../fixtures/imports/every.ts';
 import { importFile, readAll, torn } from '../fixtures/imports/reading.ts';
@@ -80,6 +81,15 @@ test('a pair is recorded as a preference of the better answer over the other', a
     completionId: idOf('Today in San Francisco'),
     over: [{ completionId: idOf('It is not particularly'), choice: 0 }],
   });
+});
+
+test('a pair that stands in a file twice is one preference over one answer', async () => {
+  const pair = await readFile(importFile('openai-dpo/train.jsonl'), 'utf8');
+  const items = await readAll(openaiDpo, `${pair}\n${pair}`);
+  const body = items.map((item) => JSON.stringify(item)).join('\n');
+  const response = await harness.app.request('/api/import?source=openai-dpo', { method: 'POST', body });
+  expect(await response.json()).toMatchObject({ chats: { written: 2, known: 2 }, feedback: { written: 1 } });
+  expect(await report(importFile('openai-dpo/train.jsonl'))).toMatchObject({ feedback: { written: 0, known: 1 } });
 });
 
 test('the answers of one conversation stand in one conversation', async () => {

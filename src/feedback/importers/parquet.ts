@@ -22,8 +22,9 @@ const compressors: Compressors = {
   ZSTD: (packed, maxOutputLength) => zstdDecompressSync(packed, { maxOutputLength }),
 };
 
-/** How many rows are held at a time. */
-const rowsAtOnce = 500;
+/** How much is held at a time, in bytes before packing: each look reads a group's columns from their beginning. */
+const bytesAtOnce = 64 * 2 ** 20;
+const fewestRows = 500;
 
 /** Tables of Parquet, as data sets are published: the columns of a CSV table, or those of a training file. */
 export const parquet: Importer = {
@@ -113,6 +114,8 @@ async function* rowsOf(file: AsyncBuffer, metadata: FileMetaData, columns?: stri
   let groupStart = 0;
   for (const group of metadata.row_groups) {
     const groupEnd = groupStart + Number(group.num_rows);
+    const share = bytesAtOnce / Math.max(1, Number(group.total_byte_size));
+    const rowsAtOnce = Math.max(fewestRows, Math.ceil(Number(group.num_rows) * share));
     for (let from = groupStart; from < groupEnd; from += rowsAtOnce) {
       const to = Math.min(from + rowsAtOnce, groupEnd);
       const read = { file, metadata, compressors, rowStart: from, rowEnd: to, ...(columns && { columns }) };
