@@ -13,6 +13,8 @@ export interface Preference {
 /** What was said of messages, which stands in files beside the conversations. */
 export interface Opinions {
   feedback: Map<string, ImportedFeedback[]>;
+  /** Ids of messages with feedback that were found. */
+  answered: Set<string>;
   /** By the ids of both messages. */
   preferences: Map<string, Preference>;
   /** What could not be read. */
@@ -20,7 +22,7 @@ export interface Opinions {
 }
 
 export function noOpinions(): Opinions {
-  return { feedback: new Map(), preferences: new Map(), leftOut: [] };
+  return { feedback: new Map(), answered: new Set(), preferences: new Map(), leftOut: [] };
 }
 
 /** Reads the thumbs of `message_feedback.json`, or the comparisons of `model_comparisons.json`. */

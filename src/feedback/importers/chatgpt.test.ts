@@ -72,6 +72,18 @@ describe('the zip file', () => {
     ]);
   });
 
+  test('says which thumbs belong to nothing', async () => {
+    const list = (JSON.parse(conversations) as Json[]).slice(1);
+    const zip = zipOf({ 'conversations.json': JSON.stringify(list), 'message_feedback.json': feedback });
+    const left = leftOutOf(await readAll(chatgpt, zip, 'export.zip')).filter(
+      ({ at }) => at === 'message_feedback.json',
+    );
+    expect(left.map(({ reason, detail }) => `${reason}: ${detail}`)).toEqual([
+      'no messages: message t5 is no answer in this export',
+      'no messages: message t4 is no answer in this export',
+    ]);
+  });
+
   test('keeps models, times, thoughts and ids', async () => {
     const [first, , better, , sum] = exchangesIn(await readAll(chatgpt, exported, 'export.zip'));
     expect(first?.chat).toMatchObject({

@@ -51,6 +51,16 @@ async function* readChatgpt(source: ImportSource): AsyncGenerator<ImportItem> {
   for (const { name, bytes } of chats) {
     yield* jsonItems(bytes(), (item, at) => readConversation(item, at, told), { name });
   }
+  yield* unheard(told);
+}
+
+/** Thumbs of messages that are nowhere: of chats that were deleted, for instance. */
+function* unheard({ feedback, answered }: Opinions): Generator<ImportItem> {
+  for (const id of feedback.keys()) {
+    if (answered.has(id)) continue;
+    const detail = `message ${id.slice(0, 100)} is no answer in this export`;
+    yield { kind: 'left-out', at: 'message_feedback.json', reason: 'no messages', detail };
+  }
 }
 
 /** Every answer of a conversation; those that were compared come together. */
@@ -88,8 +98,9 @@ function asSet(items: readonly ImportItem[], best: string): ImportItem[] {
 }
 
 function itemOf(conversation: JsonObject, answer: Answer, at: string, told: Opinions): ImportItem {
-  if (answer.picture) return { kind: 'left-out', at, reason: 'not text' };
   const { message, ids } = answer;
+  for (const one of ids) if (told.feedback.has(one)) told.answered.add(one);
+  if (answer.picture) return { kind: 'left-out', at, reason: 'not text' };
   const id = textIn(conversation.conversation_id) ?? textIn(conversation.id) ?? null;
   return exchangeOf(
     {

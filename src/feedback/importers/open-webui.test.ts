@@ -6,6 +6,7 @@ import {
   expectSendable,
   importFile,
   leftOutOf,
+  readAll,
   readImportFile,
   saidIn,
   sourceOf,
@@ -125,6 +126,32 @@ describe('chats', () => {
     const list = exchangesIn(await readImportFile(openWebui, 'open-webui/chats.json'));
     expect(exchangesIn(lines).map(({ chat }) => chat)).toEqual(list.slice(0, 5).map(({ chat }) => chat));
   });
+});
+
+/** A chat of one question with these answers, by their thumbs. */
+function chatWith(thumbs: readonly (number | null)[]): string {
+  const question = { id: 'q', parentId: null, role: 'user', content: 'Why?' };
+  const answers = thumbs.map((rating, index) => [
+    `a${index}`,
+    { parentId: 'q', role: 'assistant', content: `Because ${index}.`, model: 'm', annotation: rating && { rating } },
+  ]);
+  return JSON.stringify([
+    { id: 'c', chat: { history: { messages: { q: question, ...Object.fromEntries(answers) } } } },
+  ]);
+}
+
+test.each<[string, (number | null)[], (boolean | undefined)[]]>([
+  ['made anew without a thumb prefer none', [null, null], [undefined, undefined]],
+  ['one of which is good: it is over the others', [null, 1, -1], [true, false, false]],
+  ['two of which are good: neither is over the other', [1, 1], [undefined, undefined]],
+  ['two of three of which are good: one of them is over the third', [1, null, 1], [true, false, undefined]],
+  ['one of two of which is bad: the other is over it', [-1, null], [true, false]],
+  ['one of three of which is bad: nobody said who is best', [-1, null, null], [undefined, undefined, undefined]],
+  ['both of which are bad: neither is over the other', [-1, -1], [undefined, undefined]],
+  ['one of which is a draw: nothing is said', [0, null], [undefined, undefined]],
+])('answers %s', async (_, thumbs, bests) => {
+  const items = exchangesIn(await readAll(openWebui, chatWith(thumbs)));
+  expect(items.map(({ siblings }) => siblings?.best)).toEqual(bests);
 });
 
 const leeksUntilLast = [
