@@ -2,6 +2,12 @@ import { expect, test } from 'vitest';
 import { exchangesIn, leftOutOf, readAll, readImportFile, saidIn } from '../../../test/fixtures/imports/reading.ts';
 import { langfuse } from './langfuse.ts';
 import { litellm } from './litellm.ts';
+import type { ImportedFeedback } from './types.ts';
+
+/** Without what makes another event of a score that was changed since. */
+function withPlainId({ id = '', ...said }: ImportedFeedback): ImportedFeedback {
+  return { id: id.replace(/ [0-9a-f]{16}$/, ''), ...said };
+}
 
 test('LiteLLM: rows with text are chats of the provider that answered, and rows without are counted', async () => {
   const items = await readImportFile(litellm, 'litellm/spend.json');
@@ -28,7 +34,7 @@ test('LiteLLM: rows with text are chats of the provider that answered, and rows 
 
 test('Langfuse: scores before and behind what they are of, of one call and of a whole trace', async () => {
   const items = await readImportFile(langfuse, 'langfuse/export.jsonl');
-  expect(exchangesIn(items).map((exchange) => [...saidIn(exchange), exchange.feedback])).toEqual([
+  expect(exchangesIn(items).map((exchange) => [...saidIn(exchange), exchange.feedback.map(withPlainId)])).toEqual([
     [
       'system: Short answers.',
       'user: Highest peak of the Alps?',
@@ -66,6 +72,18 @@ test('Langfuse: scores before and behind what they are of, of one call and of a 
     { model: 'gpt-4o' },
   ]);
   expect(leftOutOf(items)).toEqual([{ kind: 'left-out', at: 'line 2', reason: 'no call of a model' }]);
+});
+
+test('Langfuse: a score that was changed since is another event', async () => {
+  const idWith = async (value: number) => {
+    const rows = [
+      { id: 'o', traceId: 't', type: 'GENERATION', input: 'q', output: 'a' },
+      { id: 's', traceId: 't', observationId: 'o', name: 'quality', value, dataType: 'NUMERIC' },
+    ];
+    return exchangesIn(await readAll(langfuse, JSON.stringify(rows)))[0]?.feedback[0]?.id;
+  };
+  expect(await idWith(1)).toBe(await idWith(1));
+  expect(await idWith(1)).not.toBe(await idWith(0));
 });
 
 test('Langfuse: a page of the API is read as well', async () => {

@@ -1,6 +1,6 @@
 import type { JsonObject } from '../../core/canonical.ts';
 import { RatchetError } from '../../core/errors.ts';
-import { raterIn, textIn } from './fields.ts';
+import { eventId, raterIn, textIn } from './fields.ts';
 import { type Seen, ratingIn, see, shareOn } from './scale.ts';
 import type { ImportItem, ImportedFeedback } from './types.ts';
 
@@ -122,24 +122,28 @@ function append(map: Map<string, RawScore[]>, key: string, score: RawScore): voi
  * criterion otherwise; numbers are scores and criteria on the scale of all numbers of the same name; categories are ratings
  * where they are good or bad, and tags otherwise.
  */
-function scoreOf({ at, name, value, kind, said }: RawScore, seen: Seen | undefined): Score {
+function scoreOf(score: RawScore, seen: Seen | undefined): Score {
+  const { at, said } = score;
+  const verdict = verdictOf(score, seen);
+  if (!verdict) return { at };
+  const { id, ...rest } = said;
+  const feedback = { ...rest, ...verdict };
+  return { at, feedback: { ...feedback, ...(id !== undefined && { id: eventId(id, feedback) }) } };
+}
+
+function verdictOf({ name, value, kind }: RawScore, seen: Seen | undefined): ImportedFeedback | undefined {
   const whole = overall.test(name);
-  if (kind === 'CORRECTION')
-    return { at, feedback: { ...said, correction: { role: 'assistant', content: String(value) } } };
+  if (kind === 'CORRECTION') return { correction: { role: 'assistant', content: String(value) } };
   if (typeof value === 'boolean') {
-    return {
-      at,
-      feedback: { ...said, ...(whole ? { rating: value ? 1 : -1 } : { criteria: { [criterion(name)]: value } }) },
-    };
+    return whole ? { rating: value ? 1 : -1 } : { criteria: { [criterion(name)]: value } };
   }
   if (typeof value === 'number') {
     const share = seen && shareOn(seen, value);
-    if (share === undefined) return { at };
-    return { at, feedback: { ...said, ...(whole ? { score: share } : { criteria: { [criterion(name)]: share } }) } };
+    if (share === undefined) return undefined;
+    return whole ? { score: share } : { criteria: { [criterion(name)]: share } };
   }
   const rating = whole ? ratingIn(value) : undefined;
-  if (rating !== undefined) return { at, feedback: { ...said, rating } };
-  return { at, feedback: { ...said, tags: [`${name}: ${value}`.slice(0, 64)] } };
+  return rating === undefined ? { tags: [`${name}: ${value}`.slice(0, 64).trim()] } : { rating };
 }
 
 /** A name of letters, digits, ".", "_" and "-". */
