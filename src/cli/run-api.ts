@@ -28,6 +28,7 @@ import { createLog } from '../telemetry/log.ts';
 import { type LazyCycleService, createLazyCycleService } from '../temporal/lazy-cycles.ts';
 import { type House, openHouse } from '../workspace/house.ts';
 import { tendRecord } from '../workspace/tend-record.ts';
+import { settleMemory } from './bound-memory.ts';
 import { openAnswers, openChatExtras } from './chat-extras.ts';
 import { type Health, openHealth } from './health.ts';
 import { openRouting } from './routing.ts';
@@ -86,6 +87,7 @@ export async function runApi(config: Config, lifeline: boolean): Promise<void> {
   });
   log.info({ url: server.url }, 'listening');
   watch.start();
+  settleMemory();
   const stopSweeping = sweep(house, cycles, log);
   const retentionDays = () => house.settings.current().retention.days;
   const tending = tendRecord({ ...house.store, retentionDays, log });
