@@ -1,3 +1,4 @@
+import { CompiledQuery } from 'kysely';
 import { expect, test } from 'vitest';
 import { measureAgreement } from '../../src/feedback/agreement.ts';
 import { type ReviewDeps, type ReviewFilter, createNextReview } from '../../src/feedback/review.ts';
@@ -22,6 +23,16 @@ const say = (store: Store, completionId: string, rater: string, more: Partial<Ne
 
 const lapse = (installation: Installation) =>
   withDatabase(installation, ({ build }) => build.updateTable('review_claim').set({ until: 1 }));
+
+/** Takes a store back to what it was before the queue. */
+const withoutQueue = [
+  'drop table review_again',
+  'drop table review_claim',
+  'drop table review_answer',
+  'drop index feedback_by_rater',
+  'alter table conversation drop column rated',
+  `delete from migration where name = '0010-review'`,
+];
 
 /** Chats of conversations of their own, the oldest first. */
 async function chats(store: Store, count: number): Promise<string[]> {
@@ -203,6 +214,27 @@ export function reviewSuite(install: NewInstallation): void {
     expect(await always(1)('ada')).toEqual({ id: first, choice: 0, reason: 'unrated' });
     const item = await store.feedback.add({ completionId: first, choice: 0, rater: 'ada', rating: -1, source: 'api' });
     expect(await store.review.againIn([first])).not.toContain(item.id);
+  });
+
+  test('what was rated before there was a queue is known to it', async () => {
+    const installation = await install();
+    const before = await installation.open();
+    const [disputed = '', alone = '', fresh = ''] = await chats(before, 3);
+    await say(before, disputed, 'ada', { rating: 1 });
+    await say(before, disputed, 'bob', { rating: -1 });
+    await say(before, alone, 'ada', { rating: 1 });
+    await before.close();
+    for (const text of withoutQueue)
+      await withDatabase(installation, () => ({ compile: () => CompiledQuery.raw(text) }));
+    const store = await installation.open();
+    const next = nextOf(store);
+    expect(await next('carl')).toMatchObject({ id: disputed, reason: 'disagreement' });
+    expect(await next('carl')).toMatchObject({ id: fresh });
+    expect(await next('carl')).toBeNull();
+    expect((await measureAgreement(store)).raters.map(({ rater, ratings }) => [rater, ratings])).toEqual([
+      ['ada', 2],
+      ['bob', 1],
+    ]);
   });
 
   test('agreement is of what is in force, by pair and by rater', async () => {
