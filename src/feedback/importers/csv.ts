@@ -22,7 +22,8 @@ async function* readCsv(source: ImportSource): AsyncGenerator<ImportItem> {
   const header = headerIn(head);
   if (!isTable(header)) {
     const detail = 'Begin it with names: one of prompt, question and input, and one of answer, response and output.';
-    return yield { kind: 'left-out', at: 'line 1', reason: 'no header that is known', detail };
+    yield { kind: 'left-out', at: 'line 1', reason: 'no header that is known', detail };
+    return;
   }
   // Once for the scales of its ratings, which only all rows tell, and once for the rows.
   const judged: Judged = {};
@@ -48,7 +49,8 @@ async function* rowsOf(source: ImportSource, head: ImportHead): AsyncGenerator<R
     info: true,
     max_record_size: longestRecord,
     on_skip: (error) => {
-      faults.push({ at: `line ${error?.lines ?? '?'}`, fault: (error?.message ?? 'It is no row.').slice(0, 500) });
+      const line = typeof error?.lines === 'number' ? `line ${error.lines}` : 'a line';
+      faults.push({ at: line, fault: (error?.message ?? 'It is no row.').slice(0, 500) });
       return undefined;
     },
     relax_column_count: true,

@@ -38,11 +38,17 @@ export const parquet: Importer = {
 
 async function* readParquet(source: ImportSource): AsyncGenerator<ImportItem> {
   const table = await openTable(source);
-  if ('kind' in table) return yield table;
+  if ('kind' in table) {
+    yield table;
+    return;
+  }
   const { file, metadata, names } = table;
   const header = headerOf(names);
   const training = trainingItems(names);
-  if (!training && !isTable(header)) return yield noColumns(source.name);
+  if (!training && !isTable(header)) {
+    yield noColumns(source.name);
+    return;
+  }
   const judged: Judged = {};
   const judging = [header.rating, header.score].filter((name) => name !== undefined);
   if (!training && judging.length > 0) {

@@ -8,8 +8,8 @@ import type { ImportHead, ImportItem, ImportSource } from './types.ts';
 export async function* jsonRows(source: ImportSource, read: ReadLine): AsyncGenerator<ImportItem> {
   const { isArray, text } = await headOf(source);
   const inData = isPage(text);
-  if (!isArray && !inData) return yield* jsonLines(source, read);
-  yield* jsonItems(source.bytes(), (row, at) => [read(row, at)].flat(), inData ? { key: 'data' } : {});
+  if (!isArray && !inData) yield* jsonLines(source, read);
+  else yield* jsonItems(source.bytes(), (row, at) => [read(row, at)].flat(), inData ? { key: 'data' } : {});
 }
 
 /** The first row of such a file, as far as its beginning tells. */
