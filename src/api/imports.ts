@@ -10,6 +10,8 @@ import {
   importItems,
   ofOneSet,
 } from '../feedback/importing.ts';
+import { deepest } from '../gateway/answer.ts';
+import { depthOf } from '../gateway/splice.ts';
 import { readLines } from '../feedback/importers/lines.ts';
 import type { ImportItem } from '../feedback/importers/types.ts';
 import type { Routes } from './context.ts';
@@ -142,6 +144,7 @@ function itemIn(line: string, number: number): ImportItem {
     throw fault('it is not JSON');
   }
   if (!isObject(value)) throw fault('it is no object');
+  if (depthOf(line) > deepest) throw fault('it is nested too deep');
   const parsed = item.safeParse(value);
   if (parsed.success) return parsed.data as unknown as ImportItem;
   const [first] = parsed.error.issues;
