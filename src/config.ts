@@ -340,7 +340,8 @@ function defaultCacheDir(): string {
   return join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'ratchet');
 }
 
-function httpUrl(value: string): string {
+/** As people write a URL, with a scheme, without a slash at its end, and never the address that means every one of this machine. */
+export function httpUrl(value: string): string {
   const withScheme = /^https?:\/\//.test(value) ? value : `http://${value}`;
   return withScheme.replace(/\/+$/, '').replace('//0.0.0.0', '//127.0.0.1');
 }

@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import { RatchetError } from '../core/errors.ts';
 import { type WireMessage, textOf } from '../core/message.ts';
 import { connectApi } from './connection.ts';
+import { tableText } from './table.ts';
 
 interface PromptView {
   name: string;
@@ -118,15 +119,7 @@ function table(items: readonly PromptView[]): string {
     Object.keys(variables).join(', ') || '-',
     description ?? '',
   ]);
-  const widths = [0, 1, 2, 3].map((column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
-  return rows
-    .map((row) =>
-      row
-        .map((cell, column) => cell.padEnd(widths[column] ?? 0))
-        .join('  ')
-        .trimEnd(),
-    )
-    .join('\n');
+  return tableText(rows);
 }
 
 function shown({ name, version, description, messages, variables, author, created_at: at }: PromptView): string {

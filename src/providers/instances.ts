@@ -1,4 +1,4 @@
-import { type Config, isLoopback } from '../config.ts';
+import { type Config, httpUrl, isLoopback } from '../config.ts';
 import { type ProviderSettings, type Settings, defaultSettings } from '../core/settings.ts';
 import type { LocalParts, ProviderDefinition, ProviderInstance } from './definition.ts';
 import type { ProviderKeys } from './keys.ts';
@@ -102,7 +102,7 @@ export function placeOf(
   const field = `providers.${name}.base_url`;
   return {
     givenUrl,
-    baseUrl: cleanUrl(givenUrl ?? definition.baseUrl ?? 'http://127.0.0.1'),
+    baseUrl: httpUrl(givenUrl ?? definition.baseUrl ?? 'http://127.0.0.1'),
     setting: said.baseUrl === undefined ? (variable ?? variables[0] ?? field) : field,
   };
 }
@@ -133,10 +133,4 @@ function setUpOf({ definition, givenUrl, hasKey, keyHint, baseUrl }: Found): Set
   if (hasKey || givenUrl !== undefined) return { state: 'given' };
   if (!isLoopback(new URL(baseUrl).hostname)) return { state: 'missing', hint: keyHint };
   return { state: 'usual' };
-}
-
-/** As people write it, with a scheme, and never the address that means every one of this machine. */
-function cleanUrl(value: string): string {
-  const withScheme = /^https?:\/\//.test(value) ? value : `http://${value}`;
-  return withScheme.replace(/\/+$/, '').replace('//0.0.0.0', '//127.0.0.1');
 }

@@ -6,7 +6,8 @@ import { connectApi } from '../connection.ts';
 import { followJob } from './follow-job.ts';
 import { showModel } from './show.ts';
 import { readModelfile, uploadFiles } from './upload.ts';
-import { type JobView, type LoadedView, type ModelView, sizeText, tableText } from './views.ts';
+import { type JobView, type LoadedView, type ModelView, sizeText } from './views.ts';
+import { tableText } from '../table.ts';
 
 interface Common {
   url?: string;

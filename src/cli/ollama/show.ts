@@ -1,5 +1,5 @@
 import type { ApiClient } from '../api-client.ts';
-import { tableText } from './views.ts';
+import { tableText } from '../table.ts';
 
 interface Shown {
   details?: { family?: string; format?: string; parameter_size?: string; quantization_level?: string };

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
-import { progressText, sizeText, tableText, timeText } from './views.ts';
+import { tableText } from '../table.ts';
+import { progressText, sizeText, timeText } from './views.ts';
 
 test.each([
   [0, '0 B'],
