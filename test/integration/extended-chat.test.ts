@@ -107,6 +107,13 @@ describe('prompt templates', () => {
     expect(wire.requests).toHaveLength(before);
   });
 
+  test('messages that are none are refused as in every chat, not left out', async () => {
+    const prompt = { id: 'support', variables: { company: 'Ember' } };
+    for (const messages of ['Hi', [{ content: 'Hi' }]] as JsonObject[][]) {
+      expect(await reasonOf(await harness.chat({ model, prompt, messages }))).toMatch(/^Messages/);
+    }
+  });
+
   test.each<[string, JsonObject, RegExp]>([
     ['x', {}, /either "template"/],
     ['x', { template: 'a', messages: [user('b')] }, /either "template"/],

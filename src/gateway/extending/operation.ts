@@ -43,12 +43,10 @@ function isExtended({ prompt, conversation, cache }: JsonObject): boolean {
 async function extend(sent: JsonObject, parts: Extending): Promise<Call> {
   const { prompt: _prompt, conversation: _conversation, cache: _cache, ...fields } = sent;
   const cacheSeconds = readCacheField(sent);
-  const own = Array.isArray(sent.messages) ? sent.messages : [];
-  // What is no message is refused by the operation itself.
-  const given = readable({ ...fields, messages: own.length === 0 ? [{ role: 'user' }] : own }) ? own : [];
+  const given = readMessages(fields);
   const named = readPromptField(sent);
   const template = named && (await promptMessages(parts.prompts, named));
-  const messages = [...(template?.messages ?? []), ...(given as WireMessage[])];
+  const messages = [...(template?.messages ?? []), ...given];
   const remembered = await remember(sent, messages, parts);
   const asked = { ...fields, messages: remembered.messages };
   const call = chatOperation.read(asked, JSON.stringify(asked));
@@ -65,9 +63,12 @@ async function extend(sent: JsonObject, parts: Extending): Promise<Call> {
   };
 }
 
-function readable(body: JsonObject): boolean {
-  chatOperation.read(body, '');
-  return true;
+/** The request's own messages, of which there may be none; what is no message is refused as in every chat. */
+function readMessages(fields: JsonObject): WireMessage[] {
+  const { messages = [] } = fields;
+  return Array.isArray(messages) && messages.length === 0
+    ? []
+    : chatOperation.read({ ...fields, messages }, '').messages;
 }
 
 interface Remembered {
