@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { createLine, waitFor } from './group.ts';
+import { createLine, waitFor, wantedOf } from './group.ts';
 import type { Batch } from './protocol.ts';
 
 const synced = (inFlight: number): Batch => [true, inFlight, []];
@@ -26,32 +26,39 @@ test('a chat alone is due at once', () => {
   expect(dueAfter([synced(1)], 0)).toBe('now');
 });
 
-test('of many, the first is due later, and at once when a quarter of those in flight has come', () => {
-  expect(dueAfter([synced(200)], 0)).toBeCloseTo(25, 0);
-  expect(
-    dueAfter(
-      Array.from({ length: 49 }, () => synced(200)),
-      0,
-    ),
-  ).toBeCloseTo(25, 0);
-  expect(
-    dueAfter(
-      Array.from({ length: 50 }, () => synced(200)),
-      0,
-    ),
-  ).toBe('now');
+test('a group is a quarter of those in flight, of a smaller crowd up to half', () => {
+  expect([0, 8, 9, 16, 32, 64, 128, 200].map(wantedOf)).toEqual([1, 2, 2, 4, 12, 28, 32, 50]);
 });
 
-test('where chats end slowly it is waited longer for an eighth, if so many come in that time', () => {
+test('of many, the first is due later, and at once when there are enough for a group', () => {
+  const due = (count: number, inFlight: number) => dueAfter(Array(count).fill(synced(inFlight)), 0);
+  expect(due(1, 200)).toBeCloseTo(25, 0);
+  expect(due(49, 200)).toBeCloseTo(25, 0);
+  expect(due(50, 200)).toBe('now');
+  expect(due(27, 64)).toBeCloseTo(waitFor(64), 0);
+  expect(due(28, 64)).toBe('now');
+});
+
+test('where chats end slowly a group is waited for longer, if half of it comes in that time', () => {
   const line = createLine();
   for (let id = 0; id < 140; id += 1) line.add(id, synced(200));
   for (let id = 0; id < 120; id += 1) line.take(true);
   const came = line.next(true)?.since ?? 0;
   expect(line.due(came + 30)).toBe(came + 30 + 5);
-  expect(line.due(came + 240)).toBe(came + 240 + 5);
-  expect(line.due(came + 251)).toBe(came + 251);
-  for (let id = 140; id < 145; id += 1) line.add(id, synced(200));
-  expect(line.due(came + 30)).toBe(came + 30);
+  expect(line.due(came + 490)).toBe(came + 490 + 5);
+  expect(line.due(came + 501)).toBe(came + 501);
+  for (let id = 140; id < 170; id += 1) line.add(id, synced(200));
+  expect(line.due(came + 30)).toBeLessThanOrEqual(came + 30);
+});
+
+test('where not so many come, those who come are waited for', () => {
+  const line = createLine();
+  for (let id = 0; id < 40; id += 1) line.add(id, synced(200));
+  for (let id = 0; id < 30; id += 1) line.take(true);
+  const came = line.next(true)?.since ?? 0;
+  expect(line.due(came + 400)).toBe(came + 400 + 5);
+  for (let id = 40; id < 80; id += 1) line.add(id, synced(200));
+  expect(line.due(came + 400)).toBeLessThanOrEqual(came + 400);
 });
 
 test('the few of a wave are waited for like the many before them, until those are forgotten', () => {

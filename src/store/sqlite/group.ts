@@ -17,19 +17,28 @@ const fewest = 8;
 /** With so many, a batch waits longest. */
 const most = 200;
 const longestMs = 25;
-/** A group goes out at once when so large a part of the chats in flight has come. */
-const enough = 1 / 4;
+/** So large a part of the chats in flight is a group that waits for no more. Of a smaller crowd it is up to half, */
+const part = 1 / 4;
+/** but not more than so many: a sync for less would be one of too many. */
+const enough = 32;
 /**
- * Where chats end more slowly it waits for so large a part of them, up to some times as long, if so many come in that
- * time. By Little's law that is no longer than the same part of what a chat takes then.
+ * Where chats end more slowly a group is waited for so many times as long, if half of it comes in that time. By Little's
+ * law that is no longer than the same part of what a chat takes then.
  */
-const wanted = { part: 1 / 8, times: 10 };
+const times = 20;
 /** Over what time it is measured how many come and are in flight, in ms. */
 const memoryMs = 500;
+/** What came in less time than this says little of how many come, in ms. */
+const shortestMs = 50;
 
 /** How long a synced batch may wait for companions, in ms. */
 export function waitFor(inFlight: number): number {
   return (longestMs * Math.max(0, Math.min(inFlight, most) - fewest)) / (most - fewest);
+}
+
+/** How many synced batches are a group that waits for no more. */
+export function wantedOf(inFlight: number): number {
+  return Math.max(1, Math.floor(Math.max(inFlight * part, Math.min((inFlight - fewest) / 2, enough))));
 }
 
 export interface WaitingLine {
@@ -52,8 +61,8 @@ export interface WaitingLine {
 export function createLine(): WaitingLine {
   let synced: Waiting[] = [];
   let unsynced: Waiting[] = [];
-  /** How many synced batches came, and how many chats were in flight: what was long ago counts less. */
-  let lately = { came: 0, inFlight: 0, at: 0 };
+  /** How many synced batches came, and how many chats were in flight: what was long ago counts less. `since` they come. */
+  let lately = { came: 0, inFlight: 0, at: -Infinity, since: 0 };
 
   /** The line that has the next batch. */
   function lineOf(full: boolean): Waiting[] {
@@ -63,24 +72,34 @@ export function createLine(): WaitingLine {
 
   function note(now: number, inFlight: number): void {
     const left = Math.exp((lately.at - now) / memoryMs);
-    // Chats come in waves: the few of a wave's end are followed by many.
-    lately = { came: lately.came * left + 1, inFlight: Math.max(inFlight, lately.inFlight * left), at: now };
+    lately = {
+      came: lately.came * left + 1,
+      // Chats come in waves: the few of a wave's end are followed by many.
+      inFlight: Math.max(inFlight, lately.inFlight * left),
+      at: now,
+      since: now - lately.at > memoryMs ? now : lately.since,
+    };
+  }
+
+  /** How many come in so long a time, by those that came lately. */
+  function comeIn(ms: number, now: number): number {
+    const seen = 1 - Math.exp(-Math.max(now - lately.since, shortestMs) / memoryMs);
+    return (lately.came * Math.exp((lately.at - now) / memoryMs) * ms) / (memoryMs * seen);
   }
 
   function due(now: number): number | null {
     const first = synced[0];
     if (!first) return null;
     const cannotWait = synced.some(({ batch }) => batch[1] === 0);
-    const { inFlight } = lately;
+    const wanted = wantedOf(lately.inFlight);
     const count = synced.length;
-    if (cannotWait || count >= Math.max(1, Math.floor(inFlight * enough))) return first.since;
-    const wait = waitFor(inFlight);
+    if (cannotWait || count >= wanted) return first.since;
+    const wait = waitFor(lately.inFlight);
     const elapsed = now - first.since;
     if (elapsed < wait) return first.since + wait;
-    const want = Math.floor(inFlight * wanted.part);
-    const longest = wait * wanted.times;
-    const willCome = (lately.came * Math.exp((lately.at - now) / memoryMs) * longest) / memoryMs;
-    return count >= want || elapsed >= longest || willCome < want ? now : now + wait / 5;
+    const longest = wait * times;
+    const willCome = comeIn(longest, now);
+    return elapsed >= longest || willCome < wanted / 2 || count >= willCome ? now : now + wait / 5;
   }
 
   return {
