@@ -1,0 +1,29 @@
+/** Sets of numbers that grow together. A set is named by its smallest member, whatever the order of joining. */
+export interface UnionFind {
+  find(member: number): number;
+  join(a: number, b: number): void;
+  /** The name of every number's set. */
+  roots(): Int32Array;
+}
+
+export function createUnionFind(count: number): UnionFind {
+  const parent = Int32Array.from({ length: count }, (_, index) => index);
+  const up = (member: number) => parent[member] as number;
+  const find = (member: number): number => {
+    let at = member;
+    while (up(at) !== at) {
+      parent[at] = up(up(at));
+      at = up(at);
+    }
+    return at;
+  };
+  return {
+    find,
+    join(a, b) {
+      const first = find(a);
+      const second = find(b);
+      parent[Math.max(first, second)] = Math.min(first, second);
+    },
+    roots: () => parent.map((_, member) => find(member)),
+  };
+}

@@ -1,0 +1,53 @@
+import { noLetter, ownWord, pageOfLetters } from './letters.ts';
+import { mix } from './mix.ts';
+
+/** FNV-1a (Fowler, Noll, Vo), over code points instead of bytes. */
+const fnvStart = 0x811c9dc5 | 0;
+const fnvPrime = 0x01000193;
+
+const latin = pageOfLetters(0);
+let scratch = new Uint32Array(4096);
+
+/**
+ * The hashes of a text's words, in order. A word is a run of letters, marks and digits with its case folded; a character of
+ * a script without spaces (ideographs, kana, Thai, Lao, Khmer, Burmese) is a word of its own.
+ */
+export function wordHashes(text: string): Uint32Array {
+  return scanWords(text).slice();
+}
+
+/** As {@link wordHashes}, but what comes back is written over by the next call. */
+export function scanWords(text: string): Uint32Array {
+  const { length } = text;
+  if (scratch.length < length) scratch = new Uint32Array(length * 2);
+  const words = scratch;
+  let count = 0;
+  let hash = fnvStart;
+  let open = false;
+  for (let at = 0; at < length; at += 1) {
+    let code = text.charCodeAt(at);
+    if (code >= 0xd800 && code < 0xdc00) {
+      code = text.codePointAt(at) as number;
+      if (code > 0xffff) at += 1;
+    }
+    const letter = (code < 256 ? latin[code] : pageOfLetters(code >>> 8)[code & 255]) as number;
+    if (letter !== noLetter && letter < ownWord) {
+      hash = Math.imul(hash ^ letter, fnvPrime);
+      open = true;
+      continue;
+    }
+    if (open) words[count++] = mix(hash);
+    if (letter !== noLetter) words[count++] = mix(Math.imul(fnvStart ^ letter, fnvPrime));
+    hash = fnvStart;
+    open = false;
+  }
+  if (open) words[count++] = mix(hash);
+  return words.subarray(0, count);
+}
+
+/** One hash of every code unit of a text. */
+export function hashText(text: string): number {
+  let hash = fnvStart;
+  for (let at = 0; at < text.length; at += 1) hash = Math.imul(hash ^ text.charCodeAt(at), fnvPrime);
+  return mix(hash);
+}
