@@ -16,6 +16,6 @@ test('the closest pair is the most similar candidate of two labels, the first of
       across.sort((one, other) => other.jaccard - one.jaccard || one.a - other.a || one.b - other.b);
       expect(closestAcross({ ...documents, labels, floor })).toEqual(across[0] ?? null);
     }),
-    { numRuns: 200 },
+    { numRuns: 80 },
   );
 });

@@ -36,10 +36,11 @@ describe('clusters', () => {
         const { root, edges } = findClusters({ ...documents, threshold });
         const near = candidatesOf(documents).filter(({ jaccard }) => jaccard >= threshold);
         expect([...root]).toEqual(rootsByHand(documents.count, near));
-        expect(near).toEqual(expect.arrayContaining(edges));
+        const named = new Set(near.map((pair) => JSON.stringify(pair)));
+        expect(edges.filter((pair) => !named.has(JSON.stringify(pair)))).toEqual([]);
         expect(edges).toHaveLength(documents.count - new Set(root).size);
       }),
-      { numRuns: 150 },
+      { numRuns: 80 },
     );
   });
 
@@ -53,7 +54,7 @@ describe('clusters', () => {
         const after = findClusters({ ...reorder(documents, order), threshold });
         expect(setsOf(after, order)).toEqual(setsOf(before, [...order.keys()]));
       }),
-      { numRuns: 100 },
+      { numRuns: 60 },
     );
   });
 });
@@ -91,22 +92,22 @@ function fromTemplate(count: number, common: number, own: number): string[] {
   return Array.from({ length: count }, (_, number) => `${start} ${words(`own${number}`, own).join(' ')}`);
 }
 
-test('3,000 texts of one template that are not similar enough are told apart without comparing each with each', () => {
+test('1,000 texts of one template that are not similar enough are told apart without comparing each with each', () => {
   // 100 shingles are the template's, 20 a text's own: J = 100 / 140.
-  const { bands, shinglesOf } = documentsOf(fromTemplate(3000, 104, 20));
+  const { bands, shinglesOf } = documentsOf(fromTemplate(1000, 104, 20));
   expect(jaccardOf(shinglesOf(0), shinglesOf(1))).toBe(100 / 140);
   const pairing = { bands, shinglesOf, partOf: (document: number) => document, least: () => 0.8, found: () => {} };
   const compared = (least: number) => {
     let count = 0;
     pairLargeGroup(
-      Uint32Array.from({ length: 3000 }, (_, index) => index),
+      Uint32Array.from({ length: 1000 }, (_, index) => index),
       { ...pairing, least: () => least },
       () => count++,
     );
     return count;
   };
   expect(compared(0.8)).toBe(0);
-  expect(compared(0.7)).toBe((3000 * 2999) / 2);
+  expect(compared(0.7)).toBe((1000 * 999) / 2);
 });
 
 test('10,000 texts of one template that are similar enough are one cluster', () => {

@@ -43,7 +43,7 @@ test('a document goes when it is near a stronger one that stays, and is not a tu
       const apart: Apart = (a, b) => conversation[a] === conversation[b];
       expect(survive(documents, order, apart)).toEqual(byHand(documents, order, apart));
     }),
-    { numRuns: 150 },
+    { numRuns: 60 },
   );
 });
 
@@ -59,7 +59,7 @@ test('who stays is decided by strength, not by where a document stands', () => {
       const named = after.map((keeper) => moved[keeper] ?? -1);
       expect(moved.map((from) => before[from])).toEqual(named);
     }),
-    { numRuns: 100 },
+    { numRuns: 60 },
   );
 });
 
@@ -72,7 +72,7 @@ test('no two that stay are near, and each that goes is near the one that stands 
         if (keeper[a] === b || keeper[b] === a) expect(jaccard).toBeGreaterThanOrEqual(threshold);
       }
     }),
-    { numRuns: 100 },
+    { numRuns: 60 },
   );
 });
 
