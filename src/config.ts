@@ -116,6 +116,8 @@ export interface Config {
   home: string;
   dataDir: string;
   datasetsDir: string;
+  /** Evaluation sets, `*.jsonl`, that nothing is learned from. */
+  evalsDir: string;
   basesDir: string;
   cacheDir: string;
   selectionFile: string;
@@ -226,6 +228,7 @@ function resolveConfig(env: z.infer<typeof environment>, home: string): Omit<Con
     home,
     dataDir,
     datasetsDir: resolve(home, env.RATCHET_DATASETS_DIR ?? 'datasets'),
+    evalsDir: resolve(home, 'evals'),
     basesDir: resolve(home, env.RATCHET_BASES_DIR ?? join(dataDir, 'bases')),
     cacheDir: resolve(home, env.RATCHET_CACHE_DIR ?? defaultCacheDir()),
     selectionFile: resolve(home, env.RATCHET_SELECTION_FILE ?? 'model_select.json'),

@@ -5,6 +5,7 @@ import type { StepDeps } from './step.ts';
 /** What the activities need of the other rooms; made once per process. */
 export interface ActivityDeps extends StepDeps {
   datasetsDir: string;
+  evalsDir: string;
   modelPrefix: string;
   /** The Python that holds LitGPT; PartMissing when there is none. */
   python: () => string;

@@ -54,6 +54,12 @@ const collect = z.strictObject({
   until: date.nullable().default(null),
 });
 
+/** What is taken out of texts and replaced by placeholders. */
+export const redactionKinds = ['email', 'phone', 'card', 'iban', 'ip', 'secret'] as const;
+export type RedactionKind = (typeof redactionKinds)[number];
+
+const share = z.number().gt(0).max(1).nullable().default(null);
+
 const build = z.strictObject({
   /** Shares of conversation nodes, not of rows. */
   val: z.number().min(0).max(0.5).default(0.1),
@@ -61,6 +67,43 @@ const build = z.strictObject({
   salt: z.string().max(200).default('ratchet'),
   min_examples: z.int().min(1).default(20),
   max_examples: z.int().min(1).nullable().default(null),
+  /** How much the tokens of an answer count, by what was said of it. */
+  weights: z
+    .strictObject({
+      corrected: z.number().gt(0).max(100).default(1),
+      approved: z.number().gt(0).max(100).default(1),
+    })
+    .prefault({}),
+  /** Unicode in one form, line ends and white space outside code put right. */
+  normalise: z.boolean().default(true),
+  /** Answers that are at least as alike as this Jaccard index of their 5-word shingles are one; null looks for equal ones only. */
+  near_duplicates: z.number().min(0.75).max(1).nullable().default(0.8),
+  /** What is replaced by placeholders; an empty list turns it off. */
+  redact: z.array(z.enum(redactionKinds)).default([...redactionKinds]),
+  /** Where telephone numbers without a country code are from, such as `DE`. */
+  region: z
+    .string()
+    .regex(/^[A-Z]{2}$/, 'use two capital letters')
+    .nullable()
+    .default(null),
+  /** Leave out answers of models that are cut off, repeat themselves, refuse, or hold debris of a template. */
+  quality: z.boolean().default(true),
+  /** Leave out what an evaluation asks. */
+  decontaminate: z.boolean().default(true),
+  /**
+   * So many equal ratings of one rater within so many seconds were not thought about, and are set aside. Null keeps them:
+   * programs rate as fast, and honestly.
+   */
+  burst: z
+    .strictObject({ ratings: z.int().min(2).default(50), seconds: z.number().gt(0).default(60) })
+    .nullable()
+    .default(null),
+  /** Largest share of the learned text that rests on one rater, is written by one model, is of one topic, or is written by models of this base. */
+  max_rater_share: share,
+  max_source_share: share,
+  max_topic_share: share,
+  max_same_base_share: share,
+  max_per_conversation: z.int().min(1).nullable().default(null),
 });
 
 const train = z.strictObject({

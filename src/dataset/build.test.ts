@@ -1,13 +1,12 @@
 import { readFile, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { type DatasetRow, splits } from '../core/dataset.ts';
+import { type DatasetRow, datasetFiles, splits } from '../core/dataset.ts';
 import { type RecipeInput, recipeSchema } from '../core/recipe.ts';
 import { type BuiltDataset, buildDataset } from './build.ts';
 import { collect } from './collect.ts';
 import { exportSft, readRows } from './export.ts';
 import { type RatedChats, ask, openRatedChats } from './fixtures/rated-chats.ts';
-import { readAll } from './stage.ts';
 
 async function build(
   chats: RatedChats,
@@ -16,7 +15,7 @@ async function build(
 ): Promise<BuiltDataset> {
   const recipe = recipeSchema.parse({ name: 'support', base: 'b', build: { min_examples: 1, ...change } });
   const { collection } = await collect({ store: chats.store, trainAllowed: () => true }, recipe);
-  const deps = { store: chats.store, datasetsDir: join(chats.folder, datasets) };
+  const deps = { store: chats.store, datasetsDir: join(chats.folder, datasets), evalsDir: join(chats.folder, 'evals') };
   return buildDataset(deps, { recipe, recipeDigest: 'a'.repeat(64), collection, cycleId: null });
 }
 
@@ -66,7 +65,8 @@ describe('rows', () => {
         meta: { completion: id, choice: 0, signal: 'corrected', author: 'person', node: expect.any(String) as string },
       },
     ]);
-    const lines = await readAll(exportSft(join(built.folder, 'train.jsonl')));
+    const lines: string[] = [];
+    for await (const line of exportSft(join(built.folder, 'train.jsonl'))) lines.push(line);
     expect(lines.map((line) => JSON.parse(line) as unknown)).toMatchObject([
       { messages: [{}, {}, { role: 'assistant', weight: 0 }, {}, { content: 'No, Helsinki.' }], tools },
     ]);
@@ -90,7 +90,11 @@ describe('rows', () => {
     const recipe = recipeSchema.parse({ name: 'support', base: 'b', build: { min_examples: 1 } });
     const { collection } = await collect({ store: chats.store, trainAllowed: () => true }, recipe);
     for (const completionId of [approved, corrected]) await chats.store.chats.erase({ completionId });
-    const deps = { store: chats.store, datasetsDir: join(chats.folder, 'datasets') };
+    const deps = {
+      store: chats.store,
+      datasetsDir: join(chats.folder, 'datasets'),
+      evalsDir: join(chats.folder, 'evals'),
+    };
     const built = await buildDataset(deps, { recipe, recipeDigest: 'a'.repeat(64), collection, cycleId: null });
     expect(built.manifest.stages[0]).toMatchObject({ in: 3, out: 1, dropped: { erased_since_collected: 2 } });
     expect(JSON.stringify(await rowsOf(built))).not.toMatch(/secret|hidden/);
@@ -108,12 +112,9 @@ describe('rows', () => {
       await chats.rate(await chats.chat({ messages: [...messages], answer }), { rating: 1 });
     }
     const { manifest } = await build(chats);
-    expect(manifest.stages[0]).toEqual({
-      stage: 'rows',
-      in: 4,
-      out: 1,
-      dropped: { not_text: 1, empty_answer: 1, no_user_message: 1 },
-    });
+    expect(manifest.stages[0]).toMatchObject({ stage: 'rows', in: 4, out: 3, dropped: { not_text: 1 } });
+    const invalid = { stage: 'validate', in: 3, out: 1, dropped: { empty_answer: 1, no_user_message: 1 } };
+    expect(manifest.stages).toContainEqual(expect.objectContaining(invalid));
   });
 });
 
@@ -131,7 +132,7 @@ describe('duplicates', () => {
     const ids = (await rowsOf(built)).map(({ meta }) => meta.completion);
     expect(ids.sort()).toEqual([newest, wrong, ...varied].sort());
     expect(ids).not.toContain(overruled);
-    expect(built.manifest.signals).toEqual({ corrected: 1, approved: 3 });
+    expect(built.manifest.signals).toEqual({ corrected: 1, approved: 3, rejected: 0, preferred: 0 });
     const dropped = Object.assign({}, ...built.manifest.stages.map((stage) => stage.dropped)) as unknown;
     expect(dropped).toEqual({ duplicate: 1, overruled_by_correction: 1 });
   });
@@ -177,7 +178,7 @@ describe('a dataset version', () => {
     expect((await chats.store.datasets.get(built.manifest.digest))?.manifest).toEqual(built.manifest);
 
     const again = await build(chats, { val: 0.2, test: 0.2 }, 'elsewhere');
-    for (const file of ['train.jsonl', 'val.jsonl', 'test.jsonl', 'manifest.json', 'README.md']) {
+    for (const file of [...datasetFiles, 'manifest.json', 'README.md']) {
       expect(await readFile(join(again.folder, file), 'utf8')).toBe(await readFile(join(built.folder, file), 'utf8'));
     }
     expect(await build(chats, { val: 0.2, test: 0.2 })).toEqual(built);

@@ -1,19 +1,24 @@
-import { type DatasetManifest, type DatasetRow, type Split, type StageCounts, splits } from '../core/dataset.ts';
+import { rm } from 'node:fs/promises';
+import { type DatasetManifest, type Split, type StageCounts, splits } from '../core/dataset.ts';
 import { RatchetError } from '../core/errors.ts';
 import type { Recipe } from '../core/recipe.ts';
 import type { DatasetRowLink, Store } from '../store/types.ts';
+import { assemble } from './assemble.ts';
 import { type Collection, shortage } from './collect.ts';
-import { type Candidate, type Stage, readAll, runStage } from './stage.ts';
-import { createCapStage } from './stages/cap.ts';
-import { dropDuplicates, dropOverruled } from './stages/duplicates.ts';
-import { checkLeaks } from './stages/leak-check.ts';
-import { createRowsStage } from './stages/rows.ts';
-import { type SplitCandidate, createSplitStage } from './stages/split.ts';
+import { type EngineOptions, type Refined, runStages } from './engine.ts';
+import { evalItems } from './eval-items.ts';
+import { type Placed, refuseLeaks } from './leak-check.ts';
+import { createContamination } from './decontaminate.ts';
+import { linesOf } from './lines.ts';
+import { modelsOfBase } from './of-base.ts';
+import { makeScratch } from './scratch.ts';
 import { datasetFolder, writeDataset } from './write.ts';
 
 export interface BuildDeps {
-  store: Pick<Store, 'chats' | 'feedback' | 'blobs' | 'datasets'>;
+  store: Pick<Store, 'chats' | 'feedback' | 'blobs' | 'datasets' | 'models'>;
   datasetsDir: string;
+  /** Holds evaluation sets, `*.jsonl`, that nothing is learned from; they need not exist. */
+  evalsDir: string;
 }
 
 export interface BuildRequest {
@@ -37,84 +42,116 @@ export interface BuiltDataset {
 const nodesForSplits = 10;
 
 /**
- * Builds a dataset version from a collection: rows, duplicates, overruled answers, cap, split, leak check, files; then
- * registers it with a link from every row to its completion. Equal inputs give equal bytes, and building again is safe.
+ * Builds a dataset version from a collection: every stage, the leak check, the files; then registers it with a link from
+ * every row to its completion. Equal inputs give equal bytes, and building again is safe.
  *
- * Throws NotEnoughData when fewer rows than the recipe's `min_examples` are left.
+ * Throws NotEnoughData when fewer rows than the recipe's `min_examples` are left, or none is left to train on.
  */
 export async function buildDataset(deps: BuildDeps, request: BuildRequest): Promise<BuiltDataset> {
   const { recipe, recipeDigest, collection } = request;
-  const { examples } = await deps.store.blobs.getJson<Collection>(collection);
-  const { candidates, stages } = await runStages(deps, recipe, examples);
-  if (candidates.length < recipe.build.min_examples) throw tooFew(candidates.length, recipe, stages);
+  const listed = await deps.store.blobs.getJson<Collection>(collection);
+  const scratch = await makeScratch(deps.datasetsDir);
+  let refined: Refined | null = null;
+  try {
+    refined = await runStages(assemble(deps.store, listed), { ...(await optionsOf(deps, recipe)), scratch });
+    refuseTooFew(refined, recipe);
+    if (refined.leaks) refuseLeaks(refined.leaks);
+    const manifest = await writeRefined(deps.datasetsDir, refined, { recipe, recipeDigest, collection });
+    const record = { digest: manifest.digest, name: recipe.name, manifest, cycleId: request.cycleId };
+    await deps.store.datasets.register(record, refined.placed.filter(isLearned).map(toLink));
+    return {
+      manifest,
+      folder: datasetFolder(deps.datasetsDir, recipe.name, manifest.digest),
+      warnings: warningsOf(refined, recipe),
+    };
+  } finally {
+    refined?.close();
+    await rm(scratch, { recursive: true, force: true });
+  }
+}
 
-  const rows = bySplit(candidates);
-  const facts = { name: recipe.name, recipe: recipeDigest, collection, signals: countSignals(candidates), stages };
-  const manifest = await writeDataset(deps.datasetsDir, rows, facts);
-  const record = { digest: manifest.digest, name: recipe.name, manifest, cycleId: request.cycleId };
-  await deps.store.datasets.register(record, candidates.map(toLink));
+async function optionsOf(deps: BuildDeps, recipe: Recipe): Promise<Omit<EngineOptions, 'scratch'>> {
+  const { build } = recipe;
   return {
-    manifest,
-    folder: datasetFolder(deps.datasetsDir, recipe.name, manifest.digest),
-    warnings: warningsOf(candidates, rows, recipe),
+    build,
+    redact: null,
+    quality: null,
+    contamination: createContamination(build.decontaminate ? await evalItems(deps.evalsDir, recipe) : []),
+    ofBase: await modelsOfBase(deps.store.models, recipe.base),
+    tombstones: [],
   };
 }
 
-async function runStages(
-  deps: BuildDeps,
-  recipe: Recipe,
-  examples: Collection['examples'],
-): Promise<{ candidates: SplitCandidate[]; stages: StageCounts[] }> {
-  const stages: StageCounts[] = [];
-  const then = <In, Out>(name: string, stage: Stage<In, Out>, input: AsyncIterable<In> | Iterable<In>) => {
-    const { counts, output } = runStage(name, stage, input);
-    stages.push(counts);
-    return output;
-  };
-  const rows = then('rows', createRowsStage(deps.store), examples);
-  const unique = then<Candidate, Candidate>('duplicates', dropDuplicates, rows);
-  const ruled = then<Candidate, Candidate>('overruled', dropOverruled, unique);
-  const capped = then('cap', createCapStage(recipe.build.max_examples), ruled);
-  const split = then('split', createSplitStage(recipe.build), capped);
-  const checked = then<SplitCandidate, SplitCandidate>('leak_check', checkLeaks, split);
-  const candidates = await readAll(checked);
-  candidates.sort((a, b) => (a.row.id < b.row.id ? -1 : 1));
-  return { candidates, stages };
+async function writeRefined(
+  datasetsDir: string,
+  { placed, textsOf, joins, leaks, stages, leftOut }: Refined,
+  { recipe, recipeDigest, collection }: { recipe: Recipe; recipeDigest: string; collection: string },
+): Promise<DatasetManifest> {
+  const lines = linesOf({ placed, textsOf, weights: recipe.build.weights, leftOut, joins });
+  return writeDataset(datasetsDir, lines, {
+    name: recipe.name,
+    recipe: recipeDigest,
+    collection,
+    signals: countSignals(placed),
+    stages,
+    ...(leaks && { leaks }),
+  });
 }
 
-function bySplit(candidates: readonly SplitCandidate[]): Record<Split, DatasetRow[]> {
-  const of = (split: Split) => candidates.filter((candidate) => candidate.split === split).map(({ row }) => row);
-  return { train: of('train'), val: of('val'), test: of('test') };
+function isLearned({ draft }: Placed): boolean {
+  return draft.kind === 'learn';
 }
 
-function countSignals(candidates: readonly SplitCandidate[]): Record<string, number> {
-  const signals = { corrected: 0, approved: 0 };
-  for (const { row } of candidates) signals[row.meta.signal]++;
+function countSignals(placed: readonly Placed[]): Record<string, number> {
+  const signals = { corrected: 0, approved: 0, rejected: 0, preferred: 0 };
+  for (const { draft } of placed) {
+    if (draft.kind === 'learn') signals[draft.signal ?? 'approved']++;
+    else signals[draft.kind === 'reject' ? 'rejected' : 'preferred']++;
+  }
   return signals;
 }
 
-function toLink({ row, split }: SplitCandidate): DatasetRowLink {
-  return { rowId: row.id, split, completionId: row.meta.completion, choice: row.meta.choice };
+function toLink({ draft, split }: Placed): DatasetRowLink {
+  const point = draft.id.lastIndexOf('.');
+  return {
+    rowId: draft.id,
+    split,
+    completionId: draft.id.slice(0, point),
+    choice: Number(draft.id.slice(point + 1)),
+  };
 }
 
-function tooFew(have: number, recipe: Recipe, stages: readonly StageCounts[]): RatchetError {
+function refuseTooFew({ placed, stages }: Refined, recipe: Recipe): void {
+  const learned = placed.filter(isLearned);
+  const need = recipe.build.min_examples;
+  if (learned.length < need) throw tooFew(learned.length, need, stages);
+  if (learned.some(({ split }) => split === 'train')) return;
+  const message = 'Every conversation fell into the held-out splits: collect more, or lower build.val and build.test.';
+  throw new RatchetError('NotEnoughData', message, { details: { have: learned.length, need } });
+}
+
+function tooFew(have: number, need: number, stages: readonly StageCounts[]): RatchetError {
   const dropped = stages.flatMap(({ dropped }) => Object.entries(dropped).map(([reason, n]) => `${n} ${reason}`));
   const left = dropped.length > 0 ? ` Left out by the build: ${dropped.join(', ')}.` : '';
-  const details = { have, need: recipe.build.min_examples, dropped };
-  return new RatchetError('NotEnoughData', shortage(have, recipe.build.min_examples) + left, { details });
+  return new RatchetError('NotEnoughData', shortage(have, need) + left, { details: { have, need, dropped } });
 }
 
 /** Splits are never forced: that a hash left one empty is said instead. */
-function warningsOf(
-  candidates: readonly SplitCandidate[],
-  rows: Record<Split, DatasetRow[]>,
-  { build }: Recipe,
-): string[] {
-  const nodes = new Set(candidates.map(({ row }) => row.meta.node)).size;
-  if (nodes < nodesForSplits) return [];
-  return splits
-    .filter((split) => split !== 'train' && build[split] > 0 && rows[split].length === 0)
+function warningsOf({ placed, leftOut }: Refined, { build }: Recipe): string[] {
+  const learned = placed.filter(isLearned);
+  const nodes = new Set(learned.map(({ draft }) => draft.node)).size;
+  const empty = (split: Split): boolean =>
+    build[split as 'val' | 'test'] > 0 && !learned.some((row) => row.split === split);
+  const warnings = splits
+    .filter((split) => split !== 'train' && nodes >= nodesForSplits && empty(split))
     .map(
       (split) => `No conversation fell into ${split} although its share is above 0: collect more, or change the salt.`,
     );
+  const aside = leftOut.filter(({ reason }) => reason === 'contradiction').length;
+  if (aside > 0) {
+    warnings.push(
+      `${aside} answers contradict each other and were set aside: left-out.jsonl names them, decide on them.`,
+    );
+  }
+  return warnings;
 }

@@ -1,21 +1,36 @@
+import type { LearnedSignal } from '../core/dataset.ts';
 import { RatchetError } from '../core/errors.ts';
 import type { Recipe } from '../core/recipe.ts';
 import type { CompletionFilter, CompletionRecord, FeedbackRecord, Store } from '../store/types.ts';
-import { judge } from './in-force.ts';
+import { type Verdict, judge, rejections } from './in-force.ts';
+import { byAnswer, createPreferences } from './preferences.ts';
 
 /** One choice that a cycle learns from. */
 export interface CollectedExample {
   completion: string;
   choice: number;
-  signal: 'corrected' | 'approved';
+  signal: LearnedSignal;
   /** The feedback events that it rests on, sorted by id. */
   feedback: string[];
 }
 
+/** One choice that is bad, and that nothing approves of. */
+export type RejectedExample = Omit<CollectedExample, 'signal'>;
+
+/** One choice that is better than another answer to the same messages. */
+export interface PreferredExample extends Omit<CollectedExample, 'signal'> {
+  over: { completion: string; choice: number };
+  /** Raters do not agree on it. */
+  disputed?: true;
+}
+
 /** The blob that freezes what a cycle learns from: sorted by completion and choice, without any time of collection. */
 export interface Collection {
-  schema: 1;
+  schema: 1 | 2;
   examples: CollectedExample[];
+  /** From schema 2 on. */
+  rejected?: RejectedExample[];
+  preferred?: PreferredExample[];
 }
 
 export interface CollectDeps {
@@ -34,6 +49,8 @@ const pageSize = 200;
  */
 export async function collect(deps: CollectDeps, recipe: Recipe): Promise<{ collection: string; examples: number }> {
   const examples: CollectedExample[] = [];
+  const rejected: RejectedExample[] = [];
+  const preferences = createPreferences();
   const withheld = new Set<string>();
   for await (const completions of ratedPages(deps.store, recipe)) {
     const usable = completions.filter(isConversation).filter((completion) => {
@@ -43,11 +60,26 @@ export async function collect(deps: CollectDeps, recipe: Recipe): Promise<{ coll
     });
     const feedback = await deps.store.feedback.ofCompletions(usable.map(({ id }) => id));
     const byChoice = Map.groupBy(feedback, (event) => choiceKey(event.completionId, event.choice));
-    for (const completion of usable) examples.push(...examplesOf(completion, byChoice, recipe));
+    for (const completion of usable) {
+      for (const { index } of completion.choices) {
+        const events = byChoice.get(choiceKey(completion.id, index)) ?? [];
+        if (!hasTag(events, recipe)) continue;
+        preferences.note(completion, events);
+        const of = { completion: completion.id, choice: index };
+        const verdict = learnedBy(completion, events, recipe);
+        const bad = verdict === null ? rejections(events, recipe.collect) : null;
+        if (verdict) examples.push({ ...of, ...verdict });
+        else if (bad) rejected.push({ ...of, feedback: bad });
+      }
+    }
   }
   if (examples.length < recipe.build.min_examples) throw await notEnough(deps, recipe, examples.length, withheld);
-  examples.sort((a, b) => (a.completion < b.completion ? -1 : a.completion > b.completion ? 1 : a.choice - b.choice));
-  const blob: Collection = { schema: 1, examples };
+  const blob: Collection = {
+    schema: 2,
+    examples: examples.sort(byAnswer),
+    rejected: rejected.sort(byAnswer),
+    preferred: preferences.decided(),
+  };
   return { collection: await deps.store.blobs.putJson(blob), examples: examples.length };
 }
 
@@ -78,20 +110,9 @@ async function* ratedPages(store: CollectDeps['store'], recipe: Recipe): AsyncGe
   } while (cursor !== null);
 }
 
-function examplesOf(
-  completion: CompletionRecord,
-  byChoice: ReadonlyMap<string, FeedbackRecord[]>,
-  recipe: Recipe,
-): CollectedExample[] {
-  const examples: CollectedExample[] = [];
-  for (const { index } of completion.choices) {
-    const events = byChoice.get(choiceKey(completion.id, index)) ?? [];
-    if (!hasTag(events, recipe)) continue;
-    const verdict = judge(events, recipe.collect);
-    if (!verdict || (verdict.signal === 'approved' && completion.state !== 'complete')) continue;
-    examples.push({ completion: completion.id, choice: index, ...verdict });
-  }
-  return examples;
+function learnedBy(completion: CompletionRecord, events: readonly FeedbackRecord[], recipe: Recipe): Verdict | null {
+  const verdict = judge(events, recipe.collect);
+  return verdict?.signal === 'approved' && completion.state !== 'complete' ? null : verdict;
 }
 
 /** A continued text and an embedding are no turns of a conversation. */

@@ -1,9 +1,10 @@
+import type { LearnedSignal } from '../core/dataset.ts';
 import { standing } from '../core/feedback.ts';
 import type { FeedbackRecord } from '../store/types.ts';
 
 /** What the feedback on one choice says about learning from it. */
 export interface Verdict {
-  signal: 'corrected' | 'approved';
+  signal: LearnedSignal;
   /** Ids of the events that the verdict rests on, sorted. */
   feedback: string[];
 }
@@ -32,6 +33,23 @@ export function judge(events: readonly FeedbackRecord[], rules: Rules): Verdict 
   const standing = approvals.filter((opinion) => !inForce.some((other) => withdraws(other, opinion, rules)));
   if (standing.length === 0) return null;
   return { signal: 'approved', feedback: [...new Set(standing.map(({ event }) => event.id))].sort() };
+}
+
+/**
+ * The feedback by which an answer is bad, or null: nothing approves of it, and somebody's rating of −1, or score below
+ * `min_score`, is in force. Of every rater the newer one of rating and score counts.
+ */
+export function rejections(events: readonly FeedbackRecord[], rules: Pick<Rules, 'min_score'>): string[] | null {
+  const newest = new Map<string, Opinion>();
+  for (const opinion of eventsInForce(events)) {
+    if (opinion.kind !== 'correction') newest.set(opinion.event.rater, opinion);
+  }
+  const opinions = [...newest.values()];
+  const bad = opinions.filter(({ kind, event }) =>
+    kind === 'rating' ? event.rating === -1 : (event.score ?? 1) < rules.min_score,
+  );
+  if (bad.length === 0 || bad.length < opinions.length) return null;
+  return [...new Set(bad.map(({ event }) => event.id))].sort();
 }
 
 type Kind = 'rating' | 'score' | 'correction';

@@ -1,16 +1,26 @@
-import { mkdir, open, readFile, rename, rm } from 'node:fs/promises';
+import { type Hash, createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { type FileHandle, mkdir, open, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { canonicalJson } from '../core/canonical.ts';
-import { type DatasetManifest, type DatasetRow, type Split, splits } from '../core/dataset.ts';
+import {
+  type DatasetFile,
+  type DatasetManifest,
+  type FileFigures,
+  type Split,
+  datasetFiles,
+  splits,
+} from '../core/dataset.ts';
 import { RatchetError, isErrno } from '../core/errors.ts';
 import { sha256Hex } from '../store/digest.ts';
 import { uuidv7 } from '../store/ids.ts';
 import { datasetCard } from './card.ts';
 
-export type RowsBySplit = Readonly<Record<Split, readonly DatasetRow[]>>;
-
 /** What the manifest says beside the figures of the files. */
-export type ManifestFacts = Pick<DatasetManifest, 'name' | 'recipe' | 'collection' | 'signals' | 'stages'>;
+export type ManifestFacts = Pick<DatasetManifest, 'name' | 'recipe' | 'collection' | 'signals' | 'stages' | 'leaks'>;
+
+/** Lines of the files of a version, in the order in which they are to stand. */
+export type Lines = Iterable<readonly [DatasetFile, unknown]> | AsyncIterable<readonly [DatasetFile, unknown]>;
 
 /** The folder of a dataset version. */
 export function datasetFolder(datasetsDir: string, name: string, digest: string): string {
@@ -21,30 +31,28 @@ export function datasetFolder(datasetsDir: string, name: string, digest: string)
  * Writes a dataset version to `<datasetsDir>/<name>/<digest>/`: aside, synced, then renamed into place. A version that is
  * there already is checked and left alone, and its own manifest is returned. Conflict when its files were changed.
  */
-export async function writeDataset(
-  datasetsDir: string,
-  rows: RowsBySplit,
-  facts: ManifestFacts,
-): Promise<DatasetManifest> {
-  const files = splitFiles(rows);
-  const manifest = toManifest(rows, files, facts);
-  const folder = datasetFolder(datasetsDir, facts.name, manifest.digest);
-  const existing = await readVersion(folder, manifest);
-  if (existing) return existing;
-
+export async function writeDataset(datasetsDir: string, lines: Lines, facts: ManifestFacts): Promise<DatasetManifest> {
   const parent = join(datasetsDir, facts.name);
   const aside = join(parent, `.writing-${uuidv7()}`);
   await mkdir(aside, { recursive: true });
   try {
-    for (const split of splits) await writeSynced(join(aside, `${split}.jsonl`), files[split]);
+    const manifest = toManifest(await writeLines(aside, lines), facts);
+    const folder = datasetFolder(datasetsDir, facts.name, manifest.digest);
     await writeSynced(join(aside, 'manifest.json'), `${JSON.stringify(manifest, null, 2)}\n`);
     await writeSynced(join(aside, 'README.md'), datasetCard(manifest));
     await syncFolder(aside);
+    return (await readVersion(folder, manifest)) ?? (await putInPlace(aside, folder, manifest));
+  } finally {
+    await rm(aside, { recursive: true, force: true });
+  }
+}
+
+async function putInPlace(aside: string, folder: string, manifest: DatasetManifest): Promise<DatasetManifest> {
+  try {
     await rename(aside, folder);
-    await syncFolder(parent);
+    await syncFolder(join(folder, '..'));
     return manifest;
   } catch (error) {
-    await rm(aside, { recursive: true, force: true });
     const raced = isErrno(error, 'ENOTEMPTY') || isErrno(error, 'EEXIST');
     const winner = raced ? await readVersion(folder, manifest) : null;
     if (winner) return winner;
@@ -52,40 +60,114 @@ export async function writeDataset(
   }
 }
 
-function splitFiles(rows: RowsBySplit): Record<Split, string> {
-  const file = (split: Split): string => rows[split].map((row) => `${canonicalJson(row)}\n`).join('');
-  return { train: file('train'), val: file('val'), test: file('test') };
+type Figures = Record<DatasetFile, FileFigures>;
+
+async function writeLines(folder: string, lines: Lines): Promise<Figures> {
+  const files = new Map<DatasetFile, LineFile>();
+  try {
+    for (const name of datasetFiles) files.set(name, await openLines(join(folder, name)));
+    for await (const [name, line] of lines) {
+      const writing = files.get(name)?.add(line);
+      if (writing) await writing;
+    }
+    const figures: [DatasetFile, FileFigures][] = [];
+    for (const [name, file] of files) figures.push([name, await file.end()]);
+    return Object.fromEntries(figures) as Figures;
+  } finally {
+    for (const file of files.values()) await file.close();
+  }
 }
 
-function toManifest(rows: RowsBySplit, files: Record<Split, string>, facts: ManifestFacts): DatasetManifest {
-  const figures = (split: Split): DatasetManifest['splits'][Split] => ({
-    rows: rows[split].length,
-    digest: sha256Hex(files[split]),
-    bytes: Buffer.byteLength(files[split]),
-  });
-  const bySplit = { train: figures('train'), val: figures('val'), test: figures('test') };
-  const digest = sha256Hex(canonicalJson(Object.fromEntries(splits.map((split) => [split, bySplit[split].digest]))));
-  const { name, recipe, collection, signals, stages } = facts;
-  return { schema: 1, name, digest, recipe, collection, splits: bySplit, signals, stages };
+interface LineFile {
+  /** Adds a line; a promise when there was so much that it was written. */
+  add(line: unknown): Promise<void> | undefined;
+  /** Writes and syncs the rest. */
+  end(): Promise<FileFigures>;
+  close(): Promise<void>;
 }
 
-/** The manifest of a version on disk once its split files are seen to have the digests that are expected. */
+/** In characters. */
+const chunk = 2 ** 18;
+
+async function openLines(path: string): Promise<LineFile> {
+  const file: FileHandle = await open(path, 'wx', 0o644);
+  const digest: Hash = createHash('sha256');
+  let [pending, rows, bytes] = ['', 0, 0];
+
+  async function flush(): Promise<void> {
+    const data = Buffer.from(pending);
+    pending = '';
+    bytes += data.length;
+    digest.update(data);
+    await file.writeFile(data);
+  }
+
+  return {
+    add(line) {
+      pending += `${canonicalJson(line)}\n`;
+      rows += 1;
+      return pending.length < chunk ? undefined : flush();
+    },
+    async end() {
+      await flush();
+      await file.sync();
+      return { rows, digest: digest.digest('hex'), bytes };
+    },
+    close: () => file.close(),
+  };
+}
+
+function toManifest(figures: Figures, facts: ManifestFacts): DatasetManifest {
+  const of = (split: Split): FileFigures => figures[`${split}.jsonl`];
+  const others = datasetFiles.filter((name) => !splits.some((split) => name === `${split}.jsonl`));
+  const digests = datasetFiles.map((name) => [name, figures[name].digest] as const);
+  const { name, recipe, collection, signals, stages, leaks } = facts;
+  return {
+    schema: 2,
+    name,
+    digest: sha256Hex(canonicalJson(Object.fromEntries(digests))),
+    recipe,
+    collection,
+    splits: { train: of('train'), val: of('val'), test: of('test') },
+    files: Object.fromEntries(others.map((file) => [file, figures[file]])),
+    signals,
+    stages,
+    ...(leaks && { leaks }),
+  };
+}
+
+/** The manifest of a version on disk once its files are seen to have the digests that are expected. */
 async function readVersion(folder: string, expected: DatasetManifest): Promise<DatasetManifest | null> {
   const text = await readFile(join(folder, 'manifest.json'), 'utf8').catch((error: unknown) => {
     if (isErrno(error, 'ENOENT')) return null;
     throw error;
   });
   if (text === null) return null;
-  for (const split of splits) {
-    const bytes = await readFile(join(folder, `${split}.jsonl`)).catch(() => Buffer.from(''));
-    if (sha256Hex(bytes) !== expected.splits[split].digest) {
-      throw new RatchetError(
-        'Conflict',
-        `${join(folder, `${split}.jsonl`)} was changed after it was built: move that folder away, then retry.`,
-      );
-    }
+  for (const [name, { digest }] of filesOf(expected)) {
+    const path = join(folder, name);
+    if ((await digestOf(path)) === digest) continue;
+    throw new RatchetError('Conflict', `${path} was changed after it was built: move that folder away, then retry.`);
   }
   return JSON.parse(text) as DatasetManifest;
+}
+
+/** The figures of every file of a version, by its name. */
+export function filesOf({ splits: bySplit, files = {} }: DatasetManifest): [string, FileFigures][] {
+  return [
+    ...splits.map((split) => [`${split}.jsonl`, bySplit[split]] as [string, FileFigures]),
+    ...Object.entries(files),
+  ];
+}
+
+/** SHA-256 of a file, hex; of nothing where it is not there. */
+async function digestOf(path: string): Promise<string> {
+  const digest = createHash('sha256');
+  try {
+    for await (const data of createReadStream(path)) digest.update(data as Buffer);
+  } catch (error) {
+    if (!isErrno(error, 'ENOENT')) throw error;
+  }
+  return digest.digest('hex');
 }
 
 async function writeSynced(path: string, text: string): Promise<void> {

@@ -123,6 +123,7 @@ function activityDeps(house: Omit<House, 'activities' | 'close'>, warmPython: Wa
     store,
     dataDir: config.dataDir,
     datasetsDir: config.datasetsDir,
+    evalsDir: config.evalsDir,
     modelPrefix: config.modelPrefix,
     python: () => pythonOf(config),
     warmPython,

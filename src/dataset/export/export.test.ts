@@ -45,7 +45,11 @@ async function exportRows(format: string, rows: DatasetRow[], wanted: readonly S
   await using chats = await openRatedChats();
   const datasetsDir = join(chats.folder, 'datasets');
   const facts = { name: 'support', recipe: 'r', collection: 'c', signals: {}, stages: [] };
-  const manifest = await writeDataset(datasetsDir, { train: rows, val: [], test: [] }, facts);
+  const manifest = await writeDataset(
+    datasetsDir,
+    rows.map((line) => ['train.jsonl', line] as const),
+    facts,
+  );
   const record = { digest: manifest.digest, name: 'support', manifest, cycleId: null, createdAt: 0 };
   const source = createExportSource({ store: chats.store, datasetsDir }, record);
   const folder = join(chats.folder, 'out');

@@ -1,6 +1,6 @@
 import { type WireMessage, textOf } from '../../core/message.ts';
 import type { CompletionRecord } from '../../store/types.ts';
-import { trainable } from '../stages/rows.ts';
+import { trainable } from '../trainable.ts';
 
 /** An answer as it was given, or why there is none that can be learned from. */
 export type Given = { message: WireMessage; fault?: undefined } | { message?: undefined; fault: string };

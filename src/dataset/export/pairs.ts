@@ -5,7 +5,7 @@ import type { AnswerRef, CompletionRecord, FeedbackRecord } from '../../store/ty
 import { answerKey, promptKey } from '../normalise.ts';
 import type { JudgingStore } from './judged.ts';
 import { givenAnswer } from './original.ts';
-import { preferred } from './preferred.ts';
+import { preferred } from '../preferred.ts';
 import type { Note, Pair } from './types.ts';
 
 /** The rows that one completion stands behind. */

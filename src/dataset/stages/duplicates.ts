@@ -1,34 +1,35 @@
-import { type Candidate, type Drop, readAll } from '../stage.ts';
+import { type Draft, byStrength } from '../draft.ts';
+import type { StageReport } from '../report.ts';
 
-/** Of rows with the same normalised prompt and answer only the strongest stays: a correction, then the newest. */
-export async function* dropDuplicates(input: AsyncIterable<Candidate>, drop: Drop): AsyncGenerator<Candidate> {
-  const best = new Map<string, Candidate>();
-  for await (const candidate of input) {
-    const key = candidate.promptKey + candidate.answerKey;
+/** Of drafts with the same normalised prompt and answer only the strongest stays. */
+export function dropDuplicates(drafts: readonly Draft[], stage: StageReport): Draft[] {
+  const best = new Map<string, Draft>();
+  const keyOf = ({ kind, promptKey, answerKey }: Draft): string => `${kind} ${promptKey} ${answerKey}`;
+  for (const draft of drafts) {
+    const key = keyOf(draft);
     const rival = best.get(key);
-    if (rival) drop('duplicate');
-    if (!rival || isStronger(candidate, rival)) best.set(key, candidate);
+    if (!rival || byStrength(draft, rival) < 0) best.set(key, draft);
   }
-  yield* best.values();
+  return drafts.filter((draft) => {
+    const kept = best.get(keyOf(draft));
+    if (kept === draft || !kept) return true;
+    stage.drop(draft.id, 'duplicate', kept.id);
+    return false;
+  });
 }
 
 /** Where a prompt has been corrected, its approved answers go: a person wrote something better. */
-export async function* dropOverruled(input: AsyncIterable<Candidate>, drop: Drop): AsyncGenerator<Candidate> {
-  const candidates = await readAll(input);
-  const corrected = new Set(candidates.filter(isCorrected).map(({ promptKey }) => promptKey));
-  for (const candidate of candidates) {
-    if (isCorrected(candidate) || !corrected.has(candidate.promptKey)) yield candidate;
-    else drop('overruled_by_correction');
+export function dropOverruled(drafts: readonly Draft[], stage: StageReport): Draft[] {
+  const corrected = new Map<string, Draft>();
+  for (const draft of drafts) {
+    if (draft.signal !== 'corrected') continue;
+    const rival = corrected.get(draft.promptKey);
+    if (!rival || byStrength(draft, rival) < 0) corrected.set(draft.promptKey, draft);
   }
-}
-
-/** The order in which rows are kept: corrections first, then the newest, then by id so that it is total. */
-export function isStronger(a: Candidate, b: Candidate): boolean {
-  if (isCorrected(a) !== isCorrected(b)) return isCorrected(a);
-  if (a.at !== b.at) return a.at > b.at;
-  return a.row.id > b.row.id;
-}
-
-function isCorrected({ row }: Candidate): boolean {
-  return row.meta.signal === 'corrected';
+  return drafts.filter((draft) => {
+    const better = draft.signal === 'approved' ? corrected.get(draft.promptKey) : undefined;
+    if (!better) return true;
+    stage.drop(draft.id, 'overruled_by_correction', better.id);
+    return false;
+  });
 }

@@ -1,68 +1,65 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { type Candidate, readAll } from '../stage.ts';
-import { checkLeaks } from './leak-check.ts';
-import { type Shares, type SplitCandidate, createSplitStage, position } from './split.ts';
-
-function candidate(id: string, node: string, prompt: string): Candidate {
-  const meta = { completion: id, choice: 0, signal: 'approved', author: 'm', node } as const;
-  return { row: { id, messages: [], learn: [], meta }, at: 0, promptKey: prompt, answerKey: id };
-}
-
-async function* from<T>(items: readonly T[]): AsyncGenerator<T> {
-  yield* items;
-}
-
-function run(candidates: readonly Candidate[], shares: Shares): Promise<SplitCandidate[]> {
-  return readAll(checkLeaks(createSplitStage(shares)(from(candidates), () => undefined)));
-}
+import type { Split } from '../../core/dataset.ts';
+import { type Join, type Tombstone, position, splitNodes } from './split.ts';
 
 const shares = fc.record({
   val: fc.double({ min: 0, max: 0.5, noNaN: true }),
   test: fc.double({ min: 0, max: 0.5, noNaN: true }),
   salt: fc.string(),
 });
+const node = fc.nat(30).map((number) => `n${number}`);
+const join = fc.tuple(node, node);
+const ranks: Record<Split, number> = { train: 0, val: 1, test: 2 };
 
-describe('split', () => {
-  test('nodes and prompts never part and train is never empty, whatever is put in', async () => {
-    const item = fc.tuple(fc.nat(8), fc.nat(8));
-    await fc.assert(
-      fc.asyncProperty(fc.array(item, { minLength: 1, maxLength: 40 }), shares, async (pairs, given) => {
-        const candidates = pairs.map(([node, prompt], index) => candidate(`c${index}`, `n${node}`, `p${prompt}`));
-        const out = await run(candidates, given);
-        expect(out.map(({ row }) => row.id)).toEqual(candidates.map(({ row }) => row.id));
-        expect(out.some(({ split }) => split === 'train')).toBe(true);
+describe('the split', () => {
+  test('never parts what is joined, in whatever order, directly or through others', () => {
+    fc.assert(
+      fc.property(fc.array(join), fc.array(node, { minLength: 1 }), shares, (joins, nodes, given) => {
+        const splitOf = splitNodes(nodes, joins, [], given);
+        for (const [a, b] of joins) expect(splitOf(a)).toBe(splitOf(b));
+        const again = splitNodes(nodes.toReversed(), joins.map(([a, b]) => [b, a] as const).toReversed(), [], given);
+        expect(nodes.map(again)).toEqual(nodes.map(splitOf));
+        expect(nodes.map(splitOf)).toContain('train');
       }),
     );
   });
 
-  test('more rows leave the nodes of before where they were', async () => {
-    const given = { val: 0.2, test: 0.2, salt: 's' };
-    const all = Array.from({ length: 200 }, (_, index) => candidate(`c${index}`, `n${index}`, `p${index}`));
-    const before = new Map((await run(all.slice(0, 100), given)).map(({ row, split }) => [row.id, split]));
-    const after = (await run(all, given)).filter(({ row }) => before.has(row.id));
-    expect(after.every(({ row, split }) => before.get(row.id) === split)).toBe(true);
+  test('moves rows towards held-out only, whatever is added and whatever is forgotten', () => {
+    const added = fc.record({ nodes: fc.array(node), joins: fc.array(join) });
+    fc.assert(
+      fc.property(fc.array(added, { minLength: 1, maxLength: 6 }), fc.array(node), shares, (steps, gone, given) => {
+        const nodes = new Set<string>();
+        const joins: Join[] = [];
+        let before = new Map<string, Split>();
+        const check = (now: (name: string) => Split, names: Iterable<string>): void => {
+          for (const [name, split] of before) expect(ranks[now(name)]).toBeGreaterThanOrEqual(ranks[split]);
+          before = new Map([...names].map((name) => [name, now(name)]));
+        };
+        for (const step of steps) {
+          for (const name of step.nodes) nodes.add(name);
+          joins.push(...step.joins.filter(([a, b]) => nodes.has(a) && nodes.has(b)));
+          check(splitNodes(nodes, joins, [], given), nodes);
+        }
+        const forgotten = new Set(gone);
+        const tombstones: Tombstone[] = gone.map((name) => ({
+          node: name,
+          joined: joins.flatMap(([a, b]) => (a === name ? [b] : b === name ? [a] : [])),
+        }));
+        const left = [...nodes].filter((name) => !forgotten.has(name));
+        const kept = joins.filter(([a, b]) => !forgotten.has(a) && !forgotten.has(b));
+        if (tombstones.length === 0) return;
+        before = new Map([...before].filter(([name]) => !forgotten.has(name)));
+        check(splitNodes(left, kept, tombstones, given), left);
+      }),
+    );
   });
 
-  test('shares are kept on average, and the salt moves nodes', () => {
+  test('keeps the shares on average, and the salt moves nodes', () => {
     const at = (salt: string) => Array.from({ length: 2000 }, (_, index) => position(salt, `n${index}`));
     const share = at('a').filter((value) => value < 0.1).length / 2000;
     expect(share).toBeGreaterThan(0.08);
     expect(share).toBeLessThan(0.12);
     expect(at('a')).not.toEqual(at('b'));
-  });
-});
-
-test.each([
-  ['node', candidate('b', 'n1', 'p2')],
-  ['prompt', candidate('b', 'n2', 'p1')],
-])('the leak check ends a build in which a %s stands in two splits', async (_name, second) => {
-  const leaking = from<SplitCandidate>([
-    { ...candidate('a', 'n1', 'p1'), split: 'train' },
-    { ...second, split: 'test' },
-  ]);
-  await expect(readAll(checkLeaks(leaking))).rejects.toMatchObject({
-    code: 'Bug',
-    message: 'The dataset was not written: row b leaks from train to test.',
   });
 });

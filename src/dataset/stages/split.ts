@@ -1,10 +1,6 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import type { Split } from '../../core/dataset.ts';
-import { type Candidate, type Stage, readAll } from '../stage.ts';
-
-export interface SplitCandidate extends Candidate {
-  split: Split;
-}
+import { type Sets, createSets } from '../sets.ts';
 
 export interface Shares {
   val: number;
@@ -12,57 +8,67 @@ export interface Shares {
   salt: string;
 }
 
+/** A node that was forgotten, with those that it was joined with. */
+export interface Tombstone {
+  node: string;
+  joined: readonly string[];
+}
+
+/** Nodes that belong together. */
+export type Join = readonly [string, string];
+
+/** Says the split of a node, whatever else there is. */
+export type SplitOf = (node: string) => Split;
+
 /**
- * Gives every row a split by a salted hash of its conversation's node, so that a node never parts and stays where it was
- * when more is collected. Nodes that share a normalised prompt move as one. When every node falls outside `train`, the
- * one that is nearest to it is moved there.
+ * The split of every node, a pure rule: a node says test, val or train by the salted hash of its id, and joined nodes are test
+ * if any of them says test, else val if any says val. So what is added, or forgotten and leaves a tombstone, moves others
+ * towards held-out only.
+ *
+ * Where none of `learned` would be in train, and nothing was forgotten, the set of the one that is nearest to it is: what is
+ * added later moves it to where it belongs.
  */
-export function createSplitStage(shares: Shares): Stage<Candidate, SplitCandidate> {
-  return async function* split(input) {
-    const candidates = await readAll(input);
-    const groupOf = groupNodes(candidates);
-    const splits = splitGroups(new Set(groupOf.values()), shares);
-    for (const candidate of candidates) {
-      const group = groupOf.get(candidate.row.meta.node) ?? candidate.row.meta.node;
-      yield { ...candidate, split: splits.get(group) ?? 'train' };
-    }
-  };
+export function splitNodes(
+  learned: Iterable<string>,
+  joins: Iterable<Join>,
+  tombstones: readonly Tombstone[],
+  shares: Shares,
+): SplitOf {
+  const sets = createSets();
+  for (const [a, b] of joins) sets.join(a, b);
+  for (const { node, joined } of tombstones) for (const other of joined) sets.join(node, other);
+  const verdicts = verdictsOf(sets, shares);
+  const splitOf: SplitOf = (node) => verdicts.get(sets.find(node)) ?? sayingOf(node, shares);
+  const forced = tombstones.length === 0 ? nearestToTrain([...learned], splitOf, shares.salt) : null;
+  return forced === null ? splitOf : (node) => (sets.find(node) === sets.find(forced) ? 'train' : splitOf(node));
+}
+
+/** Null where something is in train, or there is nothing. */
+function nearestToTrain(nodes: readonly string[], splitOf: SplitOf, salt: string): string | null {
+  if (nodes.some((node) => splitOf(node) === 'train')) return null;
+  const placed = nodes.map((node) => ({ node, at: position(salt, node) }));
+  return placed.sort((a, b) => b.at - a.at || (a.node < b.node ? -1 : 1))[0]?.node ?? null;
 }
 
 /** A number in [0, 1) from salt and node: the first 48 bits of SHA-256 over both. */
 export function position(salt: string, node: string): number {
-  const digest = createHash('sha256').update(`${salt}\0${node}`).digest();
-  return digest.readUIntBE(0, 6) / 2 ** 48;
+  return Number.parseInt(hash('sha256', `${salt}\0${node}`).slice(0, 12), 16) / 2 ** 48;
 }
 
-function splitGroups(groups: ReadonlySet<string>, shares: Shares): Map<string, Split> {
-  const splits = new Map<string, Split>();
-  let last: { group: string; at: number } | null = null;
-  for (const group of groups) {
-    const at = position(shares.salt, group);
-    splits.set(group, at < shares.val ? 'val' : at < shares.val + shares.test ? 'test' : 'train');
-    if (!last || at > last.at) last = { group, at };
-  }
-  if (last) splits.set(last.group, 'train');
-  return splits;
+function sayingOf(node: string, { val, test, salt }: Shares): Split {
+  const at = position(salt, node);
+  return at < test ? 'test' : at < test + val ? 'val' : 'train';
 }
 
-/** Each node's group, named by the smallest of the nodes that are joined by an equal prompt (union-find). */
-function groupNodes(candidates: readonly Candidate[]): Map<string, string> {
-  const parent = new Map<string, string>();
-  const find = (node: string): string => {
-    let root = node;
-    for (let up = parent.get(root); up !== undefined && up !== root; up = parent.get(root)) root = up;
-    return root;
-  };
-  const nodeOfPrompt = new Map<string, string>();
-  for (const { row, promptKey } of candidates) {
-    const a = find(row.meta.node);
-    const b = find(nodeOfPrompt.get(promptKey) ?? row.meta.node);
-    nodeOfPrompt.set(promptKey, row.meta.node);
-    const [root, child] = a < b ? [a, b] : [b, a];
-    parent.set(root, root);
-    parent.set(child, root);
+const ranks: Record<Split, number> = { train: 0, val: 1, test: 2 };
+
+function verdictsOf(sets: Sets, shares: Shares): Map<string, Split> {
+  const verdicts = new Map<string, Split>();
+  for (const node of sets.members()) {
+    const root = sets.find(node);
+    const said = sayingOf(node, shares);
+    const before = verdicts.get(root);
+    if (before === undefined || ranks[said] > ranks[before]) verdicts.set(root, said);
   }
-  return new Map([...parent.keys()].map((node) => [node, find(node)]));
+  return verdicts;
 }

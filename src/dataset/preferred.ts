@@ -1,4 +1,4 @@
-import type { AnswerRef, FeedbackRecord } from '../../store/types.ts';
+import type { AnswerRef, FeedbackRecord } from '../store/types.ts';
 
 export type Preferred = 'first' | 'second' | 'neither' | 'disputed';
 

@@ -1,0 +1,51 @@
+import type { WireMessage } from '../core/message.ts';
+
+/** What there is to put right in most texts that have something to put right. */
+const suspicious = /[^\n -~]|[ \t]\n|\n\n\n|^\s|\s$/u;
+const fence = /^ {0,3}(`{3,}|~{3,})/u;
+
+/**
+ * A text as it is learned: Unicode NFC, line feeds, nothing invisible. Outside fenced code also no white space at the end
+ * of a line, one kind of space, and at most one empty line in a row; none at the ends of the text.
+ */
+export function cleanText(text: string): string {
+  if (!suspicious.test(text)) return text;
+  const lines = text.normalize('NFC').replaceAll(/\r\n?/gu, '\n').split('\n');
+  const clean: string[] = [];
+  let open: string | null = null;
+  for (const line of lines) {
+    const [, mark] = fence.exec(line) ?? [];
+    if (open === null) {
+      const plain = cleanLine(line);
+      if (plain !== '' || clean.at(-1) !== '') clean.push(plain);
+      if (mark !== undefined) open = mark;
+    } else {
+      clean.push(line);
+      if (mark?.startsWith(open) && line.trim() === mark) open = null;
+    }
+  }
+  return trimLines(clean);
+}
+
+/** Zero width and byte order marks, and controls but the tab; U+200C and U+200D join letters in some scripts, and emoji. */
+const invisible = /[[\p{Cc}\u00ad\u200b\u2060\ufeff]--\t]/gv;
+const spaces = /[\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000]/gu;
+
+function cleanLine(line: string): string {
+  return line.replaceAll(invisible, '').replaceAll(spaces, ' ').trimEnd();
+}
+
+function trimLines(lines: readonly string[]): string {
+  let [from, to] = [0, lines.length];
+  while (from < to && lines[from]?.trim() === '') from += 1;
+  while (from < to && lines[to - 1]?.trim() === '') to -= 1;
+  return lines.slice(from, to).join('\n').trimStart();
+}
+
+/** A message with its text cleaned; the very same where there was nothing to do. */
+export function cleanMessage(message: WireMessage): WireMessage {
+  const { content } = message;
+  if (typeof content !== 'string') return message;
+  const clean = cleanText(content);
+  return clean === content ? message : { ...message, content: clean };
+}

@@ -1,0 +1,48 @@
+import type { JsonObject } from '../core/canonical.ts';
+import type { WireMessage } from '../core/message.ts';
+import type { Entry } from './entry.ts';
+
+/** The texts of an entry, as they stand in the spool. */
+export interface Texts {
+  /** What came before the answer, then the answer. */
+  messages: WireMessage[];
+  against?: WireMessage;
+  tools?: JsonObject[];
+}
+
+/** Where something stands in a file, in bytes. */
+export interface Place {
+  at: number;
+  length: number;
+}
+
+/** An entry without its texts, which stand in the spool: light enough for a million of them. */
+export interface Draft
+  extends Pick<
+    Entry,
+    'id' | 'kind' | 'signal' | 'author' | 'conversation' | 'topic' | 'at' | 'raters' | 'ratings' | 'corrections'
+  > {
+  node: string;
+  /** Counts up in the order in which entries came. */
+  index: number;
+  place: Place;
+  /** Names the normalised messages before the answer, and the tools. */
+  promptKey: string;
+  /** Names the normalised answer; of a preference both answers. */
+  answerKey: string;
+  /** Names what letters and digits the answer has. */
+  bareKey: string;
+  /** Of the answer, in characters. */
+  size: number;
+}
+
+/**
+ * Which of two drafts has the stronger word of a person behind it, as a comparison for sorting, the strongest first: a
+ * correction, then more raters, then the newer, then the smaller id.
+ */
+export function byStrength(a: Draft, b: Draft): number {
+  if (a.signal !== b.signal) return a.signal === 'corrected' ? -1 : b.signal === 'corrected' ? 1 : 0;
+  if (a.raters.length !== b.raters.length) return b.raters.length - a.raters.length;
+  if (a.at !== b.at) return b.at - a.at;
+  return a.id < b.id ? -1 : a.id > b.id ? 1 : 0;
+}

@@ -1,0 +1,145 @@
+import type { LeakCheck, LeftOutRow, StageCounts } from '../core/dataset.ts';
+import type { Assembled } from './assemble.ts';
+import { documentOf } from './document.ts';
+import type { Draft, Texts } from './draft.ts';
+import { type Placed, checkLeaks } from './leak-check.ts';
+import type { Documents } from './near/documents.ts';
+import { bandCount } from './near/signature.ts';
+import { shingleHashes } from './near/shingles.ts';
+import { type Report, createReport } from './report.ts';
+import { type Drafted, type RowStages, draftRows } from './row-stages.ts';
+import { type Spool, createSpool } from './spool.ts';
+import { keepBalance } from './stages/caps.ts';
+import { type Contradiction, setAsideContradictions } from './stages/contradictions.ts';
+import { dropDuplicates, dropOverruled } from './stages/duplicates.ts';
+import { dropNearDuplicates } from './stages/near.ts';
+import { limitRaters } from './stages/rater-limits.ts';
+import { type Join, type Tombstone, splitNodes } from './stages/split.ts';
+
+export interface EngineOptions extends Omit<RowStages, 'report' | 'spool'> {
+  /** Model refs that serve models of the recipe's base. */
+  ofBase: ReadonlySet<string>;
+  tombstones: readonly Tombstone[];
+  /** A folder for what does not fit into memory. */
+  scratch: string;
+}
+
+/** What the stages made of a collection, with its texts on the disk until it is closed. */
+export interface Refined {
+  /** Sorted by id. */
+  placed: Placed[];
+  textsOf(placed: Placed): Texts;
+  joins: Join[];
+  leaks: LeakCheck | null;
+  stages: StageCounts[];
+  leftOut: LeftOutRow[];
+  close(): void;
+}
+
+/** Runs every stage of a build over what was collected. Equal inputs give equal results. */
+export async function runStages(
+  source: AsyncIterable<readonly Assembled[]> | Iterable<readonly Assembled[]>,
+  options: EngineOptions,
+): Promise<Refined> {
+  const spool = createSpool(`${options.scratch}/rows`);
+  try {
+    return await refine(source, options, spool);
+  } catch (error) {
+    spool.close();
+    throw error;
+  }
+}
+
+async function refine(
+  source: AsyncIterable<readonly Assembled[]> | Iterable<readonly Assembled[]>,
+  options: EngineOptions,
+  spool: Spool,
+): Promise<Refined> {
+  const { build, tombstones } = options;
+  const report = createReport();
+  const drafted = await draftRows(source, { ...options, report, spool });
+  const { left, joins } = dropRepeated(drafted, { build, report, spool });
+  const chosen = choose(left, options, report);
+  report.stage('split').took(chosen.length);
+  const splitOf = splitNodes(learnedNodes(chosen), joins, tombstones, build);
+  const placed = chosen.map((draft) => ({ draft, split: splitOf(draft.node) }));
+  const documents = drafted.bands && documentsOf(chosen, drafted.bands.bands, spool);
+  return {
+    placed,
+    textsOf: ({ draft }) => spool.read(draft.place),
+    joins,
+    leaks: documents && checkLeaks(placed, documents, build.near_duplicates ?? 1),
+    stages: report.counts(),
+    leftOut: report.leftOut(),
+    close: spool.close,
+  };
+}
+
+/** Everything that goes by what rows have in common with each other. */
+function dropRepeated(
+  { drafts, bands }: Drafted,
+  { build, report, spool }: Pick<RowStages, 'build' | 'report' | 'spool'>,
+): { left: Draft[]; joins: Join[] } {
+  const joins: Join[] = promptJoins(drafts);
+  const contradictions: Contradiction[] = [];
+  const exact = inStage(report, 'exact_duplicates', drafts, dropDuplicates);
+  const near = inStage(report, 'near_duplicates', exact, (input, stage) => {
+    if (bands === null || build.near_duplicates === null) return [...input];
+    const options = { all: drafts, bands: bands.bands, spool, threshold: build.near_duplicates };
+    const found = dropNearDuplicates(input, stage, options);
+    for (const join of found.joins) joins.push(join);
+    contradictions.push(...found.contradictions);
+    return found.left;
+  });
+  const agreed = inStage(report, 'contradictions', near, (input, stage) =>
+    setAsideContradictions(input, stage, contradictions),
+  );
+  return { left: inStage(report, 'overruled', agreed, dropOverruled), joins };
+}
+
+/** What of the rows that are good enough goes into the version, sorted by id. */
+function choose(drafts: readonly Draft[], { build, ofBase }: EngineOptions, report: Report): Draft[] {
+  const limited = inStage(report, 'rater_limits', drafts, (input, stage) => limitRaters(input, stage, build));
+  const balanced = inStage(report, 'balance', limited, (input, stage) => keepBalance(input, stage, build, ofBase));
+  return balanced.sort((a, b) => (a.id < b.id ? -1 : 1));
+}
+
+function inStage(
+  report: Report,
+  name: string,
+  input: readonly Draft[],
+  run: (input: readonly Draft[], stage: ReturnType<Report['stage']>) => Draft[],
+): Draft[] {
+  const stage = report.stage(name);
+  stage.took(input.length);
+  return run(input, stage);
+}
+
+function learnedNodes(drafts: readonly Draft[]): Set<string> {
+  return new Set(drafts.filter(({ kind }) => kind === 'learn').map(({ node }) => node));
+}
+
+/** Nodes of rows with the same normalised prompt, whatever becomes of the rows. */
+function promptJoins(drafts: readonly Draft[]): Join[] {
+  const nodeOf = new Map<string, string>();
+  const joins: Join[] = [];
+  for (const { promptKey, node } of drafts) {
+    const first = nodeOf.get(promptKey);
+    if (first === undefined) nodeOf.set(promptKey, node);
+    else if (first !== node) joins.push([first, node]);
+  }
+  return joins;
+}
+
+/** The documents of the rows that are chosen, numbered as they stand. */
+function documentsOf(chosen: readonly Draft[], bands: Uint32Array, spool: Spool): Documents {
+  const own = new Uint32Array(chosen.length * bandCount);
+  for (const [at, { index }] of chosen.entries()) {
+    own.set(bands.subarray(index * bandCount, (index + 1) * bandCount), at * bandCount);
+  }
+  const shinglesOf = (at: number): Uint32Array => {
+    const draft = chosen[at];
+    return shingleHashes(draft ? documentOf(spool.read(draft.place).messages) : '');
+  };
+  return { count: chosen.length, bands: own, shinglesOf };
+}

@@ -1,0 +1,94 @@
+import type { DatasetFile, DatasetRow, JudgedRow, LeftOutRow, PairRow } from '../core/dataset.ts';
+import type { WireMessage } from '../core/message.ts';
+import type { Recipe } from '../core/recipe.ts';
+import type { Texts } from './draft.ts';
+import type { Placed } from './leak-check.ts';
+import { answerKey } from './normalise.ts';
+import type { Join } from './stages/split.ts';
+import { isEmpty } from './validate.ts';
+
+export interface VersionLines {
+  /** Sorted by id. */
+  placed: readonly Placed[];
+  textsOf(placed: Placed): Texts;
+  weights: Recipe['build']['weights'];
+  leftOut: readonly LeftOutRow[];
+  joins: readonly Join[];
+}
+
+/** The lines of every file of a version. */
+export function* linesOf({
+  placed,
+  textsOf,
+  weights,
+  leftOut,
+  joins,
+}: VersionLines): Generator<[DatasetFile, unknown]> {
+  for (const one of placed) {
+    const texts = textsOf(one);
+    const { split, draft } = one;
+    if (draft.kind === 'learn') yield [`${split}.jsonl`, toRow(one, texts, weights)];
+    const pair = toPair(one, texts);
+    if (pair) yield [`pairs.${split}.jsonl`, pair];
+    for (const judged of toJudged(one, texts)) yield [`judged.${split}.jsonl`, judged];
+  }
+  for (const row of leftOut) yield ['left-out.jsonl', row];
+  for (const join of sorted(joins)) yield ['joins.jsonl', join];
+}
+
+function toRow({ draft }: Placed, { messages, tools }: Texts, weights: VersionLines['weights']): DatasetRow {
+  const { id, signal, author, node } = draft;
+  const weight = weights[signal ?? 'approved'];
+  return {
+    id,
+    messages,
+    ...(tools && { tools }),
+    learn: [messages.length - 1],
+    ...(weight !== 1 && { weight }),
+    meta: { ...answerOf(id), signal: signal ?? 'approved', author, node },
+  };
+}
+
+/** A correction over what it corrects, or an answer over one that it was preferred to; null where they say the same. */
+function toPair({ draft }: Placed, { messages, against, tools }: Texts): PairRow | null {
+  const chosen = messages.at(-1);
+  if (!chosen || !against || isEmpty(against) || answerKey(chosen) === answerKey(against)) return null;
+  const kind = draft.kind === 'prefer' ? 'preference' : 'correction';
+  return {
+    id: draft.id,
+    prompt: messages.slice(0, -1),
+    ...(tools && { tools }),
+    chosen,
+    rejected: against,
+    meta: { kind, ...answerOf(draft.id), node: draft.node },
+  };
+}
+
+function* toJudged({ draft }: Placed, { messages, against, tools }: Texts): Generator<JudgedRow> {
+  const answer = messages.at(-1);
+  if (!answer || draft.kind === 'prefer') return;
+  const row = (id: string, said: WireMessage, good: boolean): JudgedRow => ({
+    id,
+    prompt: messages.slice(0, -1),
+    ...(tools && { tools }),
+    answer: said,
+    good,
+    meta: { ...answerOf(draft.id), node: draft.node },
+  });
+  yield row(draft.id, answer, draft.kind === 'learn');
+  const corrected = draft.kind === 'learn' && against && !isEmpty(against);
+  if (corrected && answerKey(answer) !== answerKey(against)) yield row(`${draft.id}.original`, against, false);
+}
+
+/** `<completion>.<choice>`, of a preference the better one. */
+function answerOf(id: string): { completion: string; choice: number } {
+  const [chosen = ''] = id.split('>');
+  const point = chosen.lastIndexOf('.');
+  return { completion: chosen.slice(0, point), choice: Number(chosen.slice(point + 1)) };
+}
+
+/** Each join once, the smaller node first. */
+function sorted(joins: readonly Join[]): Join[] {
+  const unique = new Map(joins.map(([a, b]) => (a < b ? [`${a} ${b}`, [a, b]] : [`${b} ${a}`, [b, a]])));
+  return [...unique].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, join]) => join as unknown as Join);
+}

@@ -1,0 +1,55 @@
+import type { LeftOutRow, StageCounts } from '../core/dataset.ts';
+
+/** How many ids of each reason a manifest names. */
+const mostSamples = 5;
+
+/** What one stage tells of its work. */
+export interface StageReport {
+  /** It was given so many. */
+  took(count: number): void;
+  /** It let one go. Reasons are `snake_case`; `of` is what it equals, contradicts or is overruled by. */
+  drop(id: string, reason: string, of?: string): void;
+  /** It changed so many of a kind. */
+  changed(kind: string, count: number): void;
+}
+
+/** What all stages of a build did, in order. */
+export interface Report {
+  stage(name: string): StageReport;
+  counts(): StageCounts[];
+  /** Everything that was left out, by id. */
+  leftOut(): LeftOutRow[];
+}
+
+/** Creates the report of a build. */
+export function createReport(): Report {
+  const stages: StageCounts[] = [];
+  const left: LeftOutRow[] = [];
+  return {
+    stage(name) {
+      const counts = { stage: name, in: 0, out: 0, dropped: {} } as StageCounts;
+      stages.push(counts);
+      return {
+        took(count) {
+          counts.in += count;
+          counts.out += count;
+        },
+        drop(id, reason, of) {
+          counts.out -= 1;
+          counts.dropped[reason] = (counts.dropped[reason] ?? 0) + 1;
+          counts.samples ??= {};
+          const samples = (counts.samples[reason] ??= []);
+          if (samples.length < mostSamples) samples.push(id);
+          left.push({ id, stage: name, reason, ...(of !== undefined && { of }) });
+        },
+        changed(kind, count) {
+          if (count === 0) return;
+          counts.changed ??= {};
+          counts.changed[kind] = (counts.changed[kind] ?? 0) + count;
+        },
+      };
+    },
+    counts: () => stages,
+    leftOut: () => left.sort((a, b) => (a.id < b.id ? -1 : a.id > b.id ? 1 : 0)),
+  };
+}

@@ -1,0 +1,46 @@
+import type { Draft } from '../draft.ts';
+import type { StageReport } from '../report.ts';
+
+/** Two drafts that cannot both be right. */
+export type Contradiction = readonly [Draft, Draft];
+
+/**
+ * Sets aside what people contradict each other in, for a person to decide: an answer that is learned and bad, by the letters
+ * and digits that prompt and answer have, and two answers that are each preferred over the other. `near` are those that
+ * the search for near duplicates found.
+ */
+export function setAsideContradictions(
+  drafts: readonly Draft[],
+  stage: StageReport,
+  near: readonly Contradiction[] = [],
+): Draft[] {
+  const against = new Map<string, string>();
+  const note = (one: Draft, other: Draft): void => {
+    against.set(one.id, against.get(one.id) ?? other.id);
+    against.set(other.id, against.get(other.id) ?? one.id);
+  };
+  for (const [one, other] of near) note(one, other);
+  const byKey = new Map<string, Draft>();
+  for (const draft of drafts) for (const key of keysOf(draft)) if (!byKey.has(key)) byKey.set(key, draft);
+  for (const draft of drafts) {
+    for (const key of oppositesOf(draft)) {
+      const other = byKey.get(key);
+      if (other) note(draft, other);
+    }
+  }
+  return drafts.filter(({ id }) => {
+    const of = against.get(id);
+    if (of === undefined) return true;
+    stage.drop(id, 'contradiction', of);
+    return false;
+  });
+}
+
+function keysOf({ kind, promptKey, answerKey, bareKey }: Draft): string[] {
+  return [`${kind} ${promptKey} ${kind === 'prefer' ? answerKey : bareKey}`];
+}
+
+function oppositesOf({ kind, promptKey, answerKey, bareKey }: Draft): string[] {
+  if (kind === 'prefer') return [`prefer ${promptKey} ${answerKey.split('>').reverse().join('>')}`];
+  return [`${kind === 'learn' ? 'reject' : 'learn'} ${promptKey} ${bareKey}`];
+}
