@@ -5,7 +5,7 @@ import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { type Pack, pack } from 'tar-stream';
 import type { Split } from '../core/dataset.ts';
-import { type ExportSourceDeps, createExportSource } from '../dataset/export/source.ts';
+import { createExportSource } from '../dataset/export/source.ts';
 import type { Exporter } from '../dataset/export/types.ts';
 import { type ExportManifest, writeExport } from '../dataset/export/write-export.ts';
 import type { DatasetRecord } from '../store/types.ts';
@@ -25,7 +25,7 @@ const leftBehind = 24 * 3600 * 1000;
 
 /** Writes an export aside, so that its sizes, digests and losses are known before the first byte is sent. */
 export async function prepareExport(
-  deps: ExportSourceDeps,
+  deps: { datasetsDir: string },
   record: DatasetRecord,
   exporter: Exporter,
   splits: readonly Split[],

@@ -11,7 +11,7 @@ import { prepareExport } from './dataset-export.ts';
 import { json, pageQuery, problems } from './schemas.ts';
 
 export interface DatasetRouteDeps {
-  store: Pick<Store, 'datasets' | 'chats' | 'feedback'>;
+  store: Pick<Store, 'datasets'>;
   datasetsDir: string;
 }
 
@@ -26,7 +26,27 @@ const dataset = z
     collection: z.string(),
     splits: z.object({ train: figures, val: figures, test: figures }),
     signals: z.record(z.string(), z.int()),
-    stages: z.array(z.object({ stage: z.string(), in: z.int(), out: z.int(), dropped: z.record(z.string(), z.int()) })),
+    files: z.record(z.string(), figures),
+    stages: z.array(
+      z.object({
+        stage: z.string(),
+        in: z.int(),
+        out: z.int(),
+        dropped: z.record(z.string(), z.int()),
+        changed: z.record(z.string(), z.int()).optional(),
+        samples: z.record(z.string(), z.array(z.string())).optional(),
+      }),
+    ),
+    leaks: z
+      .object({
+        nodes: z.int(),
+        prompts: z.int(),
+        corrections: z.int(),
+        pairs: z.int(),
+        jaccard: z.number(),
+        closest: z.object({ jaccard: z.number(), a: z.string(), b: z.string() }).nullable(),
+      })
+      .nullable(),
     created_at: z.string(),
   })
   .openapi('Dataset');
@@ -155,7 +175,9 @@ function present({ digest: id, name, cycleId, manifest, createdAt }: DatasetReco
     collection: manifest.collection,
     splits: manifest.splits,
     signals: manifest.signals,
+    files: manifest.files ?? {},
     stages: manifest.stages,
+    leaks: manifest.leaks ?? null,
     created_at: new Date(createdAt).toISOString(),
   };
 }

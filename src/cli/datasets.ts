@@ -1,5 +1,5 @@
 import { type Command, Option } from 'commander';
-import { type Split, splits } from '../core/dataset.ts';
+import { type LeakCheck, type Split, type StageCounts, splits } from '../core/dataset.ts';
 import { exporters } from '../dataset/export/all.ts';
 import { connectApi } from './connection.ts';
 import { type FetchedExport, fetchExport } from './fetch-export.ts';
@@ -14,7 +14,9 @@ interface Dataset {
   name: string;
   splits: Record<Split, { rows: number }>;
   signals: Record<string, number>;
-  stages: { stage: string; in: number; out: number; dropped: Record<string, number> }[];
+  files: Record<string, { rows: number }>;
+  stages: StageCounts[];
+  leaks: LeakCheck | null;
   created_at: string;
 }
 
@@ -73,12 +75,28 @@ async function show(digest: string, { url, json }: Common): Promise<void> {
   const dataset = await connectApi(url).api.get<Dataset>(`/api/datasets/${encodeURIComponent(digest)}`);
   if (json) return console.log(JSON.stringify(dataset, null, 2));
   console.log(`${dataset.name}  ${dataset.digest}  ${dataset.created_at}`);
-  for (const split of splits) console.log(`${split.padEnd(10)} ${dataset.splits[split].rows} rows`);
+  for (const split of splits) console.log(rowsLine(dataset, split));
   console.log(`learned    ${counts(dataset.signals)}`);
-  for (const { stage, in: taken, out, dropped } of dataset.stages) {
+  for (const { stage, in: taken, out, dropped, changed = {} } of dataset.stages) {
     const left = Object.keys(dropped).length > 0 ? `: ${counts(dropped)}` : '';
-    console.log(`${stage.padEnd(10)} ${taken} in, ${out} out${left}`);
+    const made = Object.keys(changed).length > 0 ? `; changed ${counts(changed)}` : '';
+    console.log(`${stage.padEnd(16)} ${taken} in, ${out} out${left}${made}`);
   }
+  if (dataset.leaks) console.log(leakLine(dataset.leaks));
+}
+
+function rowsLine({ splits: figures, files }: Dataset, split: Split): string {
+  const beside = (kind: string): string => {
+    const rows = files[`${kind}.${split}.jsonl`]?.rows ?? 0;
+    return rows > 0 ? `, ${rows} ${kind}` : '';
+  };
+  return `${split.padEnd(10)} ${figures[split].rows} rows${beside('pairs')}${beside('judged')}`;
+}
+
+function leakLine({ nodes, prompts, corrections, pairs, closest }: LeakCheck): string {
+  const found = `${nodes} conversations, ${prompts} prompts, ${corrections} corrections, ${pairs} near duplicates`;
+  const near = closest ? `; the closest two are alike by ${closest.jaccard.toFixed(2)}` : '';
+  return `${'in two splits'.padEnd(16)} ${found}${near}`;
 }
 
 async function write(digest: string, { url, json, format, split, output }: ExportOptions): Promise<void> {

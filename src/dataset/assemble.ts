@@ -100,10 +100,10 @@ function bad(example: RejectedExample, { completion, feedback }: Found): Assembl
 
 function better(example: PreferredExample, { completion, feedback, other }: Found): Assembled {
   const id = `${nameOf(example)}>${nameOf(example.over)}`;
+  if (example.fault) return { id, kind: 'prefer', fault: example.fault };
   const chosen = completion?.choices.find(({ index }) => index === example.choice)?.message;
   const rejected = other?.choices.find(({ index }) => index === example.over.choice)?.message;
   if (!completion || !other || !chosen || !rejected) return erased(id, 'prefer');
-  if (example.disputed) return { id, kind: 'prefer', fault: 'raters_disagree' };
   if (!samePrompt(completion, other)) return { id, kind: 'prefer', fault: 'asked_something_else' };
   return {
     ...common(example, completion, feedback),

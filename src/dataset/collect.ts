@@ -20,8 +20,8 @@ export type RejectedExample = Omit<CollectedExample, 'signal'>;
 /** One choice that is better than another answer to the same messages. */
 export interface PreferredExample extends Omit<CollectedExample, 'signal'> {
   over: { completion: string; choice: number };
-  /** Raters do not agree on it. */
-  disputed?: true;
+  /** Why it is none after all. */
+  fault?: 'raters_disagree' | 'other_answer_may_not_be_learned';
 }
 
 /** The blob that freezes what a cycle learns from: sorted by completion and choice, without any time of collection. */
@@ -52,11 +52,12 @@ export async function collect(deps: CollectDeps, recipe: Recipe): Promise<{ coll
   const rejected: RejectedExample[] = [];
   const preferences = createPreferences();
   const withheld = new Set<string>();
+  const mayLearn = (completion: CompletionRecord): boolean =>
+    isConversation(completion) && deps.trainAllowed(completion.provider) && namesModel(recipe, completion);
   for await (const completions of ratedPages(deps.store, recipe)) {
-    const usable = completions.filter(isConversation).filter((completion) => {
-      const allowed = deps.trainAllowed(completion.provider);
-      if (!allowed) withheld.add(completion.provider);
-      return allowed && namesModel(recipe, completion);
+    const usable = completions.filter((completion) => {
+      if (isConversation(completion) && !deps.trainAllowed(completion.provider)) withheld.add(completion.provider);
+      return mayLearn(completion);
     });
     const feedback = await deps.store.feedback.ofCompletions(usable.map(({ id }) => id));
     const byChoice = Map.groupBy(feedback, (event) => choiceKey(event.completionId, event.choice));
@@ -78,7 +79,10 @@ export async function collect(deps: CollectDeps, recipe: Recipe): Promise<{ coll
     schema: 2,
     examples: examples.sort(byAnswer),
     rejected: rejected.sort(byAnswer),
-    preferred: preferences.decided(),
+    preferred: await preferences.decided(async (id) => {
+      const other = await deps.store.chats.get(id);
+      return other?.state === 'complete' && mayLearn(other);
+    }),
   };
   return { collection: await deps.store.blobs.putJson(blob), examples: examples.length };
 }

@@ -2,7 +2,7 @@ import { createReadStream } from 'node:fs';
 import { access } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import type { DatasetRow, Split } from '../core/dataset.ts';
+import type { DatasetFile, DatasetRow, Split } from '../core/dataset.ts';
 import { RatchetError } from '../core/errors.ts';
 import type { WireMessage } from '../core/message.ts';
 
@@ -12,11 +12,16 @@ export interface SftLine {
   tools?: DatasetRow['tools'];
 }
 
-/** The rows of a split file, one at a time. */
-export async function* readRows(path: string): AsyncGenerator<DatasetRow> {
+/** The lines of a file of a version, one at a time. */
+export async function* readLines<Line>(path: string): AsyncGenerator<Line> {
   for await (const line of createInterface({ input: createReadStream(path), crlfDelay: Number.POSITIVE_INFINITY })) {
-    if (line !== '') yield JSON.parse(line) as DatasetRow;
+    if (line !== '') yield JSON.parse(line) as Line;
   }
+}
+
+/** The rows of a split file, one at a time. */
+export function readRows(path: string): AsyncGenerator<DatasetRow> {
+  return readLines<DatasetRow>(path);
 }
 
 /**
@@ -36,8 +41,13 @@ export async function* exportSft(path: string): AsyncGenerator<string> {
 }
 
 /** Path of a split's file in a version's folder; NotFound when the file is gone. */
-export async function splitFile(folder: string, split: Split): Promise<string> {
-  const path = join(folder, `${split}.jsonl`);
+export function splitFile(folder: string, split: Split): Promise<string> {
+  return versionFile(folder, `${split}.jsonl`);
+}
+
+/** Path of a file in a version's folder; NotFound when it is gone. */
+export async function versionFile(folder: string, name: DatasetFile): Promise<string> {
+  const path = join(folder, name);
   try {
     await access(path);
     return path;

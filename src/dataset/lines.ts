@@ -3,9 +3,7 @@ import type { WireMessage } from '../core/message.ts';
 import type { Recipe } from '../core/recipe.ts';
 import type { Texts } from './draft.ts';
 import type { Placed } from './leak-check.ts';
-import { answerKey } from './normalise.ts';
 import type { Join } from './stages/split.ts';
-import { isEmpty } from './validate.ts';
 
 export interface VersionLines {
   /** Sorted by id. */
@@ -49,10 +47,10 @@ function toRow({ draft }: Placed, { messages, tools }: Texts, weights: VersionLi
   };
 }
 
-/** A correction over what it corrects, or an answer over one that it was preferred to; null where they say the same. */
+/** A correction over what it corrects, or an answer over one that it was preferred to. */
 function toPair({ draft }: Placed, { messages, against, tools }: Texts): PairRow | null {
   const chosen = messages.at(-1);
-  if (!chosen || !against || isEmpty(against) || answerKey(chosen) === answerKey(against)) return null;
+  if (!chosen || !against) return null;
   const kind = draft.kind === 'prefer' ? 'preference' : 'correction';
   return {
     id: draft.id,
@@ -76,8 +74,7 @@ function* toJudged({ draft }: Placed, { messages, against, tools }: Texts): Gene
     meta: { ...answerOf(draft.id), node: draft.node },
   });
   yield row(draft.id, answer, draft.kind === 'learn');
-  const corrected = draft.kind === 'learn' && against && !isEmpty(against);
-  if (corrected && answerKey(answer) !== answerKey(against)) yield row(`${draft.id}.original`, against, false);
+  if (against) yield row(`${draft.id}.original`, against, false);
 }
 
 /** `<completion>.<choice>`, of a preference the better one. */

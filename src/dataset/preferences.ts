@@ -6,35 +6,24 @@ import { preferred } from './preferred.ts';
 /** Preferences between answers, gathered from the feedback on both. */
 export interface Preferences {
   note(completion: CompletionRecord, events: readonly FeedbackRecord[]): void;
-  /** Those where both answers may be learned from; sorted. */
-  decided(): PreferredExample[];
+  /** All of them, sorted, with why one is none. The other answer may have no feedback of its own: `usable` is asked then. */
+  decided(usable: (completionId: string) => Promise<boolean>): Promise<PreferredExample[]>;
 }
 
 /** Gathers preferences while completions go by. */
 export function createPreferences(): Preferences {
   const events = new Map<string, FeedbackRecord[]>();
   const wanted = new Map<string, [AnswerRef, AnswerRef]>();
-  const usable = new Set<string>();
+  const known = new Set<string>();
 
-  function decide(chosen: AnswerRef, other: AnswerRef): PreferredExample | null {
-    if (!usable.has(other.completionId)) return null;
-    const said = [...(events.get(nameOf(chosen)) ?? []), ...(events.get(nameOf(other)) ?? [])];
-    const word = preferred(said, chosen, other);
-    if (word !== 'first' && word !== 'disputed') return null;
-    const feedback = said.filter(({ over, tiedWith }) => over !== undefined || tiedWith !== undefined);
-    return {
-      completion: chosen.completionId,
-      choice: chosen.choice,
-      over: { completion: other.completionId, choice: other.choice },
-      feedback: feedback.map(({ id }) => id).sort(),
-      ...(word === 'disputed' && { disputed: true }),
-    };
+  function saidOf(chosen: AnswerRef, other: AnswerRef): FeedbackRecord[] {
+    return [...(events.get(nameOf(chosen)) ?? []), ...(events.get(nameOf(other)) ?? [])];
   }
 
   return {
     note({ id, state }, said) {
       if (state !== 'complete') return;
-      usable.add(id);
+      known.add(id);
       for (const event of standing(said)) {
         const { completionId, choice, over, tiedWith } = event;
         if (over === undefined && tiedWith === undefined) continue;
@@ -44,10 +33,24 @@ export function createPreferences(): Preferences {
         for (const other of over ?? []) wanted.set(`${name}>${nameOf(other)}`, [chosen, other]);
       }
     },
-    decided: () =>
-      [...wanted.values()]
-        .flatMap(([chosen, other]) => decide(chosen, other) ?? [])
-        .sort((a, b) => byAnswer(a, b) || byAnswer(a.over, b.over)),
+    async decided(usable) {
+      const found: PreferredExample[] = [];
+      for (const [chosen, other] of wanted.values()) {
+        const said = saidOf(chosen, other);
+        const word = preferred(said, chosen, other);
+        if (word !== 'first' && word !== 'disputed') continue;
+        const fair = known.has(other.completionId) || (await usable(other.completionId));
+        const fault = !fair ? 'other_answer_may_not_be_learned' : word === 'disputed' ? 'raters_disagree' : null;
+        found.push({
+          completion: chosen.completionId,
+          choice: chosen.choice,
+          over: { completion: other.completionId, choice: other.choice },
+          feedback: said.map(({ id }) => id).sort(),
+          ...(fault !== null && { fault }),
+        });
+      }
+      return found.sort((a, b) => byAnswer(a, b) || byAnswer(a.over, b.over));
+    },
   };
 }
 

@@ -9,6 +9,8 @@ export interface StageReport {
   took(count: number): void;
   /** It let one go. Reasons are `snake_case`; `of` is what it equals, contradicts or is overruled by. */
   drop(id: string, reason: string, of?: string): void;
+  /** It made nothing of one, which is in another file of the version. */
+  skip(id: string, reason: string): void;
   /** It changed so many of a kind. */
   changed(kind: string, count: number): void;
 }
@@ -29,23 +31,27 @@ export function createReport(): Report {
     stage(name) {
       const counts = { stage: name, in: 0, out: 0, dropped: {} } as StageCounts;
       stages.push(counts);
+      const count = (id: string, reason: string): void => {
+        counts.out -= 1;
+        counts.dropped[reason] = (counts.dropped[reason] ?? 0) + 1;
+        counts.samples ??= {};
+        const samples = (counts.samples[reason] ??= []);
+        if (samples.length < mostSamples) samples.push(id);
+      };
       return {
-        took(count) {
-          counts.in += count;
-          counts.out += count;
+        took(more) {
+          counts.in += more;
+          counts.out += more;
         },
+        skip: count,
         drop(id, reason, of) {
-          counts.out -= 1;
-          counts.dropped[reason] = (counts.dropped[reason] ?? 0) + 1;
-          counts.samples ??= {};
-          const samples = (counts.samples[reason] ??= []);
-          if (samples.length < mostSamples) samples.push(id);
+          count(id, reason);
           left.push({ id, stage: name, reason, ...(of !== undefined && { of }) });
         },
-        changed(kind, count) {
-          if (count === 0) return;
+        changed(kind, more) {
+          if (more === 0) return;
           counts.changed ??= {};
-          counts.changed[kind] = (counts.changed[kind] ?? 0) + count;
+          counts.changed[kind] = (counts.changed[kind] ?? 0) + more;
         },
       };
     },

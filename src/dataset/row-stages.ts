@@ -12,7 +12,7 @@ import { answerKey, bareKey, promptKey } from './normalise.ts';
 import type { Report, StageReport } from './report.ts';
 import type { Spool } from './spool.ts';
 import { trainable } from './trainable.ts';
-import { faultOf } from './validate.ts';
+import { faultOf, isEmpty } from './validate.ts';
 
 /** Replaces what must not be learned, the same value by the same placeholder; the very same messages where there was nothing. */
 export type RedactMessages = (messages: readonly WireMessage[]) => {
@@ -75,6 +75,7 @@ function createRefining({ build, redact, quality, contamination, report }: RowSt
   const redaction = report.stage('redact');
   const poor = report.stage('quality');
   const decontaminate = report.stage('decontaminate');
+  const pairs = report.stage('pairs');
   const goOn = (stage: StageReport, id: string, fault: string | null, of?: string): boolean => {
     stage.took(1);
     if (fault !== null) stage.drop(id, fault, of);
@@ -93,15 +94,36 @@ function createRefining({ build, redact, quality, contamination, report }: RowSt
     if (!goOn(poor, given.id, fault)) return null;
     // Looked for in the texts as they were written, since placeholders would hide it.
     const item = contamination(texts.messages);
-    return goOn(decontaminate, given.id, item === null ? null : 'in_an_evaluation', item ?? undefined) ? safe : null;
+    if (!goOn(decontaminate, given.id, item === null ? null : 'in_an_evaluation', item ?? undefined)) return null;
+    return paired(given, safe, pairs);
   };
 }
 
+/** Without the worse answer where the two make no pair; null for a preference that is none then. */
+function paired({ id, kind }: Entry, texts: Texts, pairs: StageReport): Texts | null {
+  const { against, ...rest } = texts;
+  if (!against) return texts;
+  pairs.took(1);
+  const answer = texts.messages.at(-1) as WireMessage;
+  const fault = isEmpty(against)
+    ? 'worse_answer_is_empty'
+    : answerKey(answer) === answerKey(against)
+      ? 'both_say_the_same'
+      : null;
+  if (fault === null) return texts;
+  if (kind !== 'prefer') {
+    pairs.skip(id, fault);
+    return rest;
+  }
+  pairs.drop(id, fault);
+  return null;
+}
+
 /** The texts as a chat template takes them, or why it cannot. */
-function trainableTexts({ messages, against, tools }: Entry): Texts | string {
+function trainableTexts({ kind, messages, against, tools }: Entry): Texts | string {
   const clean = messages.map(trainable);
   const worse = against && trainable(against);
-  if (clean.includes(null)) return 'not_text';
+  if (clean.includes(null) || (kind === 'prefer' && worse === null)) return 'not_text';
   return {
     messages: clean as WireMessage[],
     ...(worse && { against: worse }),

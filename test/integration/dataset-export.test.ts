@@ -127,7 +127,7 @@ test('a client that leaves takes its files with it', async () => {
   const record = await store.datasets.get(digest);
   if (!record) throw new Error('the dataset was not registered');
   // One that leaves before the first byte.
-  const prepared = await prepareExport({ store, datasetsDir }, record, exporterOf('trl'), ['train']);
+  const prepared = await prepareExport({ datasetsDir }, record, exporterOf('trl'), ['train']);
   prepared.tar().destroy();
   await expect.poll(async () => (await readdir(datasetsDir)).filter((name) => name.startsWith('.'))).toEqual([]);
 });

@@ -51,7 +51,7 @@ async function exportRows(format: string, rows: DatasetRow[], wanted: readonly S
     facts,
   );
   const record = { digest: manifest.digest, name: 'support', manifest, cycleId: null, createdAt: 0 };
-  const source = createExportSource({ store: chats.store, datasetsDir }, record);
+  const source = createExportSource({ datasetsDir }, record);
   const folder = join(chats.folder, 'out');
   await mkdir(folder);
   const told = await writeExport(folder, exporterOf(format), source, wanted);

@@ -1,22 +1,23 @@
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import type { JsonObject } from '../../core/canonical.ts';
-import { splits } from '../../core/dataset.ts';
+import { type LeftOutRow, type StageCounts, splits } from '../../core/dataset.ts';
 import { recipeSchema } from '../../core/recipe.ts';
 import type { NewFeedback } from '../../store/types.ts';
 import { buildDataset } from '../build.ts';
+import { readLines } from '../export.ts';
 import { collect } from '../collect.ts';
 import { type RatedChats, ask, openRatedChats } from '../fixtures/rated-chats.ts';
 import { exporterOf } from './all.ts';
 import { createExportSource } from './source.ts';
-import { type Losses, createTally } from './tally.ts';
+import { createTally } from './tally.ts';
 
 /** Builds all that is rated, lets `meanwhile` happen, and gives the examples of a format in all splits. */
 async function examplesOf(
   chats: RatedChats,
   format: string,
   meanwhile: () => Promise<unknown> = () => Promise.resolve(),
-): Promise<{ examples: JsonObject[]; losses: Losses }> {
+): Promise<{ examples: JsonObject[]; stages: StageCounts[]; left: LeftOutRow[] }> {
   const { store, folder } = chats;
   const recipe = recipeSchema.parse({ name: 'support', base: 'b', build: { min_examples: 1 } });
   const { collection } = await collect({ store, trainAllowed: () => true }, recipe);
@@ -25,13 +26,16 @@ async function examplesOf(
   await meanwhile();
   const record = await store.datasets.get(manifest.digest);
   if (!record) throw new Error('the dataset was not registered');
-  const { note, losses } = createTally();
+  const { note } = createTally();
   const examples: JsonObject[] = [];
   for (const split of splits) {
     const source = createExportSource(deps, record);
     for await (const example of exporterOf(format).examples(source, split, note)) examples.push(example);
   }
-  return { examples, losses };
+  const left = readLines<LeftOutRow>(join(folder, 'datasets', 'support', manifest.digest, 'left-out.jsonl'));
+  const leftOut: LeftOutRow[] = [];
+  for await (const row of left) leftOut.push(row);
+  return { examples, stages: manifest.stages, left: leftOut };
 }
 
 const good = (content: string): JsonObject => ({ role: 'assistant', content });
@@ -55,16 +59,23 @@ test('a correction is a pair: it was chosen, and what it corrects was rejected',
   ]);
 });
 
-test('what was corrected may be erased, or say the same: then there is no pair, and the report says why', async () => {
+test('a correction that says the same as what it corrects is no pair, and the build says so', async () => {
+  await using chats = await openRatedChats();
+  const same = await chats.chat({ messages: [ask('Two?')], answer: '2 ' });
+  await chats.rate(same, correction('2'));
+  const { examples, stages } = await examplesOf(chats, 'openai-dpo');
+  expect(examples).toEqual([]);
+  const counts = { stage: 'pairs', in: 1, out: 0, dropped: { both_say_the_same: 1 } };
+  expect(stages).toContainEqual(expect.objectContaining(counts));
+  expect((await examplesOf(chats, 'trl-kto')).examples).toMatchObject([{ label: true }]);
+});
+
+test('what was erased since the version was built is still in it, as every other row is', async () => {
   await using chats = await openRatedChats();
   const gone = await chats.chat({ messages: [ask('One?')], answer: 'x' });
   await chats.rate(gone, correction('1'));
-  const same = await chats.chat({ messages: [ask('Two?')], answer: '2 ' });
-  await chats.rate(same, correction('2'));
   const erase = () => chats.store.chats.erase({ completionId: gone });
-  const { examples, losses } = await examplesOf(chats, 'openai-dpo', erase);
-  expect(examples).toEqual([]);
-  expect(losses.left_out).toEqual({ answer_erased_since_built: 1, both_answers_say_the_same: 1 });
+  expect((await examplesOf(chats, 'openai-dpo', erase)).examples).toHaveLength(1);
 });
 
 /** Two approved answers to the same; the first is over the second, and more events may follow. */
@@ -90,25 +101,31 @@ interface Event {
 
 const because = { prompt: [ask('Why?')], chosen: [good('Because.')], rejected: [good('No idea.')] };
 
-test.each<[string, Parameters<typeof twoAnswers>[1], JsonObject[], Record<string, number>]>([
-  ['one that was preferred over another', {}, [because], {}],
-  ['two raters who agree', { events: [{ by: 'ben', says: 'a>b' }] }, [because], {}],
+test.each<[string, Parameters<typeof twoAnswers>[1], JsonObject[], string[]]>([
+  ['one that was preferred over another', {}, [because], []],
+  ['two raters who agree', { events: [{ by: 'ben', says: 'a>b' }] }, [because], []],
   [
     'a rater who thought again',
     { events: [{ by: 'anna', says: 'b>a' }] },
     [{ ...because, chosen: because.rejected, rejected: because.chosen }],
-    {},
+    [],
   ],
-  ['a rater who came to call it a tie', { events: [{ by: 'anna', says: 'tie' }] }, [], {}],
-  ['raters who disagree', { events: [{ by: 'ben', says: 'tie' }] }, [], { raters_disagree: 1 }],
-  ['an answer that is no part of the dataset', { approve: false }, [], { answer_outside_the_dataset: 1 }],
-  ['an answer to something else', { second: 'How?' }, [], { asked_something_else: 1 }],
-])('preferences: %s', async (_, setting, pairs, left) => {
+  ['a rater who came to call it a tie', { events: [{ by: 'anna', says: 'tie' }] }, [], []],
+  ['raters who disagree', { events: [{ by: 'ben', says: 'tie' }] }, [], ['raters_disagree']],
+  ['an answer that nobody rated', { approve: false }, [because], []],
+  [
+    'raters of whom one says the opposite',
+    { events: [{ by: 'ben', says: 'b>a' }] },
+    [],
+    ['raters_disagree', 'raters_disagree'],
+  ],
+  ['an answer to something else', { second: 'How?' }, [], ['asked_something_else']],
+])('preferences: %s', async (_, setting, pairs, reasons) => {
   await using chats = await openRatedChats();
   await twoAnswers(chats, setting);
-  const { examples, losses } = await examplesOf(chats, 'trl-preference');
-  expect(examples).toEqual(pairs);
-  expect(losses.left_out).toEqual(left);
+  const built = await examplesOf(chats, 'trl-preference');
+  expect(built.examples).toEqual(pairs);
+  expect(built.left.map(({ reason }) => reason)).toEqual(reasons);
 });
 
 test('a preference that was taken back is none', async () => {
@@ -120,7 +137,7 @@ test('a preference that was taken back is none', async () => {
   expect((await examplesOf(chats, 'trl-preference')).examples).toEqual([]);
 });
 
-test('an answer beside a learned one that was rated −1 is a bad one', async () => {
+test('an answer that was rated −1, and that nobody likes, is a bad one', async () => {
   await using chats = await openRatedChats();
   const { store } = chats;
   const asked = { owner: 'anna', provider: 'ollama', model: 'tiny', envelope: { n: 3 }, messages: [ask('Name?')] };
@@ -141,7 +158,7 @@ test('an answer beside a learned one that was rated −1 is a bad one', async ()
   // Ben likes the third, so that it is learned; anna's older rating does not count against it.
   expect((await examplesOf(chats, 'trl-kto')).examples).toEqual([
     { prompt, completion: [good('Ada')], label: true },
-    { prompt, completion: [good('Cy')], label: true },
     { prompt, completion: [good('Bob')], label: false },
+    { prompt, completion: [good('Cy')], label: true },
   ]);
 });
