@@ -207,3 +207,24 @@ describe('a dataset version', () => {
     });
   });
 });
+
+test('what is personal has one placeholder in a conversation, and stands in no file of the version', async () => {
+  await using chats = await openRatedChats();
+  const secret = `${'AKIA'}${'Z7QK3VJX2MWPLN5T'}`;
+  const id = await chats.chat({
+    messages: [ask(`I am anna.virtanen@example.org, my key is ${secret}.`)],
+    answer: 'Hello Anna.Virtanen@example.org!',
+  });
+  await chats.rate(id, { correction: { role: 'assistant', content: 'I wrote to anna.virtanen@example.org.' } });
+  const built = await build(chats);
+  expect(await rowsOf(built)).toMatchObject([
+    { messages: [{ content: 'I am [EMAIL_1], my key is [SECRET_1].' }, { content: 'I wrote to [EMAIL_1].' }] },
+  ]);
+  for (const file of await readdir(built.folder)) {
+    expect(await readFile(join(built.folder, file), 'utf8')).not.toMatch(new RegExp(`virtanen|${secret}`, 'iu'));
+  }
+  const changed = { stage: 'redact', changed: { email: 3, secret: 1 } };
+  expect(built.manifest.stages).toContainEqual(expect.objectContaining(changed));
+  const plain = await build(chats, { redact: [] }, 'plain');
+  expect(JSON.stringify(await rowsOf(plain))).toContain('virtanen');
+});

@@ -10,6 +10,9 @@ import { evalItems } from './eval-items.ts';
 import { type Placed, refuseLeaks } from './leak-check.ts';
 import { createContamination } from './decontaminate.ts';
 import { linesOf } from './lines.ts';
+import type { Region } from './redact/kind.ts';
+import { redactMessages } from './redact/messages.ts';
+import { createRedactor } from './redact/redactor.ts';
 import { modelsOfBase } from './of-base.ts';
 import { makeScratch } from './scratch.ts';
 import { datasetFolder, writeDataset } from './write.ts';
@@ -74,12 +77,18 @@ async function optionsOf(deps: BuildDeps, recipe: Recipe): Promise<Omit<EngineOp
   const { build } = recipe;
   return {
     build,
-    redact: null,
+    redact: redaction(build),
     quality: null,
     contamination: createContamination(build.decontaminate ? await evalItems(deps.evalsDir, recipe) : []),
     ofBase: await modelsOfBase(deps.store.models, recipe.base),
     tombstones: [],
   };
+}
+
+function redaction({ redact: kinds, region }: Recipe['build']): EngineOptions['redact'] {
+  if (kinds.length === 0) return null;
+  const redactor = createRedactor({ kinds, ...(region !== null && { region: region as Region }) });
+  return (messages) => redactMessages(messages, redactor);
 }
 
 async function writeRefined(
