@@ -1,15 +1,23 @@
 import { hash } from 'node:crypto';
-import { type Json, canonicalJson } from '../core/canonical.ts';
+import type { Json } from '../core/canonical.ts';
+import { canonicalJson } from '../core/canonical.ts';
 import { type WireMessage, textOf } from '../core/message.ts';
+import { gramName } from './gram-index.ts';
+import { wordHashes } from './near/words.ts';
+
+const uneven = /[^\S ]| {2}|^ | $/u;
 
 /** A text as duplicates are compared: Unicode NFC, every run of white space one space, none at the ends. */
 export function normaliseText(text: string): string {
-  return text.normalize('NFC').replace(/\s+/gu, ' ').trim();
+  const composed = text.normalize('NFC');
+  return uneven.test(composed) ? composed.replace(/\s+/gu, ' ').trim() : composed;
 }
 
 /** Names a prompt: equal for prompts that differ only in white space and Unicode form. */
 export function promptKey(messages: readonly WireMessage[], tools: readonly Json[] | undefined): string {
-  return nameOf({ messages: messages.map(comparable), tools: tools ?? [] });
+  let text = tools && tools.length > 0 ? canonicalJson(tools) : '';
+  for (const message of messages) text += comparable(message);
+  return nameOf(text);
 }
 
 /** Names an answer in the same way. */
@@ -17,23 +25,24 @@ export function answerKey(message: WireMessage): string {
   return nameOf(comparable(message));
 }
 
-/** Names what letters and digits an answer has: equal for answers that differ only in case, punctuation and layout. */
+/** Names what words and calls an answer has: equal for answers that differ only in case, punctuation and layout. */
 export function bareKey(message: WireMessage): string {
-  const text = textOf(message.content).normalize('NFKC').toLowerCase();
-  return nameOf([text.replaceAll(/[^\p{L}\p{N}]+/gu, ' ').trim(), message.tool_calls]);
+  const words = wordHashes(textOf(message.content));
+  const calls = message.tool_calls === undefined ? '' : nameOf(canonicalJson(message.tool_calls));
+  if (words.length === 0) return calls + answerKey(message);
+  return `${gramName(words)}${calls}`;
 }
 
 /** 128 bits of SHA-256. */
-function nameOf(value: unknown): string {
-  return hash('sha256', canonicalJson(value), 'base64url').slice(0, 22);
+function nameOf(text: string): string {
+  return hash('sha256', text, 'base64url').slice(0, 22);
 }
 
-function comparable(message: WireMessage): Record<string, unknown> {
-  return {
-    name: message.name,
-    role: message.role,
-    text: normaliseText(textOf(message.content)),
-    tool_call_id: message.tool_call_id,
-    tool_calls: message.tool_calls,
-  };
+/** What counts of a message, each part behind its length so that parts cannot run into each other. */
+function comparable({ role, content, name, tool_call_id: answers, tool_calls: calls }: WireMessage): string {
+  const text = normaliseText(textOf(content));
+  const rest = [name, answers, calls].map((value) =>
+    value === undefined || value === null ? '' : canonicalJson(value),
+  );
+  return `\n${role.length} ${text.length} ${rest.map(({ length }) => length).join(' ')}\n${role}${text}${rest.join('')}`;
 }
