@@ -8,6 +8,7 @@ import { exporterOf, exporters } from '../dataset/export/all.ts';
 import type { DatasetRecord, Store } from '../store/types.ts';
 import type { Routes } from './context.ts';
 import { prepareExport } from './dataset-export.ts';
+import { findDataset, leakCheck, stageCounts } from './dataset-tools.ts';
 import { json, pageQuery, problems } from './schemas.ts';
 
 export interface DatasetRouteDeps {
@@ -27,26 +28,8 @@ const dataset = z
     splits: z.object({ train: figures, val: figures, test: figures }),
     signals: z.record(z.string(), z.int()),
     files: z.record(z.string(), figures),
-    stages: z.array(
-      z.object({
-        stage: z.string(),
-        in: z.int(),
-        out: z.int(),
-        dropped: z.record(z.string(), z.int()),
-        changed: z.record(z.string(), z.int()).optional(),
-        samples: z.record(z.string(), z.array(z.string())).optional(),
-      }),
-    ),
-    leaks: z
-      .object({
-        nodes: z.int(),
-        prompts: z.int(),
-        corrections: z.int(),
-        pairs: z.int(),
-        jaccard: z.number(),
-        closest: z.object({ jaccard: z.number(), a: z.string(), b: z.string() }).nullable(),
-      })
-      .nullable(),
+    stages: z.array(stageCounts),
+    leaks: leakCheck.nullable(),
     created_at: z.string(),
   })
   .openapi('Dataset');
@@ -111,15 +94,15 @@ export function datasetRoutes(deps: DatasetRouteDeps): Routes {
       return context.json({ items: page.items.map(present), next: page.next }, 200);
     });
     app.openapi(read, async (context) =>
-      context.json(present(await find(deps, context.req.valid('param').digest)), 200),
+      context.json(present(await findDataset(deps.store, context.req.valid('param').digest)), 200),
     );
     app.openapi(exported, async (context) => {
       const { digest: wanted } = context.req.valid('param');
-      return send(deps, await find(deps, wanted), context.req.valid('query'));
+      return send(deps, await findDataset(deps.store, wanted), context.req.valid('query'));
     });
     app.openapi(download, async (context) => {
       const { digest: wanted, file } = context.req.valid('param');
-      const { name } = await find(deps, wanted);
+      const { name } = await findDataset(deps.store, wanted);
       const split = splits.find((known) => file === `${known}.jsonl`) ?? 'train';
       const path = await splitFile(datasetFolder(deps.datasetsDir, name, wanted), split);
       const headers = {
@@ -158,12 +141,6 @@ async function send(deps: DatasetRouteDeps, record: DatasetRecord, query: Export
     ...(single && { 'content-length': String(single.bytes) }),
   };
   return new Response(Readable.toWeb(body) as ReadableStream<Uint8Array>, { headers });
-}
-
-async function find(deps: DatasetRouteDeps, wanted: string): Promise<DatasetRecord> {
-  const record = await deps.store.datasets.get(wanted);
-  if (record) return record;
-  throw new RatchetError('NotFound', `There is no dataset version ${wanted}: list them with GET /api/datasets.`);
 }
 
 function present({ digest: id, name, cycleId, manifest, createdAt }: DatasetRecord): z.infer<typeof dataset> {

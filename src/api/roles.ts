@@ -71,6 +71,8 @@ export const routeRoles: Readonly<Record<string, Role | 'open'>> = {
   'POST /api/cycles/{id}/approve': 'operate',
   'GET /api/datasets': 'operate',
   'GET /api/datasets/{digest}': 'operate',
+  'POST /api/datasets/preview': 'operate',
+  'GET /api/datasets/{digest}/diff': 'operate',
   'GET /api/datasets/{digest}/export': 'operate',
   'GET /api/datasets/{digest}/{file}': 'operate',
   'GET /api/models': 'operate',

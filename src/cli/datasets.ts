@@ -1,6 +1,10 @@
+import { readFile } from 'node:fs/promises';
 import { type Command, Option } from 'commander';
 import { type LeakCheck, type Split, type StageCounts, splits } from '../core/dataset.ts';
+import { RatchetError } from '../core/errors.ts';
+import { type VersionDiff, changes } from '../dataset/diff.ts';
 import { exporters } from '../dataset/export/all.ts';
+import type { Preview } from '../dataset/preview.ts';
 import { connectApi } from './connection.ts';
 import { type FetchedExport, fetchExport } from './fetch-export.ts';
 
@@ -39,6 +43,13 @@ export function registerDatasets(program: Command): void {
     .option('--cursor <cursor>', 'go on after an earlier page')
     .action(list);
   common(datasets.command('show <digest>').description('one version, with what its build left out')).action(show);
+  common(datasets.command('diff <first> <second>').description('what is another in the second version, and why'))
+    .option('--limit <number>', 'how many changes to name', '20')
+    .action(diff);
+  common(datasets.command('preview').description('what each stage of a build would do with the first rated answers'))
+    .option('--recipe <file>', 'recipe as JSON (default: every setting at its default)')
+    .option('--limit <number>', 'how many rated answers to look at, 2000 at most', '500')
+    .action(preview);
   common(datasets.command('export <digest>').description('write a version to a folder, for other tools'))
     .addOption(
       new Option('--format <format>', 'what the files are for')
@@ -77,12 +88,61 @@ async function show(digest: string, { url, json }: Common): Promise<void> {
   console.log(`${dataset.name}  ${dataset.digest}  ${dataset.created_at}`);
   for (const split of splits) console.log(rowsLine(dataset, split));
   console.log(`learned    ${counts(dataset.signals)}`);
-  for (const { stage, in: taken, out, dropped, changed = {} } of dataset.stages) {
+  tellStages(dataset);
+}
+
+function tellStages({ stages, leaks }: Pick<Dataset, 'stages' | 'leaks'>): void {
+  for (const { stage, in: taken, out, dropped, changed = {} } of stages) {
     const left = Object.keys(dropped).length > 0 ? `: ${counts(dropped)}` : '';
     const made = Object.keys(changed).length > 0 ? `; changed ${counts(changed)}` : '';
     console.log(`${stage.padEnd(16)} ${taken} in, ${out} out${left}${made}`);
   }
-  if (dataset.leaks) console.log(leakLine(dataset.leaks));
+  if (leaks) console.log(leakLine(leaks));
+}
+
+async function diff(first: string, second: string, { url, json, limit }: Common & { limit: string }): Promise<void> {
+  const query = new URLSearchParams({ against: first, limit });
+  const found = await connectApi(url).api.get<VersionDiff>(`/api/datasets/${encodeURIComponent(second)}/diff?${query.toString()}`);
+  if (json) return console.log(JSON.stringify(found, null, 2));
+  const { same, reasons, examples } = found;
+  console.log(changes.map((change) => `${found[change]} ${change}`).join(', ') + `, ${same} the same`);
+  for (const [reason, count] of Object.entries(reasons))
+    console.log(`${String(count).padStart(8)}  ${reason.replaceAll('_', ' ')}`);
+  for (const { id, change, reason, from, to } of examples) {
+    const where =
+      change === 'moved' ? `${from} → ${to}` : [from ?? to, reason?.replaceAll('_', ' ')].filter(Boolean).join(', ');
+    console.log(`  ${change.padEnd(8)} ${id}  ${where}`);
+  }
+}
+
+async function preview({ url, json, recipe, limit }: Common & { recipe?: string; limit: string }): Promise<void> {
+  const given = recipe === undefined ? { name: 'preview', base: 'none' } : await readRecipe(recipe);
+  const found = await connectApi(url).api.post<Preview>(
+    `/api/datasets/preview?limit=${encodeURIComponent(limit)}`,
+    given,
+  );
+  if (json) return console.log(JSON.stringify(found, null, 2));
+  console.log(`${found.examples} rated answers${found.more ? ', the first of more' : ''}`);
+  tellStages(found);
+  console.log(splits.map((split) => `${split} ${found.rows[split]}`).join('  '));
+  for (const { stage, id, before, after } of found.changes)
+    console.log(`${stage} ${id}\n  - ${inLine(before)}\n  + ${inLine(after)}`);
+  if (found.withheld.length > 0) console.log(`not learned, by "train": false: ${found.withheld.join(', ')}`);
+}
+
+async function readRecipe(file: string): Promise<unknown> {
+  try {
+    return JSON.parse(await readFile(file, 'utf8')) as unknown;
+  } catch (cause) {
+    throw new RatchetError('InvalidInput', `${file} cannot be read as a recipe in JSON: check the path and the file.`, {
+      cause,
+    });
+  }
+}
+
+/** Text from chats must not steer the terminal. */
+function inLine(text: string): string {
+  return JSON.stringify(text).slice(1, -1);
 }
 
 function rowsLine({ splits: figures, files }: Dataset, split: Split): string {

@@ -2,6 +2,7 @@ import type { Logger } from 'pino';
 import { createApp } from '../api/app.ts';
 import { baseRoutes } from '../api/bases.ts';
 import { cycleRoutes } from '../api/cycles.ts';
+import { datasetToolRoutes } from '../api/dataset-tools.ts';
 import { datasetRoutes } from '../api/datasets.ts';
 import { createGuard } from '../api/guard.ts';
 import { keyRoutes } from '../api/keys.ts';
@@ -134,6 +135,8 @@ function routesOf(house: House, cycles: LazyCycleService, telemetry: Telemetry) 
     modelRoutes({ store }),
     promotionRoutes({ promotions }),
     ollamaRoutes({ ...house.ollama, selected: () => selectedRef(house) }),
+    // Before those that take any file of a version.
+    datasetToolRoutes(house.activities),
     datasetRoutes({ store, datasetsDir: config.datasetsDir }),
     usageRoutes({ store }),
     metricsRoutes(telemetry),

@@ -125,7 +125,6 @@ function common(example: RejectedExample, completion: CompletionRecord, feedback
     choice: example.choice,
     tools: toolsOf(completion),
     node: completion.node,
-    conversation: completion.conversationId ?? completion.id,
     topic: topicOf(completion, feedback),
     at: Math.max(completion.createdAt, ...feedback.map(({ createdAt }) => createdAt)),
     raters: [...new Set(feedback.map(({ rater }) => rater))].sort(),

@@ -210,7 +210,7 @@ describe('a dataset version', () => {
 
 test('what is personal has one placeholder in a conversation, and stands in no file of the version', async () => {
   await using chats = await openRatedChats();
-  const secret = `${'AKIA'}${'Z7QK3VJX2MWPLN5T'}`;
+  const secret = ['AKIA', 'Z7QK3VJX2MWPLN5T'].join('');
   const id = await chats.chat({
     messages: [ask(`I am anna.virtanen@example.org, my key is ${secret}.`)],
     answer: 'Hello Anna.Virtanen@example.org!',

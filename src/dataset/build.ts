@@ -73,7 +73,11 @@ export async function buildDataset(deps: BuildDeps, request: BuildRequest): Prom
   }
 }
 
-async function optionsOf(deps: BuildDeps, recipe: Recipe): Promise<Omit<EngineOptions, 'scratch'>> {
+/** What the stages of a recipe need to know. */
+export async function optionsOf(
+  deps: Pick<BuildDeps, 'evalsDir'> & { store: Pick<Store, 'models'> },
+  recipe: Recipe,
+): Promise<Omit<EngineOptions, 'scratch'>> {
   const { build } = recipe;
   return {
     build,

@@ -48,12 +48,44 @@ const pageSize = 200;
  * Throws NotEnoughData when there are fewer than the recipe's `build.min_examples`.
  */
 export async function collect(deps: CollectDeps, recipe: Recipe): Promise<{ collection: string; examples: number }> {
+  const { collection, withheld } = await listExamples(deps, recipe);
+  const { length } = collection.examples;
+  if (length < recipe.build.min_examples) throw await notEnough(deps, recipe, length, withheld);
+  return { collection: await deps.store.blobs.putJson(collection), examples: length };
+}
+
+export interface Listed {
+  collection: Collection;
+  /** Providers whose rated answers may not be learned. */
+  withheld: ReadonlySet<string>;
+}
+
+/** What a recipe may learn from; of the oldest only, where there are more than `most` learned answers. */
+export async function listExamples(
+  deps: Omit<CollectDeps, 'store'> & { store: Pick<Store, 'chats' | 'feedback'> },
+  recipe: Recipe,
+  most = Number.POSITIVE_INFINITY,
+): Promise<Listed> {
   const examples: CollectedExample[] = [];
   const rejected: RejectedExample[] = [];
   const preferences = createPreferences();
   const withheld = new Set<string>();
   const mayLearn = (completion: CompletionRecord): boolean =>
     isConversation(completion) && deps.trainAllowed(completion.provider) && namesModel(recipe, completion);
+
+  function judgeChoices(completion: CompletionRecord, byChoice: ReadonlyMap<string, FeedbackRecord[]>): void {
+    for (const { index } of completion.choices) {
+      const events = byChoice.get(choiceKey(completion.id, index)) ?? [];
+      if (!hasTag(events, recipe)) continue;
+      preferences.note(completion, events);
+      const of = { completion: completion.id, choice: index };
+      const verdict = learnedBy(completion, events, recipe);
+      const bad = verdict === null ? rejections(events, recipe.collect) : null;
+      if (verdict) examples.push({ ...of, ...verdict });
+      else if (bad) rejected.push({ ...of, feedback: bad });
+    }
+  }
+
   for await (const completions of ratedPages(deps.store, recipe)) {
     const usable = completions.filter((completion) => {
       if (isConversation(completion) && !deps.trainAllowed(completion.provider)) withheld.add(completion.provider);
@@ -61,30 +93,20 @@ export async function collect(deps: CollectDeps, recipe: Recipe): Promise<{ coll
     });
     const feedback = await deps.store.feedback.ofCompletions(usable.map(({ id }) => id));
     const byChoice = Map.groupBy(feedback, (event) => choiceKey(event.completionId, event.choice));
-    for (const completion of usable) {
-      for (const { index } of completion.choices) {
-        const events = byChoice.get(choiceKey(completion.id, index)) ?? [];
-        if (!hasTag(events, recipe)) continue;
-        preferences.note(completion, events);
-        const of = { completion: completion.id, choice: index };
-        const verdict = learnedBy(completion, events, recipe);
-        const bad = verdict === null ? rejections(events, recipe.collect) : null;
-        if (verdict) examples.push({ ...of, ...verdict });
-        else if (bad) rejected.push({ ...of, feedback: bad });
-      }
-    }
+    for (const completion of usable) judgeChoices(completion, byChoice);
+    if (examples.length >= most) break;
   }
-  if (examples.length < recipe.build.min_examples) throw await notEnough(deps, recipe, examples.length, withheld);
-  const blob: Collection = {
+  const preferred = await preferences.decided(async (id) => {
+    const other = await deps.store.chats.get(id);
+    return other?.state === 'complete' && mayLearn(other);
+  });
+  const collection: Collection = {
     schema: 2,
-    examples: examples.sort(byAnswer),
+    examples: examples.sort(byAnswer).slice(0, most),
     rejected: rejected.sort(byAnswer),
-    preferred: await preferences.decided(async (id) => {
-      const other = await deps.store.chats.get(id);
-      return other?.state === 'complete' && mayLearn(other);
-    }),
+    preferred,
   };
-  return { collection: await deps.store.blobs.putJson(blob), examples: examples.length };
+  return { collection, withheld };
 }
 
 /** The sentence for a recipe that has too little to learn from. */
@@ -97,7 +119,7 @@ export function shortage(have: number, need: number): string {
   );
 }
 
-async function* ratedPages(store: CollectDeps['store'], recipe: Recipe): AsyncGenerator<CompletionRecord[]> {
+async function* ratedPages(store: Pick<Store, 'chats'>, recipe: Recipe): AsyncGenerator<CompletionRecord[]> {
   const { providers, since, until } = recipe.collect;
   const filter: CompletionFilter = {
     rated: true,

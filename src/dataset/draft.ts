@@ -20,7 +20,7 @@ export interface Place {
 export interface Draft
   extends Pick<
     Entry,
-    'id' | 'kind' | 'signal' | 'author' | 'conversation' | 'topic' | 'at' | 'raters' | 'ratings' | 'corrections'
+    'id' | 'kind' | 'signal' | 'author' | 'topic' | 'at' | 'raters' | 'ratings' | 'corrections'
   > {
   node: string;
   /** Counts up in the order in which entries came. */
@@ -30,8 +30,8 @@ export interface Draft
   promptKey: string;
   /** Names the normalised answer; of a preference both answers. */
   answerKey: string;
-  /** Names what letters and digits the answer has. */
-  bareKey: string;
+  /** Names what words and calls the answer has, in 53 bits. */
+  bareKey: number;
   /** Of the answer, in characters. */
   size: number;
 }

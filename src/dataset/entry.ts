@@ -9,6 +9,13 @@ import type { Millis } from '../store/types.ts';
  */
 export type Kind = 'learn' | 'reject' | 'prefer';
 
+/** A rating as it was given. */
+export interface Rating {
+  rater: string;
+  at: Millis;
+  good: boolean;
+}
+
 /** One answer that people said something of, with all that was said before it. */
 export interface Entry {
   /** `<completion>.<choice>`, and for a preference `<completion>.<choice>><completion>.<choice>`. */
@@ -27,16 +34,15 @@ export interface Entry {
   author: string;
   /** Id of the conversation's first user message; null when there is none. */
   node: string | null;
-  conversation: string;
   topic: string | null;
   /** The answer ended because there was no room for more. */
   cutOff: boolean;
   /** When the newest feedback that it rests on was given. */
   at: Millis;
   /** Who gave that feedback, sorted. */
-  raters: string[];
+  raters: readonly string[];
   /** Ids of the corrections that it rests on. */
-  corrections: string[];
+  corrections: readonly string[];
   /** Ratings without a correction that were given here, by hand or by program; what was imported has its own times. */
-  ratings: { rater: string; at: Millis; good: boolean }[];
+  ratings: readonly Rating[];
 }

@@ -25,12 +25,11 @@ export function answerKey(message: WireMessage): string {
   return nameOf(comparable(message));
 }
 
-/** Names what words and calls an answer has: equal for answers that differ only in case, punctuation and layout. */
-export function bareKey(message: WireMessage): string {
+/** Names what words and calls an answer has, in 53 bits: equal for answers that differ only in case, punctuation and layout. */
+export function bareKey(message: WireMessage): number {
   const words = wordHashes(textOf(message.content));
-  const calls = message.tool_calls === undefined ? '' : nameOf(canonicalJson(message.tool_calls));
-  if (words.length === 0) return calls + answerKey(message);
-  return `${gramName(words)}${calls}`;
+  const rest = words.length === 0 ? answerKey(message) : canonicalJson(message.tool_calls ?? null);
+  return gramName(rest === 'null' ? words : Uint32Array.of(...words, ...wordHashes(rest)));
 }
 
 /** 128 bits of SHA-256. */

@@ -32,6 +32,16 @@ export interface RowStages {
   contamination: Contamination;
   report: Report;
   spool: Spool;
+  /** Told of every row whose texts a stage changed. */
+  watch?: ((change: TextsChange) => void) | undefined;
+}
+
+/** What a stage made of the texts of a row. */
+export interface TextsChange {
+  stage: string;
+  id: string;
+  before: Texts;
+  after: Texts;
 }
 
 export interface Drafted {
@@ -68,7 +78,7 @@ export async function draftRows(
 }
 
 /** Takes an entry through the stages; null when one of them let it go. */
-function createRefining({ build, redact, quality, contamination, report }: RowStages) {
+function createRefining({ build, redact, quality, contamination, report, watch }: RowStages) {
   const rows = report.stage('rows');
   const normalise = report.stage('normalise');
   const validate = report.stage('validate');
@@ -81,15 +91,20 @@ function createRefining({ build, redact, quality, contamination, report }: RowSt
     if (fault !== null) stage.drop(id, fault, of);
     return fault === null;
   };
+  const tell = (stage: string, id: string, before: Texts, after: Texts): void => {
+    if (watch && before !== after) watch({ stage, id, before, after });
+  };
   return (entry: Assembled): Texts | null => {
     const raw = 'fault' in entry ? entry.fault : trainableTexts(entry);
     if (!goOn(rows, entry.id, typeof raw === 'string' ? raw : null) || typeof raw === 'string') return null;
     const given = entry as Entry;
     normalise.took(1);
     const texts = build.normalise ? cleaned(raw, (count) => normalise.changed('texts', count)) : raw;
+    tell('normalise', given.id, raw, texts);
     if (!goOn(validate, given.id, faultOf(texts.messages, given))) return null;
     redaction.took(1);
     const safe = redacted(texts, redact, (kind, count) => redaction.changed(kind, count));
+    tell('redact', given.id, texts, safe);
     const fault = given.kind === 'learn' ? (quality?.(safe.messages, given.author) ?? null) : null;
     if (!goOn(poor, given.id, fault)) return null;
     // Looked for in the texts as they were written, since placeholders would hide it.
@@ -134,8 +149,10 @@ function trainableTexts({ kind, messages, against, tools }: Entry): Texts | stri
 function cleaned(texts: Texts, changed: (count: number) => void): Texts {
   const messages = texts.messages.map(cleanMessage);
   const against = texts.against && cleanMessage(texts.against);
-  const count = messages.filter((message, at) => message !== texts.messages[at]).length;
-  changed(count + (against === texts.against ? 0 : 1));
+  const count =
+    messages.filter((message, at) => message !== texts.messages[at]).length + (against === texts.against ? 0 : 1);
+  if (count === 0) return texts;
+  changed(count);
   return { ...texts, messages, ...(against && { against }) };
 }
 
@@ -152,7 +169,7 @@ function redacted(texts: Texts, redact: RedactMessages | null, changed: (kind: s
 }
 
 function toDraft(entry: Entry, texts: Texts, index: number, spool: Spool): Draft {
-  const { id, kind, signal, author, conversation, topic, at, raters, ratings, corrections, node } = entry;
+  const { id, kind, signal, author, topic, at, raters, ratings, corrections, node } = entry;
   const answer = texts.messages.at(-1) as WireMessage;
   const ownKey = answerKey(answer);
   return {
@@ -160,12 +177,11 @@ function toDraft(entry: Entry, texts: Texts, index: number, spool: Spool): Draft
     kind,
     signal,
     author: shared(author),
-    conversation,
     topic,
     at,
-    raters: raters.map(shared),
-    ratings,
-    corrections,
+    raters: sharedList(raters),
+    ratings: ratings.length === 0 ? none : ratings,
+    corrections: corrections.length === 0 ? none : corrections,
     node: node ?? '',
     index,
     place: spool.add(texts),
@@ -177,7 +193,19 @@ function toDraft(entry: Entry, texts: Texts, index: number, spool: Spool): Draft
 }
 
 const names = new Map<string, string>();
+const lists = new Map<string, readonly string[]>();
 const mostNames = 10_000;
+const none: never[] = [];
+
+/** One list for all that have the same names, of which there are few. */
+function sharedList(list: readonly string[]): readonly string[] {
+  const key = JSON.stringify(list);
+  const known = lists.get(key);
+  if (known) return known;
+  if (lists.size > mostNames) lists.clear();
+  lists.set(key, list);
+  return list;
+}
 
 /** One string for all that are equal, of which there are few. */
 function shared(text: string): string {

@@ -32,7 +32,7 @@ function perConversation(drafts: readonly Draft[], stage: StageReport, most: num
   if (most === null) return [...drafts];
   const gone = new Set<Draft>();
   const learned = drafts.filter(({ kind }) => kind === 'learn');
-  for (const some of Map.groupBy(learned, ({ conversation }) => conversation).values()) {
+  for (const some of Map.groupBy(learned, ({ node }) => node).values()) {
     for (const draft of some.sort(byStrength).slice(most)) gone.add(draft);
   }
   return drafts.filter((draft) => {

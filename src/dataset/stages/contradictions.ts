@@ -14,6 +14,7 @@ export function setAsideContradictions(
   stage: StageReport,
   near: readonly Contradiction[] = [],
 ): Draft[] {
+  if (drafts.every(({ kind }) => kind === 'learn')) return [...drafts];
   const against = new Map<string, string>();
   const note = (one: Draft, other: Draft): void => {
     against.set(one.id, against.get(one.id) ?? other.id);

@@ -1,5 +1,6 @@
 import type { Recipe } from '../../core/recipe.ts';
 import type { Draft } from '../draft.ts';
+import type { Rating } from '../entry.ts';
 import type { StageReport } from '../report.ts';
 import { withinShare } from './share.ts';
 
@@ -31,8 +32,6 @@ function setBurstsAside(drafts: readonly Draft[], stage: StageReport, burst: Lim
     return false;
   });
 }
-
-type Rating = Draft['ratings'][number];
 
 /** The ratings that are among so many equal ones of one rater within the time. */
 function inBursts(

@@ -78,11 +78,11 @@ describe('duplicates', () => {
 });
 
 test('contradictions are set aside, both sides of them, with what they contradict', () => {
-  const good = draft('a.0', { promptKey: 'p', bareKey: 'yes' });
-  const bad = draft('b.0', { promptKey: 'p', bareKey: 'yes', kind: 'reject', signal: null });
+  const good = draft('a.0', { promptKey: 'p', bareKey: 1 });
+  const bad = draft('b.0', { promptKey: 'p', bareKey: 1, kind: 'reject', signal: null });
   const pair = draft('c.0>d.0', { promptKey: 'q', answerKey: 'x>y', kind: 'prefer' });
   const opposite = draft('d.0>c.0', { promptKey: 'q', answerKey: 'y>x', kind: 'prefer' });
-  const other = draft('e.0', { promptKey: 'p', bareKey: 'no', kind: 'reject', signal: null });
+  const other = draft('e.0', { promptKey: 'p', bareKey: 2, kind: 'reject', signal: null });
   const near = [draft('f.0'), draft('g.0', { kind: 'reject', signal: null })] as const;
   const all = [good, bad, pair, opposite, other, ...near];
   expect(run((drafts, stage) => setAsideContradictions(drafts, stage, [near]), all)).toEqual({
@@ -164,7 +164,7 @@ describe('limits', () => {
 
   test('a conversation and the whole keep to their numbers, corrections first, then the newest', () => {
     const drafts = many(12, (at) => ({
-      conversation: at < 6 ? 'c' : `c${at}`,
+      node: at < 6 ? 'c' : `c${at}`,
       ...(at === 0 && { signal: 'corrected' as const }),
     }));
     const balance = (caps: Partial<typeof off>) =>

@@ -1,0 +1,89 @@
+import { rm } from 'node:fs/promises';
+import type { LeakCheck, Split, StageCounts } from '../core/dataset.ts';
+import { splits } from '../core/dataset.ts';
+import { textOf } from '../core/message.ts';
+import type { Recipe } from '../core/recipe.ts';
+import type { Store } from '../store/types.ts';
+import { assemble } from './assemble.ts';
+import { type BuildDeps, optionsOf } from './build.ts';
+import { listExamples } from './collect.ts';
+import type { Texts } from './draft.ts';
+import { type Refined, runStages } from './engine.ts';
+import type { TextsChange } from './row-stages.ts';
+import { makeScratch } from './scratch.ts';
+
+export interface PreviewDeps extends Pick<BuildDeps, 'datasetsDir' | 'evalsDir'> {
+  store: Pick<Store, 'chats' | 'feedback' | 'models'>;
+  /** Whether the provider's own `train` setting lets its chats be learned. */
+  trainAllowed: (provider: string) => boolean;
+}
+
+/** What the stages of a recipe would do with the oldest rated answers. */
+export interface Preview {
+  /** How many learned answers were looked at, and whether there are more. */
+  examples: number;
+  more: boolean;
+  stages: StageCounts[];
+  /** Some texts that a stage changes. */
+  changes: { stage: string; id: string; before: string; after: string }[];
+  rows: Record<Split, number>;
+  leaks: LeakCheck | null;
+  withheld: string[];
+}
+
+/** Changes that are shown of each stage. */
+const mostChanges = 3;
+/** Of a text that is shown, in characters, around its first change. */
+const shown = 160;
+
+/** Runs every stage over the first so many rated answers, and writes nothing that lasts. */
+export async function previewBuild(deps: PreviewDeps, recipe: Recipe, most: number): Promise<Preview> {
+  const { collection, withheld } = await listExamples(deps, recipe, most + 1);
+  const examples = collection.examples.slice(0, most);
+  const changes: Preview['changes'] = [];
+  const watch = (change: TextsChange): void => {
+    const seen = changes.filter(({ stage }) => stage === change.stage).length;
+    if (seen < mostChanges) changes.push(shownChange(change));
+  };
+  const scratch = await makeScratch(deps.datasetsDir);
+  let refined: Refined | null = null;
+  try {
+    const source = assemble(deps.store, { ...collection, examples });
+    refined = await runStages(source, { ...(await optionsOf(deps, recipe)), scratch, watch });
+    const { leaks, placed, stages } = refined;
+    const learned = placed.filter(({ draft }) => draft.kind === 'learn');
+    const counts = splits.map((name) => [name, learned.filter(({ split }) => split === name).length] as const);
+    return {
+      examples: examples.length,
+      more: collection.examples.length > most,
+      stages,
+      changes,
+      rows: Object.fromEntries(counts) as Preview['rows'],
+      leaks,
+      withheld: [...withheld].sort(),
+    };
+  } finally {
+    refined?.close();
+    await rm(scratch, { recursive: true, force: true });
+  }
+}
+
+function shownChange({ stage, id, before, after }: TextsChange): Preview['changes'][number] {
+  const [one, other] = firstDifference(before, after);
+  let from = 0;
+  while (from < one.length && one[from] === other[from]) from += 1;
+  const start = Math.max(0, from - shown / 4);
+  return { stage, id, before: one.slice(start, start + shown), after: other.slice(start, start + shown) };
+}
+
+function firstDifference(before: Texts, after: Texts): [string, string] {
+  const pairs = before.messages.map((message, at) => [saying(message), saying(after.messages[at])] as [string, string]);
+  const worse: [string, string] = [saying(before.against), saying(after.against)];
+  return [...pairs, worse].find(([one, other]) => one !== other) ?? ['', ''];
+}
+
+function saying(message: Texts['against']): string {
+  if (!message) return '';
+  const text = textOf(message.content);
+  return message.tool_calls === undefined ? text : `${text} ${JSON.stringify(message.tool_calls)}`;
+}
