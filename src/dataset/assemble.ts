@@ -5,7 +5,7 @@ import type { CompletionRecord, FeedbackRecord, Store } from '../store/types.ts'
 import type { CollectedExample, Collection, PreferredExample, RejectedExample } from './collect.ts';
 import type { Entry, Kind } from './entry.ts';
 import { promptKey } from './normalise.ts';
-import { toolsOf } from './trainable.ts';
+import { toolsOf } from './rows/trainable.ts';
 
 export type AssemblingStore = Pick<Store, 'chats' | 'feedback'>;
 

@@ -1,11 +1,9 @@
-import { bandCount, bandsOf } from './near/signature.ts';
-import { shingleHashes } from './near/shingles.ts';
+import { bandCount } from './near/signature.ts';
 
 /** The bands of documents by their number: all that is kept of them for finding candidates. */
 export interface BandTable {
-  /** Adds the next document. */
-  add(document: string): void;
-  readonly count: number;
+  /** Adds the bands of the next document. */
+  add(bands: Uint32Array): void;
   /** `bandCount` values a document. */
   readonly bands: Uint32Array;
 }
@@ -14,23 +12,20 @@ const firstRoom = 1024;
 
 /** Creates an empty table. */
 export function createBandTable(): BandTable {
-  let bands = new Uint32Array(firstRoom * bandCount);
+  let table = new Uint32Array(firstRoom * bandCount);
   let count = 0;
   return {
-    add(document) {
-      if ((count + 1) * bandCount > bands.length) {
-        const larger = new Uint32Array(bands.length * 2);
-        larger.set(bands);
-        bands = larger;
+    add(bands) {
+      if ((count + 1) * bandCount > table.length) {
+        const larger = new Uint32Array(table.length * 2);
+        larger.set(table);
+        table = larger;
       }
-      bandsOf(shingleHashes(document), bands, count * bandCount);
+      table.set(bands, count * bandCount);
       count += 1;
     },
-    get count() {
-      return count;
-    },
     get bands() {
-      return bands.subarray(0, count * bandCount);
+      return table.subarray(0, count * bandCount);
     },
   };
 }

@@ -13,7 +13,11 @@ async function build(
   change: RecipeInput['build'] = {},
   datasets = 'datasets',
 ): Promise<BuiltDataset> {
-  const recipe = recipeSchema.parse({ name: 'support', base: 'b', build: { min_examples: 1, ...change } });
+  const recipe = recipeSchema.parse({
+    name: 'support',
+    base: 'b',
+    build: { min_examples: 1, val: 0, test: 0, ...change },
+  });
   const { collection } = await collect({ store: chats.store, trainAllowed: () => true }, recipe);
   const deps = { store: chats.store, datasetsDir: join(chats.folder, datasets), evalsDir: join(chats.folder, 'evals') };
   return buildDataset(deps, { recipe, recipeDigest: 'a'.repeat(64), collection, cycleId: null });
@@ -87,7 +91,7 @@ describe('rows', () => {
     const approved = await approve(chats, 'a secret', 'hidden');
     const corrected = await chats.chat({ messages: [ask('another secret')], answer: 'wrong' });
     await chats.rate(corrected, { correction: { role: 'assistant', content: 'hidden too' } });
-    const recipe = recipeSchema.parse({ name: 'support', base: 'b', build: { min_examples: 1 } });
+    const recipe = recipeSchema.parse({ name: 'support', base: 'b', build: { min_examples: 1, val: 0, test: 0 } });
     const { collection } = await collect({ store: chats.store, trainAllowed: () => true }, recipe);
     for (const completionId of [approved, corrected]) await chats.store.chats.erase({ completionId });
     const deps = {

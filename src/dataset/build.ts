@@ -1,4 +1,5 @@
 import { rm } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
 import { type DatasetManifest, type Split, type StageCounts, splits } from '../core/dataset.ts';
 import { RatchetError } from '../core/errors.ts';
 import type { Recipe } from '../core/recipe.ts';
@@ -8,11 +9,7 @@ import { type Collection, shortage } from './collect.ts';
 import { type EngineOptions, type Refined, runStages } from './engine.ts';
 import { evalItems } from './eval-items.ts';
 import { type Placed, refuseLeaks } from './leak-check.ts';
-import { createContamination } from './decontaminate.ts';
 import { linesOf } from './lines.ts';
-import type { Region } from './redact/kind.ts';
-import { redactMessages } from './redact/messages.ts';
-import { createRedactor } from './redact/redactor.ts';
 import { modelsOfBase } from './of-base.ts';
 import { makeScratch } from './scratch.ts';
 import { datasetFolder, writeDataset } from './write.ts';
@@ -81,18 +78,16 @@ export async function optionsOf(
   const { build } = recipe;
   return {
     build,
-    redact: redaction(build),
-    quality: null,
-    contamination: createContamination(build.decontaminate ? await evalItems(deps.evalsDir, recipe) : []),
+    items: build.decontaminate ? await evalItems(deps.evalsDir, recipe) : [],
+    threads: defaultThreads(),
     ofBase: await modelsOfBase(deps.store.models, recipe.base),
     tombstones: [],
   };
 }
 
-function redaction({ redact: kinds, region }: Recipe['build']): EngineOptions['redact'] {
-  if (kinds.length === 0) return null;
-  const redactor = createRedactor({ kinds, ...(region !== null && { region: region as Region }) });
-  return (messages) => redactMessages(messages, redactor);
+/** One core is left for whatever else the machine does. */
+function defaultThreads(): number {
+  return Math.min(8, availableParallelism() - 1);
 }
 
 async function writeRefined(

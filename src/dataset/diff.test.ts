@@ -55,9 +55,17 @@ test('what was added, removed, moved and changed between two versions, and why',
   );
   const back = await diffVersions(second, await build(chats, { val: 0, test: 0, max_examples: 1 }), 10);
   expect(back.reasons).toEqual({ 'removed: over_max_examples': 2 });
-  const moved = await diffVersions(first, await build(chats, { val: 0.5, test: 0.5 }), 10);
-  expect(moved.moved + moved.changed).toBeGreaterThan(0);
   expect(await diffVersions(first, first, 10)).toMatchObject({ added: 0, removed: 0, moved: 0, changed: 0, same: 3 });
+});
+
+test('what moved to another split says from where to where', async () => {
+  await using chats = await openRatedChats();
+  for (let at = 0; at < 40; at += 1) await rated(chats, `question ${at}`);
+  const all = await build(chats, { val: 0, test: 0 });
+  const diff = await diffVersions(all, await build(chats, { val: 0, test: 0.4 }), 50);
+  expect(Object.keys(diff.reasons)).toEqual(['moved: train to test']);
+  expect(diff.moved).toBeGreaterThan(3);
+  expect(diff.same).toBe(40 - diff.moved);
 });
 
 test('a preview tells what every stage would do with the first answers, shows what it changes, and leaves nothing', async () => {

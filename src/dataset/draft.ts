@@ -18,10 +18,7 @@ export interface Place {
 
 /** An entry without its texts, which stand in the spool: light enough for a million of them. */
 export interface Draft
-  extends Pick<
-    Entry,
-    'id' | 'kind' | 'signal' | 'author' | 'topic' | 'at' | 'raters' | 'ratings' | 'corrections'
-  > {
+  extends Pick<Entry, 'id' | 'kind' | 'signal' | 'author' | 'topic' | 'at' | 'raters' | 'ratings' | 'corrections'> {
   node: string;
   /** Counts up in the order in which entries came. */
   index: number;

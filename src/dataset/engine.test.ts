@@ -4,8 +4,7 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { recipeSchema } from '../core/recipe.ts';
 import type { Assembled } from './assemble.ts';
-import { createContamination } from './decontaminate.ts';
-import { documentOf } from './document.ts';
+import { documentOf } from './rows/document.ts';
 import { type EngineOptions, type Refined, runStages } from './engine.ts';
 import { entry, inGroups, numbersFrom, reworded, textOf } from './fixtures/entries.ts';
 import { jaccardFrom } from './near/jaccard.ts';
@@ -21,9 +20,8 @@ async function run(
   try {
     return await runStages(inGroups(entries, group), {
       build: recipeSchema.parse({ name: 'r', base: 'b', build }).build,
-      redact: null,
-      quality: null,
-      contamination: createContamination([]),
+      items: [],
+      threads: 0,
       ofBase: new Set(),
       tombstones: [],
       scratch,
@@ -118,13 +116,21 @@ describe('a corpus of copies', () => {
     expect(leaksIn(whole, () => (random() < 0.3 ? 'test' : 'train'))).toBeGreaterThan(20);
   });
 
-  test('gives the same in whatever groups it comes', async () => {
-    const entries = corpus(300, 3);
-    const facts = async (group: number) => {
-      const { placed, joins, leaks, stages, leftOut } = await run(entries, { group });
+  test('gives the same in whatever groups it comes, and with however many threads', async () => {
+    const entries = corpus(2600, 3);
+    const facts = async (group: number, threads: number) => {
+      const { placed, joins, leaks, stages, leftOut } = await run(entries, { group, threads });
       return JSON.stringify({ placed, joins, leaks, stages, leftOut });
     };
-    expect(await facts(1)).toBe(await facts(300));
+    const alone = await facts(2600, 0);
+    expect(await facts(7, 0)).toBe(alone);
+    expect(await facts(64, 1)).toBe(alone);
+    expect(await facts(50, 3)).toBe(alone);
+  });
+
+  test('a thread that fails ends the build with its error', async () => {
+    const broken = [...corpus(2600, 6), { id: 'z.0' } as unknown as Assembled];
+    await expect(run(broken, { threads: 2 })).rejects.toThrow();
   });
 
   test('moves rows towards held-out only as it grows', async () => {

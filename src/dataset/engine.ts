@@ -1,13 +1,14 @@
 import type { LeakCheck, LeftOutRow, StageCounts } from '../core/dataset.ts';
-import type { Assembled } from './assemble.ts';
-import { documentOf } from './document.ts';
 import type { Draft, Texts } from './draft.ts';
 import { type Placed, checkLeaks } from './leak-check.ts';
 import type { Documents } from './near/documents.ts';
 import { bandCount } from './near/signature.ts';
 import { shingleHashes } from './near/shingles.ts';
+import type { Recipe } from '../core/recipe.ts';
 import { type Report, createReport } from './report.ts';
-import { type Drafted, type RowStages, draftRows } from './row-stages.ts';
+import { documentOf } from './rows/document.ts';
+import { type Drafted, draftRows } from './rows/draft-rows.ts';
+import { type EntrySource, type RunRows, runRows } from './rows/run-rows.ts';
 import { type Spool, createSpool } from './spool.ts';
 import { keepBalance } from './stages/caps.ts';
 import { type Contradiction, setAsideContradictions } from './stages/contradictions.ts';
@@ -16,7 +17,8 @@ import { dropNearDuplicates } from './stages/near.ts';
 import { limitRaters } from './stages/rater-limits.ts';
 import { type Join, type Tombstone, splitNodes } from './stages/split.ts';
 
-export interface EngineOptions extends Omit<RowStages, 'report' | 'spool'> {
+export interface EngineOptions extends Omit<RunRows, 'build'> {
+  build: Recipe['build'];
   /** Model refs that serve models of the recipe's base. */
   ofBase: ReadonlySet<string>;
   tombstones: readonly Tombstone[];
@@ -37,10 +39,7 @@ export interface Refined {
 }
 
 /** Runs every stage of a build over what was collected. Equal inputs give equal results. */
-export async function runStages(
-  source: AsyncIterable<readonly Assembled[]> | Iterable<readonly Assembled[]>,
-  options: EngineOptions,
-): Promise<Refined> {
+export async function runStages(source: EntrySource, options: EngineOptions): Promise<Refined> {
   const spool = createSpool(`${options.scratch}/rows`);
   try {
     return await refine(source, options, spool);
@@ -50,18 +49,15 @@ export async function runStages(
   }
 }
 
-async function refine(
-  source: AsyncIterable<readonly Assembled[]> | Iterable<readonly Assembled[]>,
-  options: EngineOptions,
-  spool: Spool,
-): Promise<Refined> {
-  const { build, tombstones } = options;
+async function refine(source: EntrySource, options: EngineOptions, spool: Spool): Promise<Refined> {
+  const { build, items, threads, tombstones, watch } = options;
   const report = createReport();
-  const drafted = await draftRows(source, { ...options, report, spool });
+  const rows = runRows(source, { build, items, threads, watch });
+  const drafted = await draftRows(rows, { report, spool, near: build.near_duplicates !== null });
   const { left, joins } = dropRepeated(drafted, { build, report, spool });
   const chosen = choose(left, options, report);
   report.stage('split').took(chosen.length);
-  const splitOf = splitNodes(learnedNodes(chosen), joins, tombstones, build);
+  const splitOf = splitNodes(joins, tombstones, build);
   const placed = chosen.map((draft) => ({ draft, split: splitOf(draft.node) }));
   const documents = drafted.bands && documentsOf(chosen, drafted.bands.bands, spool);
   return {
@@ -78,7 +74,7 @@ async function refine(
 /** Everything that goes by what rows have in common with each other. */
 function dropRepeated(
   { drafts, bands }: Drafted,
-  { build, report, spool }: Pick<RowStages, 'build' | 'report' | 'spool'>,
+  { build, report, spool }: { build: Recipe['build']; report: Report; spool: Spool },
 ): { left: Draft[]; joins: Join[] } {
   const joins: Join[] = promptJoins(drafts);
   const contradictions: Contradiction[] = [];
@@ -113,10 +109,6 @@ function inStage(
   const stage = report.stage(name);
   stage.took(input.length);
   return run(input, stage);
-}
-
-function learnedNodes(drafts: readonly Draft[]): Set<string> {
-  return new Set(drafts.filter(({ kind }) => kind === 'learn').map(({ node }) => node));
 }
 
 /** Nodes of rows with the same normalised prompt, whatever becomes of the rows. */

@@ -6,7 +6,7 @@ import { isObject } from '../core/canonical.ts';
 import { RatchetError, isErrno } from '../core/errors.ts';
 import type { WireMessage } from '../core/message.ts';
 import type { Recipe } from '../core/recipe.ts';
-import type { EvalItem } from './decontaminate.ts';
+import type { EvalItem } from './rows/decontaminate.ts';
 
 /** Everything that is asked to judge models: the recipe's suite, and the lines of `*.jsonl` in the folder of evaluations. */
 export async function evalItems(folder: string, { evaluate }: Pick<Recipe, 'evaluate'>): Promise<EvalItem[]> {

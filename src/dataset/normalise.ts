@@ -2,7 +2,7 @@ import { hash } from 'node:crypto';
 import type { Json } from '../core/canonical.ts';
 import { canonicalJson } from '../core/canonical.ts';
 import { type WireMessage, textOf } from '../core/message.ts';
-import { gramName } from './gram-index.ts';
+import { gramName } from './rows/gram-index.ts';
 import { wordHashes } from './near/words.ts';
 
 const uneven = /[^\S ]| {2}|^ | $/u;

@@ -9,7 +9,7 @@ import { type BuildDeps, optionsOf } from './build.ts';
 import { listExamples } from './collect.ts';
 import type { Texts } from './draft.ts';
 import { type Refined, runStages } from './engine.ts';
-import type { TextsChange } from './row-stages.ts';
+import type { Watch } from './rows/process-row.ts';
 import { makeScratch } from './scratch.ts';
 
 export interface PreviewDeps extends Pick<BuildDeps, 'datasetsDir' | 'evalsDir'> {
@@ -41,9 +41,9 @@ export async function previewBuild(deps: PreviewDeps, recipe: Recipe, most: numb
   const { collection, withheld } = await listExamples(deps, recipe, most + 1);
   const examples = collection.examples.slice(0, most);
   const changes: Preview['changes'] = [];
-  const watch = (change: TextsChange): void => {
-    const seen = changes.filter(({ stage }) => stage === change.stage).length;
-    if (seen < mostChanges) changes.push(shownChange(change));
+  const watch: Watch = (stage, id, before, after) => {
+    const seen = changes.filter((change) => change.stage === stage).length;
+    if (seen < mostChanges) changes.push({ stage, id, ...shownChange(before, after) });
   };
   const scratch = await makeScratch(deps.datasetsDir);
   let refined: Refined | null = null;
@@ -68,12 +68,12 @@ export async function previewBuild(deps: PreviewDeps, recipe: Recipe, most: numb
   }
 }
 
-function shownChange({ stage, id, before, after }: TextsChange): Preview['changes'][number] {
+function shownChange(before: Texts, after: Texts): { before: string; after: string } {
   const [one, other] = firstDifference(before, after);
   let from = 0;
   while (from < one.length && one[from] === other[from]) from += 1;
   const start = Math.max(0, from - shown / 4);
-  return { stage, id, before: one.slice(start, start + shown), after: other.slice(start, start + shown) };
+  return { before: one.slice(start, start + shown), after: other.slice(start, start + shown) };
 }
 
 function firstDifference(before: Texts, after: Texts): [string, string] {

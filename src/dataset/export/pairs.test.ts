@@ -19,7 +19,7 @@ async function examplesOf(
   meanwhile: () => Promise<unknown> = () => Promise.resolve(),
 ): Promise<{ examples: JsonObject[]; stages: StageCounts[]; left: LeftOutRow[] }> {
   const { store, folder } = chats;
-  const recipe = recipeSchema.parse({ name: 'support', base: 'b', build: { min_examples: 1 } });
+  const recipe = recipeSchema.parse({ name: 'support', base: 'b', build: { min_examples: 1, val: 0, test: 0 } });
   const { collection } = await collect({ store, trainAllowed: () => true }, recipe);
   const deps = { store, datasetsDir: join(folder, 'datasets'), evalsDir: join(folder, 'evals') };
   const { manifest } = await buildDataset(deps, { recipe, recipeDigest: 'a'.repeat(64), collection, cycleId: null });

@@ -1,4 +1,4 @@
-import { documentOf } from '../document.ts';
+import { documentOf } from '../rows/document.ts';
 import { type Draft, byStrength } from '../draft.ts';
 import { type NearPair, findClusters } from '../near/clusters.ts';
 import { shingleHashes } from '../near/shingles.ts';

@@ -16,11 +16,10 @@ describe('the split', () => {
   test('never parts what is joined, in whatever order, directly or through others', () => {
     fc.assert(
       fc.property(fc.array(join), fc.array(node, { minLength: 1 }), shares, (joins, nodes, given) => {
-        const splitOf = splitNodes(nodes, joins, [], given);
+        const splitOf = splitNodes(joins, [], given);
         for (const [a, b] of joins) expect(splitOf(a)).toBe(splitOf(b));
-        const again = splitNodes(nodes.toReversed(), joins.map(([a, b]) => [b, a] as const).toReversed(), [], given);
+        const again = splitNodes(joins.map(([a, b]) => [b, a] as const).toReversed(), [], given);
         expect(nodes.map(again)).toEqual(nodes.map(splitOf));
-        expect(nodes.map(splitOf)).toContain('train');
       }),
     );
   });
@@ -39,7 +38,7 @@ describe('the split', () => {
         for (const step of steps) {
           for (const name of step.nodes) nodes.add(name);
           joins.push(...step.joins.filter(([a, b]) => nodes.has(a) && nodes.has(b)));
-          check(splitNodes(nodes, joins, [], given), nodes);
+          check(splitNodes(joins, [], given), nodes);
         }
         const forgotten = new Set(gone);
         const tombstones: Tombstone[] = gone.map((name) => ({
@@ -48,9 +47,8 @@ describe('the split', () => {
         }));
         const left = [...nodes].filter((name) => !forgotten.has(name));
         const kept = joins.filter(([a, b]) => !forgotten.has(a) && !forgotten.has(b));
-        if (tombstones.length === 0) return;
         before = new Map([...before].filter(([name]) => !forgotten.has(name)));
-        check(splitNodes(left, kept, tombstones, given), left);
+        check(splitNodes(kept, tombstones, given), left);
       }),
     );
   });

@@ -24,30 +24,13 @@ export type SplitOf = (node: string) => Split;
  * The split of every node, a pure rule: a node says test, val or train by the salted hash of its id, and joined nodes are test
  * if any of them says test, else val if any says val. So what is added, or forgotten and leaves a tombstone, moves others
  * towards held-out only.
- *
- * Where none of `learned` would be in train, and nothing was forgotten, the set of the one that is nearest to it is: what is
- * added later moves it to where it belongs.
  */
-export function splitNodes(
-  learned: Iterable<string>,
-  joins: Iterable<Join>,
-  tombstones: readonly Tombstone[],
-  shares: Shares,
-): SplitOf {
+export function splitNodes(joins: Iterable<Join>, tombstones: readonly Tombstone[], shares: Shares): SplitOf {
   const sets = createSets();
   for (const [a, b] of joins) sets.join(a, b);
   for (const { node, joined } of tombstones) for (const other of joined) sets.join(node, other);
   const verdicts = verdictsOf(sets, shares);
-  const splitOf: SplitOf = (node) => verdicts.get(sets.find(node)) ?? sayingOf(node, shares);
-  const forced = tombstones.length === 0 ? nearestToTrain([...learned], splitOf, shares.salt) : null;
-  return forced === null ? splitOf : (node) => (sets.find(node) === sets.find(forced) ? 'train' : splitOf(node));
-}
-
-/** Null where something is in train, or there is nothing. */
-function nearestToTrain(nodes: readonly string[], splitOf: SplitOf, salt: string): string | null {
-  if (nodes.some((node) => splitOf(node) === 'train')) return null;
-  const placed = nodes.map((node) => ({ node, at: position(salt, node) }));
-  return placed.sort((a, b) => b.at - a.at || (a.node < b.node ? -1 : 1))[0]?.node ?? null;
+  return (node) => verdicts.get(sets.find(node)) ?? sayingOf(node, shares);
 }
 
 /** A number in [0, 1) from salt and node: the first 48 bits of SHA-256 over both. */

@@ -1,5 +1,5 @@
-import { type WireMessage, textOf } from '../core/message.ts';
-import { wordHashes } from './near/words.ts';
+import { type WireMessage, textOf } from '../../core/message.ts';
+import { wordHashes } from '../near/words.ts';
 import { createGramIndex, gramName } from './gram-index.ts';
 
 /** One thing that an evaluation asks. */

@@ -1,6 +1,6 @@
-import { isObject } from '../core/canonical.ts';
-import { type WireMessage, textOf } from '../core/message.ts';
-import type { Entry } from './entry.ts';
+import { isObject } from '../../core/canonical.ts';
+import { type WireMessage, textOf } from '../../core/message.ts';
+import type { Entry } from '../entry.ts';
 
 const roles: readonly unknown[] = ['system', 'user', 'assistant', 'tool', 'function'];
 

@@ -1,4 +1,4 @@
-import type { WireMessage } from '../core/message.ts';
+import type { WireMessage } from '../../core/message.ts';
 
 /** What there is to put right in most texts that have something to put right. */
 const suspicious = /[^\n -~]|[ \t]\n|\n\n\n|^\s|\s$/u;

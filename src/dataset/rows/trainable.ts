@@ -1,6 +1,6 @@
-import { type JsonObject, isObject } from '../core/canonical.ts';
-import { type WireMessage, textOf } from '../core/message.ts';
-import type { CompletionRecord } from '../store/types.ts';
+import { type JsonObject, isObject } from '../../core/canonical.ts';
+import { type WireMessage, textOf } from '../../core/message.ts';
+import type { CompletionRecord } from '../../store/types.ts';
 
 const kept = ['role', 'content', 'name', 'tool_calls', 'tool_call_id'] as const;
 

@@ -1,4 +1,4 @@
-import { type WireMessage, textOf } from '../core/message.ts';
+import { type WireMessage, textOf } from '../../core/message.ts';
 
 /** An exchange that is shorter than this, in characters, is told apart by what came before it. */
 const telling = 320;

@@ -1,0 +1,123 @@
+import { type WireMessage, textOf } from '../../core/message.ts';
+import type { Assembled } from '../assemble.ts';
+import type { Texts } from '../draft.ts';
+import type { Entry } from '../entry.ts';
+import { bandCount, bandsOf } from '../near/signature.ts';
+import { shingleHashes } from '../near/shingles.ts';
+import { answerKey, bareKey, promptKey } from '../normalise.ts';
+import type { Region } from '../redact/kind.ts';
+import { redactMessages } from '../redact/messages.ts';
+import { createRedactor } from '../redact/redactor.ts';
+import { cleanMessage } from './clean.ts';
+import { createContamination } from './decontaminate.ts';
+import { documentOf } from './document.ts';
+import { trainable } from './trainable.ts';
+import type { Changed, GoneRow, KeptRow, RowKeys, RowOptions, RowResult } from './types.ts';
+import { faultOf, isEmpty } from './validate.ts';
+
+/** Told of every row whose texts a stage changed. */
+export type Watch = (stage: 'normalise' | 'redact', id: string, before: Texts, after: Texts) => void;
+
+export type ProcessRow = (entry: Assembled) => RowResult;
+
+/** Rows, normalise, validate, redact, quality, decontaminate: a pure function of a row. */
+export function createRowProcessor(options: RowOptions, watch?: Watch): ProcessRow {
+  const { build, items } = options;
+  const contamination = createContamination(items);
+  const redact = createRedact(build);
+
+  function refine(entry: Entry, raw: Texts): RowResult {
+    const changed: Changed[] = [];
+    const texts = build.normalise ? cleaned(raw, changed) : raw;
+    if (texts !== raw) watch?.('normalise', entry.id, raw, texts);
+    const invalid = faultOf(texts.messages, entry);
+    if (invalid !== null) return gone('validate', invalid, changed);
+    const safe = redact(texts, changed);
+    if (safe !== texts) watch?.('redact', entry.id, texts, safe);
+    // Looked for in the texts as they were written, since placeholders would hide it.
+    const item = contamination(texts.messages);
+    if (item !== null) return gone('decontaminate', 'in_an_evaluation', changed, item);
+    return paired(entry, safe, { changed, near: build.near_duplicates !== null });
+  }
+
+  return (entry) => {
+    if ('fault' in entry) return gone('rows', entry.fault, []);
+    const raw = trainableTexts(entry);
+    return raw === null ? gone('rows', 'not_text', []) : refine(entry, raw);
+  };
+}
+
+function gone(stage: GoneRow['stage'], reason: string, changed: readonly Changed[], of?: string): GoneRow {
+  return { texts: null, stage, reason, changed, ...(of !== undefined && { of }) };
+}
+
+/** The texts as a chat template takes them; null when they hold more than text. */
+export function trainableTexts({ kind, messages, against, tools }: Entry): Texts | null {
+  const clean = messages.map(trainable);
+  const worse = against && trainable(against);
+  if (clean.includes(null) || (kind === 'prefer' && worse === null)) return null;
+  return {
+    messages: clean as WireMessage[],
+    ...(worse && { against: worse }),
+    ...(tools.length > 0 && { tools }),
+  };
+}
+
+function cleaned(texts: Texts, changed: Changed[]): Texts {
+  const messages = texts.messages.map(cleanMessage);
+  const against = texts.against && cleanMessage(texts.against);
+  const count =
+    messages.filter((message, at) => message !== texts.messages[at]).length + (against === texts.against ? 0 : 1);
+  if (count === 0) return texts;
+  changed.push(['normalise', 'texts', count]);
+  return { ...texts, messages, ...(against && { against }) };
+}
+
+/** Messages and the worse answer together, so that one value has one placeholder. */
+function createRedact({ redact: kinds, region }: RowOptions['build']): (texts: Texts, changed: Changed[]) => Texts {
+  if (kinds.length === 0) return (texts) => texts;
+  const redactor = createRedactor({ kinds, ...(region !== null && { region: region as Region }) });
+  return (texts, changed) => {
+    const { messages, against } = texts;
+    const { messages: clean, found } = redactMessages(against ? [...messages, against] : messages, redactor);
+    const counts = Object.entries(found).filter(([, count]) => count > 0);
+    if (counts.length === 0) return texts;
+    for (const [kind, count] of counts) changed.push(['redact', kind, count]);
+    const worse = against && clean.at(-1);
+    return { ...texts, messages: clean.slice(0, messages.length), ...(worse && { against: worse }) };
+  };
+}
+
+/** Without the worse answer where the two make no pair; gone for a preference that is none then. */
+function paired({ kind }: Entry, texts: Texts, { changed, near }: { changed: Changed[]; near: boolean }): RowResult {
+  const { against, ...rest } = texts;
+  const keep = (kept: Texts, pair: KeptRow['pair']): KeptRow => ({
+    texts: kept,
+    keys: keysOf(kind, kept, near),
+    changed,
+    pair,
+  });
+  if (!against) return keep(texts, null);
+  const fault = faultOfPair(texts.messages.at(-1) as WireMessage, against);
+  if (fault === null) return keep(texts, 'made');
+  return kind === 'prefer' ? gone('pairs', fault, changed) : keep(rest, fault);
+}
+
+function faultOfPair(answer: WireMessage, against: WireMessage): 'worse_answer_is_empty' | 'both_say_the_same' | null {
+  if (isEmpty(against)) return 'worse_answer_is_empty';
+  return answerKey(answer) === answerKey(against) ? 'both_say_the_same' : null;
+}
+
+function keysOf(kind: Entry['kind'], { messages, against, tools }: Texts, near: boolean): RowKeys {
+  const answer = messages.at(-1) as WireMessage;
+  const own = answerKey(answer);
+  const bands = near ? new Uint32Array(bandCount) : null;
+  if (bands) bandsOf(shingleHashes(documentOf(messages)), bands, 0);
+  return {
+    promptKey: promptKey(messages.slice(0, -1), tools),
+    answerKey: kind === 'prefer' && against ? `${own}>${answerKey(against)}` : own,
+    bareKey: bareKey(answer),
+    size: textOf(answer.content).length,
+    bands,
+  };
+}

@@ -1,0 +1,49 @@
+import type { Recipe } from '../../core/recipe.ts';
+import type { Texts } from '../draft.ts';
+import type { EvalItem } from './decontaminate.ts';
+
+/** The stages that look at one row at a time, in order. */
+export const rowStages = ['rows', 'normalise', 'validate', 'redact', 'quality', 'decontaminate'] as const;
+export type RowStage = (typeof rowStages)[number];
+
+/** What these stages need to know; it can be sent to a thread. */
+export interface RowOptions {
+  build: Pick<Recipe['build'], 'normalise' | 'redact' | 'region' | 'quality' | 'near_duplicates'>;
+  /** What evaluations ask; empty where nothing is decontaminated. */
+  items: readonly EvalItem[];
+}
+
+/** What a row is compared by. */
+export interface RowKeys {
+  promptKey: string;
+  answerKey: string;
+  bareKey: number;
+  /** Of the answer, in characters. */
+  size: number;
+  /** Bands of its document; null where near duplicates are not looked for. */
+  bands: Uint32Array | null;
+}
+
+/** How many of a kind a stage changed. */
+export type Changed = readonly [stage: RowStage, kind: string, count: number];
+
+/** What the stages say of a row. It depends on the row and the options alone. */
+export type RowResult = KeptRow | GoneRow;
+
+export interface KeptRow {
+  texts: Texts;
+  keys: RowKeys;
+  changed: readonly Changed[];
+  /** Whether there is a worse answer, and why it makes no pair; null where there is none. */
+  pair: 'made' | 'worse_answer_is_empty' | 'both_say_the_same' | null;
+}
+
+export interface GoneRow {
+  texts: null;
+  stage: RowStage | 'pairs';
+  /** `snake_case`. */
+  reason: string;
+  /** What it gives away. */
+  of?: string;
+  changed: readonly Changed[];
+}
