@@ -1,3 +1,4 @@
+import { datasets } from './datasets.ts';
 import { gateway } from './gateway.ts';
 import { orchestration } from './orchestration.ts';
 import { faults } from './soak-faults.ts';
@@ -8,4 +9,4 @@ import { trainer } from './soak-trainer.ts';
 import type { Bench } from './types.ts';
 
 /** Every bench and soak there is. */
-export const benches: readonly Bench[] = [orchestration, gateway, recorder, trainer, importing, streams, faults];
+export const benches: readonly Bench[] = [orchestration, gateway, datasets, recorder, trainer, importing, streams, faults];

@@ -5,7 +5,7 @@ import { freeMegabytes, gigabytes, requireSpace } from './disk.ts';
 import { nodePart } from './node.ts';
 import { ollamaPart } from './ollama.ts';
 import type { Finding, FoundPart, Part, PartName, Route, SetupContext } from './part.ts';
-import { clientsPart, llamacppPart, portkeyPart, tensorzeroPart } from './peers.ts';
+import { clientsPart, datasetsPeersPart, llamacppPart, portkeyPart, tensorzeroPart } from './peers.ts';
 import { pythonDevPart, pythonPart } from './python.ts';
 import { temporalPart } from './temporal.ts';
 
@@ -20,6 +20,7 @@ export const parts: Readonly<Record<PartName, Part>> = {
   llamacpp: llamacppPart,
   portkey: portkeyPart,
   tensorzero: tensorzeroPart,
+  'datasets-peers': datasetsPeersPart,
 };
 
 /** What each use needs. */

@@ -3,7 +3,7 @@ import type { Config } from '../config.ts';
 /**
  * What Ratchet needs from outside. `python` runs the training, `python-dev` tests and lints it on top of that;
  * `python-clients` talk to the gateway in tests and hold the proxy of LiteLLM, `llamacpp` is a server that tests talk to, the last
- * two are what benches compare with.
+ * three are what benches compare with.
  */
 export type PartName =
   | 'node'
@@ -15,7 +15,8 @@ export type PartName =
   | 'chromium'
   | 'llamacpp'
   | 'portkey'
-  | 'tensorzero';
+  | 'tensorzero'
+  | 'datasets-peers';
 
 /** Where a part came from: a setting, PATH, our own package, the official release, or its package client's source. */
 export type PartSource = 'configured' | 'path' | 'bundled' | 'release' | 'built';

@@ -56,3 +56,12 @@ export const portkeyPart: Part = lockedNpm({
   minutes: 1,
   megabytes: 30,
 });
+
+export const datasetsPeersPart: Part = lockedPython({
+  name: 'datasets-peers',
+  title: 'datasketch, datatrove and rensa for a bench',
+  lock: join(peers, 'datasets.txt'),
+  subject: 'datasketch',
+  minutes: 1,
+  megabytes: 350,
+});

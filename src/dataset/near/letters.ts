@@ -1,5 +1,5 @@
-/** What a character is to a word: see {@link letterOf}. */
-export const noLetter = 0;
+/** What is between words. */
+const noLetter = 0;
 /** Set on a character that is a word by itself; the bits below are its code point. */
 export const ownWord = 1 << 30;
 
@@ -12,7 +12,7 @@ const unspaced =
   /[\p{scx=Han}\p{scx=Hiragana}\p{scx=Katakana}\p{scx=Bopomofo}\p{scx=Thai}\p{scx=Lao}\p{scx=Khmer}\p{scx=Myanmar}]/u;
 
 /**
- * The page of 256 characters that starts at `number * 256`. An entry is {@link noLetter}, or the code point with its case
+ * The page of 256 characters that starts at `number * 256`. An entry is 0 for what is in no word, or the code point with its case
  * folded, with {@link ownWord} where the script puts no spaces. Made when it is first asked for.
  */
 export function pageOfLetters(number: number): Int32Array {

@@ -1,4 +1,4 @@
-import { noLetter, ownWord, pageOfLetters } from './letters.ts';
+import { ownWord, pageOfLetters } from './letters.ts';
 import { mix } from './mix.ts';
 
 /** FNV-1a (Fowler, Noll, Vo), over code points instead of bytes. */
@@ -19,11 +19,11 @@ export function wordHashes(text: string): Uint32Array {
 /** As {@link wordHashes}, but what comes back is written over by the next call. */
 export function scanWords(text: string): Uint32Array {
   const { length } = text;
-  if (scratch.length < length) scratch = new Uint32Array(length * 2);
+  if (scratch.length <= length) scratch = new Uint32Array(length * 2);
   const words = scratch;
   let count = 0;
   let hash = fnvStart;
-  let open = false;
+  let open = 0;
   for (let at = 0; at < length; at += 1) {
     let code = text.charCodeAt(at);
     if (code >= 0xd800 && code < 0xdc00) {
@@ -31,17 +31,17 @@ export function scanWords(text: string): Uint32Array {
       if (code > 0xffff) at += 1;
     }
     const letter = (code < 256 ? latin[code] : pageOfLetters(code >>> 8)[code & 255]) as number;
-    if (letter !== noLetter && letter < ownWord) {
-      hash = Math.imul(hash ^ letter, fnvPrime);
-      open = true;
-      continue;
-    }
-    if (open) words[count++] = mix(hash);
-    if (letter !== noLetter) words[count++] = mix(Math.imul(fnvStart ^ letter, fnvPrime));
-    hash = fnvStart;
-    open = false;
+    // No branch where a word ends: a processor cannot guess that, and a wrong guess costs as much as five characters.
+    const inside = letter >= ownWord ? 0 : (0 - letter) >> 31;
+    words[count] = hash;
+    count += open & ~inside;
+    hash = (Math.imul(hash ^ letter, fnvPrime) & inside) | (fnvStart & ~inside);
+    open = inside & 1;
+    if (letter >= ownWord) words[count++] = Math.imul(fnvStart ^ letter, fnvPrime);
   }
-  if (open) words[count++] = mix(hash);
+  words[count] = hash;
+  count += open;
+  for (let at = 0; at < count; at += 1) words[at] = mix(words[at] as number);
   return words.subarray(0, count);
 }
 
