@@ -30,8 +30,9 @@ export function bandsOf(shingles: Uint32Array, out: Uint32Array, at: number): vo
 /**
  * The minima of 126 bins. Every shingle falls into one bin, and bins that stay empty are filled by throwing all shingles
  * again, with another hash, until none is left: Fast Similarity Sketching (Dahlgaard, Knudsen and Thorup, FOCS 2017,
- * arXiv:1704.04370). That takes n + 126 ln 126 hashes instead of 126 n, and unlike one permutation whose empty bins copy
- * full ones (Shrivastava 2017) it is as sharp as independent permutations for sets that are smaller than the bins.
+ * arXiv:1704.04370). That takes about n + 126 ln 126 hashes instead of 126 n. One permutation whose empty bins copy full
+ * ones (Shrivastava, ICML 2017) takes as few, and sees fewer pairs of sets that are smaller than the bins: .984 at J = 0.8
+ * where this sees .992, of 5,000 pairs with 8 shared members.
  */
 function sketch(shingles: Uint32Array): void {
   filledIn.fill(-1);
