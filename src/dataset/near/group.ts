@@ -2,7 +2,7 @@ import { pairLargeGroup } from './large-group.ts';
 import { type Compare, type Pairing, comparing } from './pairing.ts';
 
 /** Where all pairs are simply looked at: up to here that costs less than to prepare for less. */
-const small = 48;
+const small = 128;
 
 /**
  * Finds the pairs of a group of documents with an equal key in `band`: those of two parts that are similar enough, and
