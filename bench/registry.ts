@@ -9,4 +9,13 @@ import { trainer } from './soak-trainer.ts';
 import type { Bench } from './types.ts';
 
 /** Every bench and soak there is. */
-export const benches: readonly Bench[] = [orchestration, gateway, datasets, recorder, trainer, importing, streams, faults];
+export const benches: readonly Bench[] = [
+  orchestration,
+  gateway,
+  datasets,
+  recorder,
+  trainer,
+  importing,
+  streams,
+  faults,
+];
