@@ -8,6 +8,7 @@ import {
   type Planned,
   type Round,
   claimsOf,
+  clockOf,
   contenders,
   tableOf,
 } from './datasets/figures.ts';
@@ -63,7 +64,7 @@ async function run({ count, paths, tell }: BenchContext): Promise<Outcome> {
     return {
       claims: claimsOf(rounds, planned),
       details: { pinned: canPin(), texts, rounds, planned },
-      notes: tableOf(rounds),
+      notes: [...tableOf(rounds), '', clockOf(rounds)],
     };
   } finally {
     for (const { process } of started) await process.stop();

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { type Measured, type Planned, type Round, claimsOf, tableOf } from './figures.ts';
+import { type Measured, type Planned, type Round, claimsOf, clockOf, tableOf } from './figures.ts';
 
 const measured = (seconds: number, recall = 0.99, wrong = 0): Measured => {
   return { seconds, signing: seconds / 2, wall: 2 * seconds, recall, recall90: 1, wrong };
@@ -54,4 +54,9 @@ test('the table has a line for each contender, with its wrong joins', () => {
   expect(lines).toHaveLength(5);
   expect(lines[1]).toMatch(/^ours +1667 +600\.0 +300\.0 +1200\.0 +0\.9900 +1\.0000 +0$/);
   expect(lines[3]).toMatch(/^datatrove .* 14$/);
+});
+
+test('the ratios by the clock are told as well', () => {
+  const rounds = [roundOf({ ...measured(0.5), wall: 4 }), roundOf({ ...measured(0.5), wall: 6 })];
+  expect(clockOf(rounds)).toBe('Ratios by the clock: 0.250 to datasketch, 0.833 to datatrove');
 });

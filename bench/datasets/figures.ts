@@ -99,6 +99,12 @@ function wrongClaim(rounds: readonly Round[], planned: readonly Planned[]): Clai
   };
 }
 
+/** The ratios of the speed claims by the clock, which is what a busy machine makes of them. */
+export function clockOf(rounds: readonly Round[]): string {
+  const ratioTo = (peer: Peer) => median(rounds.map(({ of }) => of.ours.wall / of[peer].wall)).toFixed(3);
+  return `Ratios by the clock: ${ratioTo('datasketch')} to datasketch, ${ratioTo('datatrove')} to datatrove`;
+}
+
 /** A line for each contender. */
 export function tableOf(rounds: readonly Round[]): string[] {
   const head = ['', 'texts/s', 'µs a text', 'signing', 'wall', 'recall J ≥ 0.8', 'J ≥ 0.9', 'wrong joins'];
