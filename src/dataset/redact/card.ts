@@ -1,4 +1,5 @@
 import validator from 'validator';
+import { isArticleNumber } from './article-number.ts';
 import { isCalledCard, isIdentifier } from './context.ts';
 import { type Found, wordChars, wordStart } from './kind.ts';
 
@@ -6,33 +7,34 @@ import { type Found, wordChars, wordStart } from './kind.ts';
  * Issuers' ranges of first digits, and how long their numbers are (ISO/IEC 7812; the table of issuers at
  * https://en.wikipedia.org/wiki/Payment_card_number). Both ends of a range are of it.
  */
-const issuers: readonly { from: number; to: number; lengths: readonly number[] }[] = [
-  { from: 4, to: 4, lengths: [13, 16, 19] }, // Visa
-  { from: 51, to: 55, lengths: [16] }, // Mastercard
-  { from: 2221, to: 2720, lengths: [16] },
-  { from: 34, to: 34, lengths: [15] }, // American Express
-  { from: 37, to: 37, lengths: [15] },
-  { from: 300, to: 305, lengths: [14, 16] }, // Diners Club
-  { from: 3095, to: 3095, lengths: [14, 16] },
-  { from: 36, to: 36, lengths: [14] },
-  { from: 38, to: 39, lengths: [14, 16] },
-  { from: 6011, to: 6011, lengths: [16, 17, 18, 19] }, // Discover
-  { from: 644, to: 659, lengths: [16, 17, 18, 19] },
-  { from: 3528, to: 3589, lengths: [16, 17, 18, 19] }, // JCB
-  { from: 1800, to: 1800, lengths: [15] },
-  { from: 2131, to: 2131, lengths: [15] },
-  { from: 62, to: 62, lengths: [16, 17, 18, 19] }, // UnionPay
-  { from: 5018, to: 5018, lengths: [12, 13, 14, 15, 16, 17, 18, 19] }, // Maestro
-  { from: 5020, to: 5020, lengths: [12, 13, 14, 15, 16, 17, 18, 19] },
-  { from: 5038, to: 5038, lengths: [12, 13, 14, 15, 16, 17, 18, 19] },
-  { from: 5600, to: 5899, lengths: [12, 13, 14, 15, 16, 17, 18, 19] },
-  { from: 6304, to: 6304, lengths: [12, 13, 14, 15, 16, 17, 18, 19] },
-  { from: 6390, to: 6390, lengths: [12, 13, 14, 15, 16, 17, 18, 19] },
-  { from: 6700, to: 6799, lengths: [12, 13, 14, 15, 16, 17, 18, 19] },
-  { from: 2200, to: 2204, lengths: [16, 17, 18, 19] }, // Mir
-  { from: 60, to: 60, lengths: [16] }, // RuPay
-  { from: 81, to: 82, lengths: [16] },
-  { from: 508, to: 508, lengths: [16] },
+const issuers: readonly { from: string; to: string; lengths: readonly number[] }[] = [
+  { from: '4', to: '4', lengths: [13, 16, 19] }, // Visa
+  { from: '51', to: '55', lengths: [16] }, // Mastercard
+  { from: '2221', to: '2720', lengths: [16] },
+  { from: '34', to: '34', lengths: [15] }, // American Express
+  { from: '37', to: '37', lengths: [15] },
+  { from: '300', to: '305', lengths: [14, 16] }, // Diners Club
+  { from: '3095', to: '3095', lengths: [14, 16] },
+  { from: '36', to: '36', lengths: [14] },
+  { from: '38', to: '39', lengths: [14, 16] },
+  { from: '6011', to: '6011', lengths: [16, 17, 18, 19] }, // Discover
+  { from: '644', to: '659', lengths: [16, 17, 18, 19] },
+  { from: '35', to: '35', lengths: [16, 17, 18, 19] }, // JCB, which has 3528 to 3589 of these
+  { from: '1800', to: '1800', lengths: [15] },
+  { from: '2131', to: '2131', lengths: [15] },
+  { from: '62', to: '62', lengths: [16, 17, 18, 19] }, // UnionPay
+  { from: '0604', to: '0604', lengths: [12, 13, 14, 15, 16, 17, 18, 19] }, // Maestro
+  { from: '5018', to: '5018', lengths: [12, 13, 14, 15, 16, 17, 18, 19] },
+  { from: '5020', to: '5020', lengths: [12, 13, 14, 15, 16, 17, 18, 19] },
+  { from: '5038', to: '5038', lengths: [12, 13, 14, 15, 16, 17, 18, 19] },
+  { from: '5600', to: '5899', lengths: [12, 13, 14, 15, 16, 17, 18, 19] },
+  { from: '6304', to: '6304', lengths: [12, 13, 14, 15, 16, 17, 18, 19] },
+  { from: '6390', to: '6390', lengths: [12, 13, 14, 15, 16, 17, 18, 19] },
+  { from: '6700', to: '6799', lengths: [12, 13, 14, 15, 16, 17, 18, 19] },
+  { from: '2200', to: '2204', lengths: [16, 17, 18, 19] }, // Mir
+  { from: '60', to: '60', lengths: [16] }, // RuPay
+  { from: '81', to: '82', lengths: [16] },
+  { from: '508', to: '508', lengths: [16] },
 ];
 
 const shortest = 12;
@@ -52,7 +54,8 @@ export function findCards(text: string): Found[] {
       if (card === null) continue;
       at = card.last;
       const { start, end, key } = card;
-      const doubtful = card.first === card.last && isIdentifier(text, start) && !isCalledCard(text, start);
+      const other = isIdentifier(text, start) || isArticleNumber(key);
+      const doubtful = card.first === card.last && other && !isCalledCard(text, start);
       if (!doubtful) found.push({ start, end, key });
     }
   }
@@ -89,6 +92,6 @@ function isCardNumber(digits: string): boolean {
 }
 
 function isOf({ from, to, lengths }: (typeof issuers)[number], digits: string): boolean {
-  const prefix = Number(digits.slice(0, String(from).length));
+  const prefix = digits.slice(0, from.length);
   return prefix >= from && prefix <= to && lengths.includes(digits.length);
 }

@@ -13,7 +13,8 @@ const v6 = new RegExp(
 /** Words before four numbers that are a version or the number of a section. */
 const version =
   /(?:version|release|\bver|\brev|build|firmware|section|chapter|clause|§|\bOID)["'\]]?\s?[.:="'(-]{0,2}\s?["']?$/i;
-const address = /(?:\bips?\b|address|host|server|adresse|:\/\/|@)\W{0,4}(?:is |= ?)?$/i;
+const address =
+  /(?:\bip(?:v4|s)?\b|address|host|server|client|router|gateway|dns|ping|ssh|curl|adresse|:\/\/|@)\W{0,4}(?:is |= ?)?$/i;
 
 /**
  * IP addresses that stand for no one: this host, loopback, masks and networks, the ranges kept for documentation
@@ -37,10 +38,21 @@ function findV4(text: string): Found[] {
   for (const { 0: key, index } of text.matchAll(v4)) {
     if (!isIPv4(key) || nobody.test(key)) continue;
     const before = text.slice(Math.max(0, index - 24), index);
-    if (version.test(before) || (/^\d(?:\.\d){3}$/.test(key) && !address.test(before))) continue;
+    if (version.test(before) || isNetwork(text, index, key)) continue;
+    if (isSmall(key) && !address.test(before) && !/^:\d{2,5}/.test(text.slice(index + key.length))) continue;
     found.push({ start: index, end: index + key.length, key });
   }
   return found;
+}
+
+/** Versions and sections have four small numbers; of addresses outside private networks one in seven hundred has. */
+function isSmall(key: string): boolean {
+  return !key.startsWith('10.') && key.split('.').every((number) => Number(number) < 50);
+}
+
+/** `192.168.0.0/16` is a range of a manual or a rule. */
+function isNetwork(text: string, index: number, key: string): boolean {
+  return key.endsWith('.0.0') && /^\/\d/.test(text.slice(index + key.length, index + key.length + 2));
 }
 
 function findV6(text: string): Found[] {

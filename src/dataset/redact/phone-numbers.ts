@@ -3,6 +3,11 @@ import type { Region } from './kind.ts';
 import { type Shape, hasNationalForm } from './phone-shape.ts';
 
 const fewestInternational = 8;
+/** Digits of the longest national numbers, Germany's, with their 0. */
+const mostNational = 13;
+
+/** Here the 0 is a part of the number, and numbers of mobiles have none. */
+const italy = '39';
 
 /**
  * A number that says its country, with `+` or `00`; null when no country has numbers of this length. Other numbers begin
@@ -29,20 +34,25 @@ export function nationalNumber(search: NationalSearch): PhoneNumber | null {
 }
 
 function numberIn(region: Region, { shape, trust }: NationalSearch): PhoneNumber | null {
-  const { code, trunk } = planOf(region);
+  const plan = planOf(region);
+  const formed = hasNationalForm(shape, plan.code === '1' ? plan.code : region, plan.trunk);
+  // Reading a number takes far longer than looking at it.
+  if (!formed && (trust === 'doubtful' || !mayBeNational(shape, plan, trust))) return null;
   // What begins with "00" and is of no country is read as a number with a zero too many.
-  const written = shape.written.replace(/^(\(?)00/, '$10');
+  const written = shape.written.replace(/^(\(?)0{2,}/, '$10');
   const number = parsePhoneNumberFromString(written, { defaultCountry: region, extract: false });
   if (number?.isPossible() !== true) return null;
-  const formed = hasNationalForm(shape, code === '1' ? code : region, trunk);
-  const valid = number.isValid();
-  if (trust === 'doubtful') return formed && valid && shape.groups.length > 1 ? number : null;
-  if (formed) return number;
-  return valid && (trust === 'called' || isGrouped(shape) || shape.digits.length >= 9) ? number : null;
+  if (trust === 'doubtful') return number.isValid() && shape.groups.length > 1 ? number : null;
+  return formed || (trust === 'called' && shape.digits.length >= 9) || number.isValid() ? number : null;
 }
 
-function isGrouped({ groups }: Shape): boolean {
-  return groups.length > 1 && groups.every(({ length }, at) => length >= 2 || at === 0);
+/** One long number, or groups of two digits and more, with the 0 where the country dials it; America's groups have a form of their own. */
+function mayBeNational({ groups, digits }: Shape, { code, trunk }: Plan, trust: NationalSearch['trust']): boolean {
+  if (digits.length > mostNational) return false;
+  if (trust === 'called') return true;
+  if (trunk && code !== italy && !digits.startsWith('0')) return false;
+  if (groups.length === 1) return digits.length >= 9;
+  return code !== '1' && groups.every(({ length }, at) => length >= 2 || at === 0);
 }
 
 interface Plan {
@@ -60,9 +70,8 @@ function planOf(region: Region): Plan {
   metadata.selectNumberingPlan(region);
   // The library has it, and its types leave it out.
   const { numberingPlan } = metadata as unknown as { numberingPlan: { nationalPrefix(): string | null } };
-  // Italy's 0 is a part of the number, so that its plan names no prefix.
-  const trunk = numberingPlan.nationalPrefix() === '0' || region === 'IT';
-  const plan = { code: getCountryCallingCode(region), trunk };
+  const code = getCountryCallingCode(region);
+  const plan = { code, trunk: numberingPlan.nationalPrefix() === '0' || code === italy };
   plans.set(region, plan);
   return plan;
 }

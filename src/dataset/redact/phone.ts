@@ -6,7 +6,7 @@ import { type Shape, isOtherNumber, isTimestamp, northAmerican, shapeOf } from '
 /** Where an international number begins: not in a sum. */
 export const plus = String.raw`(?<![${wordChars}\)\]])\+ ?\(?`;
 const noPlus = String.raw`${wordStart}(?<![${wordChars}][./\\-]|[.+#$€£¥@]|\d,(?=\d{3}(?!\d)))\(?`;
-const between = String.raw`[ \u00a0()./‐-–-]{1,3}`;
+const between = String.raw`(?: ?\(|\)(?: ?[-/.])? ?|[ \u00a0]?[-/‐–][ \u00a0]?|[ \u00a0.])`;
 /** Runs of digits with what people put between them; a plus sign begins a new one, and an extension may follow. */
 const runs = new RegExp(
   String.raw`(?:${plus}|${noPlus})\d+(?:${between}\d+)*(?!(?!x\d)[${wordChars}]|,\d{1,2}(?!\d))`,
@@ -83,34 +83,47 @@ function groupsOf(run: string): Group[] {
 function longestFrom(place: Place, groups: readonly Group[], first: number): { found: Found; last: number } | null {
   const from = groups[first];
   if (from?.first !== true) return null;
-  const another = groups.findIndex((group, at) => at >= first && group.another);
-  const candidates = groups.slice(first, Math.min(first + mostGroups, another === -1 ? Infinity : another + 1));
+  const start = place.index + from.start;
+  const begun = { ...place, start, called: isCalledPhone(place.text, start), other: isIdentifier(place.text, start) };
+  const candidates = upToAnother(groups.slice(first, first + mostGroups));
   for (let size = candidates.length; size > 0; size--) {
     const to = candidates[size - 1];
     if (to?.last !== true) continue;
     const digits = candidates.slice(0, size).reduce((sum, group) => sum + group.digits, 0);
     if (digits < fewestDigits) return null;
-    const found = digits > mostDigits ? null : phoneAt(place, place.index + from.start, place.index + to.end);
+    const found = digits > mostDigits ? null : phoneAt(begun, place.index + to.end);
     if (found !== null) return { found, last: first + size - 1 };
   }
   return null;
 }
 
-function phoneAt({ text, index, hints }: Place, start: number, end: number): Found | null {
+function upToAnother(groups: readonly Group[]): readonly Group[] {
+  const last = groups.findIndex(({ another }) => another);
+  return last === -1 ? groups : groups.slice(0, last + 1);
+}
+
+interface Begun extends Place {
+  start: number;
+  /** Whether the words before say that it is a phone number, or something else. */
+  called: boolean;
+  other: boolean;
+}
+
+function phoneAt(begun: Begun, end: number): Found | null {
+  const { text, start } = begun;
   const shape = shapeOf(text.slice(start, end));
   const before = text.slice(Math.max(0, start - 5), start);
   if (isOtherNumber(shape, before, text.slice(end, end + 8))) return null;
-  const number = readNumber(shape, { text, index, start, hints });
+  const number = readNumber(shape, begun);
   if (number === null) return null;
   const more = extension.exec(text.slice(end, end + 20));
   if (more === null) return { start, end, key: number.number };
   return { start, end: end + more[0].length, key: `${number.number}x${more[1]}` };
 }
 
-function readNumber(shape: Shape, { text, index, start, hints }: Place & { start: number }) {
+function readNumber(shape: Shape, { index, start, hints, called, other }: Begun) {
   if (shape.written.startsWith('+')) return internationalNumber(shape, false);
-  const called = isCalledPhone(text, start);
-  if (!called && (isTimestamp(shape) || isIdentifier(text, start))) return null;
+  if (!called && (other || isTimestamp(shape))) return null;
   const abroad = shape.digits.startsWith('00') ? internationalNumber(shape, start > index) : null;
   if (abroad !== null) return abroad;
   const known = nationalNumber({ shape, regions: hints.regions, trust: called ? 'called' : 'plain' });

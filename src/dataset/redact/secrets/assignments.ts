@@ -1,5 +1,5 @@
 import type { Found } from '../kind.ts';
-import { changes, classesOf, entropy, looksSecret } from './randomness.ts';
+import { changes, classesOf, isMixed, looksSecret } from './randomness.ts';
 
 /** Ends of names that something secret is kept under, in the languages that the rest of the redactor reads. */
 const secretNames =
@@ -7,13 +7,16 @@ const secretNames =
 
 const isName = new RegExp(`(?:${secretNames})$`, 'iu');
 
+/** What a value without quotes is made of: up to a space, a comma, or the next field of a query. */
+const bare = String.raw`(?:(?!&[\w.-]{1,30}=)(?![,;<>{}[\]"'\x60\\])[!-~\p{Script=Latin}]){8,300}`;
 /** `NAME = value`, `"name": "value"`, `name => 'value'`, `--name value`. */
 const assignments = new RegExp(
-  String.raw`(?:${secretNames})(?:[_-]?\d)?\\?["'\x60]?\]?(?:\s{0,3}(?::=|=>|==?|[:：])\s{0,3}|(?<=--[\w-]{2,30}) )(?:\\?(["'\x60])([^\s"'\x60\\]{8,300})\\?\1|([^\s"'\x60,;<>(){}[\]\\&]{8,300})(?![({[\w]))`,
+  String.raw`(?:${secretNames})(?:[_-]?\d)?\\?["'\x60]?\]?(?:\s{0,3}(?::=|=>|==?|[:：])\s{0,3}|(?<=--[\w-]{2,30}) )(?:\\?(["'\x60])([^\s"'\x60\\]{8,300})\\?\1|(${bare}))`,
   'giu',
 );
+/** `my password for the shop is value`, `set the password to: value`. */
 const said = new RegExp(
-  String.raw`(?:${secretNames})\s{1,3}(?:is|was|ist|lautet|est|es|è|é|は)\s?[:：]?\s{0,2}["'\x60“„«「]?([^\s"'\x60“”„«»「」]{8,100})`,
+  String.raw`(?:${secretNames})(?:(?: [\p{L}’'-]{1,15}){0,5}?(?:\s{1,3}(?:is|was|to|ist|lautet|est|es|è|é)|\s?[:：])\s?[:：]?|\s{0,3}は)\s{0,2}["'\x60“„«「]?(${bare})`,
   'giu',
 );
 const headers = /\b(?:Bearer|Basic|Token)\s{1,3}([\w~+/.-]{16,1000}={0,2})/g;
@@ -38,20 +41,27 @@ function assigned(text: string): Found[] {
 }
 
 function inProse(text: string): Found[] {
-  return values(text, said, (value) => looksSecret(value) && classesOf(value) >= (/\d/.test(value) ? 2 : 3));
+  const isCall = /[A-Za-z]{3,}[([]/;
+  return values(
+    text,
+    said,
+    (value) => looksSecret(value) && !isCall.test(value) && (isDense(value) || classesOf(value) === 4),
+  );
 }
 
 function inHeaders(text: string): Found[] {
-  return values(text, headers, (value) => looksSecret(value) && classesOf(value) >= 3 && entropy(value) >= 3);
+  return values(text, headers, (value) => looksSecret(value) && classesOf(value) >= 3 && isMixed(value, 3));
 }
 
 function inUrls(text: string): Found[] {
   return text.includes('://') ? values(text, urls, (value) => !urlStandIn.test(value)) : [];
 }
 
-/** What stands without quotes may be code, and names of code change their kind of character seldom. */
+/** What stands without quotes may be code: a call, or names, which change their kind of character seldom. */
 function isDense(value: string): boolean {
-  return /\d/.test(value) && entropy(value) >= 3 && changes(value) / value.length >= 0.3;
+  if (/[a-z]{3,}\(|^[\w$.]+\([^)]*\)/.test(value) || !isMixed(value, 3)) return false;
+  const digits = value.replace(/\D/g, '').length;
+  return digits > 0 && (changes(value) >= 0.3 * value.length || (value.length >= 16 && digits >= 0.2 * value.length));
 }
 
 function values(text: string, pattern: RegExp, isSecret: (value: string, quoted: boolean) => boolean): Found[] {

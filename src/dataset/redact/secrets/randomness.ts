@@ -21,11 +21,15 @@ export function changes(value: string): number {
 }
 
 const shortest = 8;
-const fewestBits = 2.75;
+
+/** Whether a value's characters are about as many different ones as chance would give; a short one cannot have many. */
+export function isMixed(value: string, bits: number): boolean {
+  return entropy(value) >= Math.min(bits, Math.log2(value.length) - 0.6);
+}
 
 /** A stand-in of documentation, a variable, a path or an expression: nothing that opens a door. */
 const standIn =
-  /^(?:[<{[$%]|\*+$|\.{3}|x{4,}|process\.|os\.|env\.|https?:|file:|\/|\.\.?\/)|(?:\$\{|\{\{|%s|\.\.\.)|(?:your|my|change|insert|replace|example|sample|dummy|placeholder|redacted|xxxx)[-_ ]?/i;
+  /^(?:[<{[]|\*+$|x{4,}|\.\.?\/|\/|(?:process|os|env)\.|https?:|file:)|\$\{|\{\{|\.\.\.|example|placeholder|redacted|(?:^|[-_ ])(?:your|my|change|insert|replace|sample|dummy)[-_ ]|^%\w+%$|^\$[({]?(?:[A-Z_]{3,}[A-Z\d_]*|[a-z]{3,}\w*)[)}]?$/;
 const word = /^[A-Za-z]+(?:[-_.\s/:][A-Za-z]+)*[-_]?\d{0,4}$/;
 const dotted = /^[A-Za-z_$][\w$]*(?:(?:\.|\?\.|::|->)[A-Za-z_$][\w$]*)+$/;
 const otherThing = /^(?:\d[\d.,:/-]*|#[\da-f]{3,8}|v?\d+(?:\.\d+)+\S*|\d{4}-\d\d-\d\d\S*)$/i;
@@ -40,5 +44,5 @@ export function looksSecret(value: string): boolean {
     otherThing.test(value)
   )
     return false;
-  return /[A-Za-z]/.test(value) && classesOf(value) >= 2 && /[\d\W_]/.test(value) && entropy(value) >= fewestBits;
+  return /[A-Za-z]/.test(value) && classesOf(value) >= 2 && /[\d\W_]/.test(value) && isMixed(value, 2.75);
 }
