@@ -24,7 +24,7 @@ const mostGroups = 8;
 
 /**
  * Phone numbers: international ones, and national ones where a region is known, or where the words before it or the form
- * `(212) 555-0134` say it. The key is E.164 with the extension.
+ * `(NNN) NNN-NNNN` say it. The key is E.164 with the extension.
  */
 export function findPhones(text: string, hints: Hints): Found[] {
   const found: Found[] = [];
