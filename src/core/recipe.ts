@@ -60,6 +60,36 @@ export type RedactionKind = (typeof redactionKinds)[number];
 
 const share = z.number().gt(0).max(1).nullable().default(null);
 
+const quality = z.strictObject({
+  length: z
+    .strictObject({
+      min_words: z.int().min(0).default(1),
+      max_words: z.int().min(1).default(20_000),
+      min_characters: z.int().min(0).default(1),
+      max_characters: z.int().min(1).default(200_000),
+    })
+    .nullable()
+    .prefault({}),
+  /** The limits of Gopher (Rae et al. 2021), times the leniency. */
+  repetition: z
+    .strictObject({ min_words: z.int().min(1).default(50), leniency: z.number().gt(0).default(1) })
+    .nullable()
+    .prefault({}),
+  /** Answers that are nothing but a refusal in the words of every assistant. */
+  refusals: z.boolean().default(true),
+  /** Marks of chat templates in the answer. */
+  template_debris: z.boolean().default(true),
+  /** Answers in another language than the question, where both are sure. */
+  language: z
+    .strictObject({
+      min_question_letters: z.int().min(1).default(20),
+      min_answer_letters: z.int().min(1).default(40),
+      max_likeness: z.number().min(0).max(1).default(0.9),
+    })
+    .nullable()
+    .prefault({}),
+});
+
 const build = z.strictObject({
   /** Shares of conversation nodes, not of rows. */
   val: z.number().min(0).max(0.5).default(0.1),
@@ -86,8 +116,8 @@ const build = z.strictObject({
     .regex(/^[A-Z]{2}$/, 'use two capital letters')
     .nullable()
     .default(null),
-  /** Leave out answers of models that are cut off, repeat themselves, refuse, or hold debris of a template. */
-  quality: z.boolean().default(true),
+  /** Leave out answers of models, never of people, that these checks find too poor; null looks at nothing. */
+  quality: quality.nullable().prefault({}),
   /** Leave out what an evaluation asks. */
   decontaminate: z.boolean().default(true),
   /**

@@ -5,6 +5,7 @@ import type { Entry } from '../entry.ts';
 import { bandCount, bandsOf } from '../near/signature.ts';
 import { shingleHashes } from '../near/shingles.ts';
 import { answerKey, bareKey, promptKey } from '../normalise.ts';
+import { type QualityOf, createQuality } from '../quality/quality.ts';
 import type { Region } from '../redact/kind.ts';
 import { redactMessages } from '../redact/messages.ts';
 import { createRedactor } from '../redact/redactor.ts';
@@ -21,9 +22,10 @@ export type Watch = (stage: 'normalise' | 'redact', id: string, before: Texts, a
 export type ProcessRow = (entry: Assembled) => RowResult;
 
 /** Rows, normalise, validate, redact, quality, decontaminate: a pure function of a row. */
-export function createRowProcessor(options: RowOptions, watch?: Watch): ProcessRow {
+export async function createRowProcessor(options: RowOptions, watch?: Watch): Promise<ProcessRow> {
   const { build, items } = options;
   const contamination = createContamination(items);
+  const qualityOf = build.quality === null ? null : await createQuality(build.quality);
   const redact = createRedact(build);
 
   function refine(entry: Entry, raw: Texts): RowResult {
@@ -34,6 +36,8 @@ export function createRowProcessor(options: RowOptions, watch?: Watch): ProcessR
     if (invalid !== null) return gone('validate', invalid, changed);
     const safe = redact(texts, changed);
     if (safe !== texts) watch?.('redact', entry.id, texts, safe);
+    const poor = qualityOf && entry.kind === 'learn' ? poorness(entry, safe, qualityOf) : null;
+    if (poor !== null) return gone('quality', poor, changed);
     // Looked for in the texts as they were written, since placeholders would hide it.
     const item = contamination(texts.messages);
     if (item !== null) return gone('decontaminate', 'in_an_evaluation', changed, item);
@@ -45,6 +49,12 @@ export function createRowProcessor(options: RowOptions, watch?: Watch): ProcessR
     const raw = trainableTexts(entry);
     return raw === null ? gone('rows', 'not_text', []) : refine(entry, raw);
   };
+}
+
+/** The first reason against a learned answer; null where there is none. */
+function poorness({ author }: Entry, { messages }: Texts, qualityOf: QualityOf): string | null {
+  const by = author === 'person' ? 'person' : 'model';
+  return qualityOf({ messages, learn: [messages.length - 1], author: by })[0] ?? null;
 }
 
 function gone(stage: GoneRow['stage'], reason: string, changed: readonly Changed[], of?: string): GoneRow {

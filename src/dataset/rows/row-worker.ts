@@ -5,5 +5,7 @@ import type { RowOptions } from './types.ts';
 
 // Takes groups of rows through the row stages. An error ends the thread, and with it the build.
 
-const process = createRowProcessor(workerData as RowOptions);
-parentPort?.on('message', (entries: readonly Assembled[]) => parentPort?.postMessage(entries.map(process)));
+const processing = createRowProcessor(workerData as RowOptions);
+parentPort?.on('message', (entries: readonly Assembled[]) => {
+  void processing.then((process) => parentPort?.postMessage(entries.map(process)));
+});

@@ -21,7 +21,7 @@ export interface RunRows extends RowOptions {
  * does not depend on the number of threads.
  */
 export async function* runRows(source: EntrySource, { threads, watch, ...options }: RunRows): ProcessedRows {
-  const process = createRowProcessor(options, watch);
+  const process = await createRowProcessor(options, watch);
   const breathe = createBreath();
   const here = async (entries: readonly Assembled[]): Promise<RowResult[]> => {
     const results: RowResult[] = [];
