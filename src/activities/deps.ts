@@ -6,6 +6,7 @@ import type { StepDeps } from './step.ts';
 export interface ActivityDeps extends StepDeps {
   datasetsDir: string;
   evalsDir: string;
+  buildCacheDir: string;
   modelPrefix: string;
   /** The Python that holds LitGPT; PartMissing when there is none. */
   python: () => string;

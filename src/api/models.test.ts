@@ -127,7 +127,12 @@ describe('/api/datasets', () => {
     }
     const recipe = recipeSchema.parse({ name: 'support', base: 'b', build: { min_examples: 1, val: 0, test: 0 } });
     const { collection } = await collect({ store: chats.store, trainAllowed: () => true }, recipe);
-    const deps = { store: chats.store, datasetsDir: join(folder, 'datasets'), evalsDir: join(folder, 'evals') };
+    const deps = {
+      store: chats.store,
+      datasetsDir: join(folder, 'datasets'),
+      evalsDir: join(folder, 'evals'),
+      buildCacheDir: join(folder, 'cache'),
+    };
     const request = { recipe, recipeDigest: 'a'.repeat(64), collection, cycleId: null };
     return (await buildDataset(deps, request)).manifest.digest;
   }

@@ -19,7 +19,12 @@ async function build(
     build: { min_examples: 1, val: 0, test: 0, ...change },
   });
   const { collection } = await collect({ store: chats.store, trainAllowed: () => true }, recipe);
-  const deps = { store: chats.store, datasetsDir: join(chats.folder, datasets), evalsDir: join(chats.folder, 'evals') };
+  const deps = {
+    store: chats.store,
+    datasetsDir: join(chats.folder, datasets),
+    evalsDir: join(chats.folder, 'evals'),
+    buildCacheDir: join(chats.folder, 'cache'),
+  };
   return buildDataset(deps, { recipe, recipeDigest: 'a'.repeat(64), collection, cycleId: null });
 }
 
@@ -98,6 +103,7 @@ describe('rows', () => {
       store: chats.store,
       datasetsDir: join(chats.folder, 'datasets'),
       evalsDir: join(chats.folder, 'evals'),
+      buildCacheDir: join(chats.folder, 'cache'),
     };
     const built = await buildDataset(deps, { recipe, recipeDigest: 'a'.repeat(64), collection, cycleId: null });
     expect(built.manifest.stages[0]).toMatchObject({ in: 3, out: 1, dropped: { erased_since_collected: 2 } });

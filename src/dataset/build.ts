@@ -17,6 +17,8 @@ import { datasetFolder, writeDataset } from './write.ts';
 export interface BuildDeps {
   store: Pick<Store, 'chats' | 'feedback' | 'blobs' | 'datasets' | 'models'>;
   datasetsDir: string;
+  /** Where what is said of rows is kept for the next build. */
+  buildCacheDir: string;
   /** Holds evaluation sets, `*.jsonl`, that nothing is learned from; they need not exist. */
   evalsDir: string;
 }
@@ -72,7 +74,7 @@ export async function buildDataset(deps: BuildDeps, request: BuildRequest): Prom
 
 /** What the stages of a recipe need to know. */
 export async function optionsOf(
-  deps: Pick<BuildDeps, 'evalsDir'> & { store: Pick<Store, 'models'> },
+  deps: Pick<BuildDeps, 'evalsDir' | 'buildCacheDir'> & { store: Pick<Store, 'models'> },
   recipe: Recipe,
 ): Promise<Omit<EngineOptions, 'scratch'>> {
   const { build } = recipe;
@@ -80,6 +82,7 @@ export async function optionsOf(
     build,
     items: build.decontaminate ? await evalItems(deps.evalsDir, recipe) : [],
     threads: defaultThreads(),
+    cacheDir: deps.buildCacheDir,
     ofBase: await modelsOfBase(deps.store.models, recipe.base),
     tombstones: [],
   };

@@ -15,6 +15,7 @@ const depsOf = ({ store, folder }: RatedChats) => ({
   store,
   datasetsDir: join(folder, 'datasets'),
   evalsDir: join(folder, 'evals'),
+  buildCacheDir: join(folder, 'cache'),
   trainAllowed: () => true,
 });
 

@@ -22,6 +22,7 @@ async function run(
       build: recipeSchema.parse({ name: 'r', base: 'b', build }).build,
       items: [],
       threads: 0,
+      cacheDir: null,
       ofBase: new Set(),
       tombstones: [],
       scratch,

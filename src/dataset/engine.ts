@@ -7,7 +7,9 @@ import { shingleHashes } from './near/shingles.ts';
 import type { Recipe } from '../core/recipe.ts';
 import { type Report, createReport } from './report.ts';
 import { documentOf } from './rows/document.ts';
+import { openRowCache } from './rows/cache.ts';
 import { type Drafted, draftRows } from './rows/draft-rows.ts';
+import type { RowOptions } from './rows/types.ts';
 import { type EntrySource, type RunRows, runRows } from './rows/run-rows.ts';
 import { type Spool, createSpool } from './spool.ts';
 import { keepBalance } from './stages/caps.ts';
@@ -17,11 +19,13 @@ import { dropNearDuplicates } from './stages/near.ts';
 import { limitRaters } from './stages/rater-limits.ts';
 import { type Join, type Tombstone, splitNodes } from './stages/split.ts';
 
-export interface EngineOptions extends Omit<RunRows, 'build'> {
+export interface EngineOptions extends Omit<RunRows, 'build' | 'cache'> {
   build: Recipe['build'];
   /** Model refs that serve models of the recipe's base. */
   ofBase: ReadonlySet<string>;
   tombstones: readonly Tombstone[];
+  /** Where what is said of rows is kept for the next build; null where it is not. */
+  cacheDir: string | null;
   /** A folder for what does not fit into memory. */
   scratch: string;
 }
@@ -50,9 +54,11 @@ export async function runStages(source: EntrySource, options: EngineOptions): Pr
 }
 
 async function refine(source: EntrySource, options: EngineOptions, spool: Spool): Promise<Refined> {
-  const { build, items, threads, tombstones, watch } = options;
+  const { build, cacheDir, items, threads, tombstones, watch } = options;
   const report = createReport();
-  const rows = runRows(source, { build, items, threads, watch });
+  const looked = rowOptions(build, items);
+  const cache = cacheDir === null ? null : openRowCache(cacheDir, looked);
+  const rows = runRows(source, { ...looked, threads, watch, cache });
   const drafted = await draftRows(rows, { report, spool, near: build.near_duplicates !== null });
   const { left, joins } = dropRepeated(drafted, { build, report, spool });
   const chosen = choose(left, options, report);
@@ -69,6 +75,14 @@ async function refine(source: EntrySource, options: EngineOptions, spool: Spool)
     leftOut: report.leftOut(),
     close: spool.close,
   };
+}
+
+/** No more than the row stages look at, so that a change of anything else leaves what they said. */
+function rowOptions(
+  { normalise, redact, region, quality, near_duplicates: near }: Recipe['build'],
+  items: RowOptions['items'],
+): RowOptions {
+  return { build: { normalise, redact, region, quality, near_duplicates: near === null ? null : 1 }, items };
 }
 
 /** Everything that goes by what rows have in common with each other. */

@@ -7,7 +7,8 @@ import type { Millis } from '../store/types.ts';
  * What is done with an answer: it is learned, it is known to be bad, or it is better than another answer to the same
  * messages.
  */
-export type Kind = 'learn' | 'reject' | 'prefer';
+export const kinds = ['learn', 'reject', 'prefer'] as const;
+export type Kind = (typeof kinds)[number];
 
 /** A rating as it was given. */
 export interface Rating {

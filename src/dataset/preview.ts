@@ -12,7 +12,7 @@ import { type Refined, runStages } from './engine.ts';
 import type { Watch } from './rows/process-row.ts';
 import { makeScratch } from './scratch.ts';
 
-export interface PreviewDeps extends Pick<BuildDeps, 'datasetsDir' | 'evalsDir'> {
+export interface PreviewDeps extends Pick<BuildDeps, 'datasetsDir' | 'evalsDir' | 'buildCacheDir'> {
   store: Pick<Store, 'chats' | 'feedback' | 'models'>;
   /** Whether the provider's own `train` setting lets its chats be learned. */
   trainAllowed: (provider: string) => boolean;
@@ -49,7 +49,7 @@ export async function previewBuild(deps: PreviewDeps, recipe: Recipe, most: numb
   let refined: Refined | null = null;
   try {
     const source = assemble(deps.store, { ...collection, examples });
-    refined = await runStages(source, { ...(await optionsOf(deps, recipe)), scratch, watch });
+    refined = await runStages(source, { ...(await optionsOf(deps, recipe)), cacheDir: null, scratch, watch });
     const { leaks, placed, stages } = refined;
     const learned = placed.filter(({ draft }) => draft.kind === 'learn');
     const counts = splits.map((name) => [name, learned.filter(({ split }) => split === name).length] as const);

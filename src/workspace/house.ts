@@ -124,6 +124,7 @@ function activityDeps(house: Omit<House, 'activities' | 'close'>, warmPython: Wa
     dataDir: config.dataDir,
     datasetsDir: config.datasetsDir,
     evalsDir: config.evalsDir,
+    buildCacheDir: join(config.dataDir, 'build-cache'),
     modelPrefix: config.modelPrefix,
     python: () => pythonOf(config),
     warmPython,

@@ -49,7 +49,12 @@ async function build(input: JsonObject): Promise<string> {
   const recipe = recipeSchema.parse(input);
   const { collection } = await collect({ store, trainAllowed: () => true }, recipe);
   const request = { recipe, recipeDigest: 'a'.repeat(64), collection, cycleId: null };
-  return (await buildDataset({ store, datasetsDir, evalsDir: join(datasetsDir, 'evals') }, request)).manifest.digest;
+  return (
+    await buildDataset(
+      { store, datasetsDir, evalsDir: join(datasetsDir, 'evals'), buildCacheDir: join(datasetsDir, 'cache') },
+      request,
+    )
+  ).manifest.digest;
 }
 
 interface Ran {

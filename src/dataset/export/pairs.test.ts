@@ -21,7 +21,12 @@ async function examplesOf(
   const { store, folder } = chats;
   const recipe = recipeSchema.parse({ name: 'support', base: 'b', build: { min_examples: 1, val: 0, test: 0 } });
   const { collection } = await collect({ store, trainAllowed: () => true }, recipe);
-  const deps = { store, datasetsDir: join(folder, 'datasets'), evalsDir: join(folder, 'evals') };
+  const deps = {
+    store,
+    datasetsDir: join(folder, 'datasets'),
+    evalsDir: join(folder, 'evals'),
+    buildCacheDir: join(folder, 'cache'),
+  };
   const { manifest } = await buildDataset(deps, { recipe, recipeDigest: 'a'.repeat(64), collection, cycleId: null });
   await meanwhile();
   const record = await store.datasets.get(manifest.digest);

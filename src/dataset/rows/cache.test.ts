@@ -1,0 +1,146 @@
+import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { recipeSchema } from '../../core/recipe.ts';
+import type { Assembled } from '../assemble.ts';
+import type { Entry } from '../entry.ts';
+import { entry, inGroups, numbersFrom, textOf } from '../fixtures/entries.ts';
+import { openRowCache } from './cache.ts';
+import { runRows } from './run-rows.ts';
+import type { RowOptions, RowResult } from './types.ts';
+
+let folder: string;
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'ratchet-rows-'));
+});
+afterEach(() => {
+  rmSync(folder, { recursive: true });
+});
+
+const options: RowOptions = { build: recipeSchema.parse({ name: 'r', base: 'b' }).build, items: [] };
+
+/** Rows of every kind and every fate. */
+function everything(count: number): Assembled[] {
+  const random = numbersFrom(count);
+  const some = Array.from({ length: count }, (_, at): Assembled[] => {
+    const id = `c${String(at).padStart(4, '0')}`;
+    const said = (content: string) => ({ role: 'assistant', content });
+    return [
+      entry(id, textOf(12, random), `${textOf(20, random)}  \n`),
+      entry(`${id}a`, 'Who are you?', 'I am anna@example.org.', { against: said('I am bob@example.org.') }),
+      entry(`${id}b`, 'Same?', 'Yes', { against: said('Yes ') }),
+      entry(`${id}c`, 'Empty?', ' '),
+      { id: `${id}d.0`, kind: 'learn', fault: 'erased_since_collected' },
+      entry(`${id}e`, 'Call it.', '', {
+        messages: [
+          { role: 'user', content: 'Call it.' },
+          { ...said(''), tool_calls: [{ id: 'c', function: { name: 'f', arguments: '{"to":"anna@example.org"}' } }] },
+        ],
+        tools: [{ type: 'function', function: { name: 'f' } }],
+      }),
+    ];
+  });
+  const bad = entry('r', 'Why?', 'No idea.', { kind: 'reject', signal: null });
+  const pair = entry('p', 'Why?', 'Because.', {
+    kind: 'prefer',
+    signal: null,
+    id: 'p.0>q.0',
+    against: { role: 'assistant', content: 'So.' },
+  });
+  return [...some.flat(), bad, pair];
+}
+
+/** What the row stages say, and how many rows they looked at. */
+async function run(
+  entries: readonly Assembled[],
+  given: RowOptions = options,
+): Promise<{ results: RowResult[]; looked: number }> {
+  const cache = openRowCache(folder, given);
+  let known = 0;
+  const counting = { ...cache, take: (row: Assembled) => count(cache.take(row)) };
+  const count = (result: RowResult | undefined): RowResult | undefined => {
+    if (result) known += 1;
+    return result;
+  };
+  const results: RowResult[] = [];
+  for await (const some of runRows(inGroups(entries), { ...given, threads: 0, cache: counting }))
+    results.push(...some.map(([, result]) => result));
+  return { results, looked: entries.length - known };
+}
+
+test('what was said of a row is said again without looking, whatever became of it', async () => {
+  const entries = everything(30);
+  const cold = await run(entries);
+  expect(cold.looked).toBe(entries.length);
+  expect(new Set(cold.results.map((result) => (result.texts ? `${result.pair}` : result.reason)))).toEqual(
+    new Set(['null', 'made', 'both_say_the_same', 'empty_answer', 'erased_since_collected']),
+  );
+  const warm = await run(entries);
+  expect(warm).toEqual({ results: cold.results, looked: 0 });
+});
+
+test('only what is new, or says something else, is looked at, and the result is that of a first build', async () => {
+  const entries = everything(30);
+  await run(entries);
+  const third = entries[2] as Entry;
+  const changed: Entry = {
+    ...third,
+    messages: [
+      { role: 'user', content: 'Other?' },
+      { role: 'assistant', content: 'No' },
+    ],
+  };
+  const grown = [
+    ...entries.slice(0, 2),
+    changed,
+    ...entries.slice(3, 50),
+    entry('c0009z', 'New?', 'Yes'),
+    ...entries.slice(60),
+  ];
+  const warm = await run(grown);
+  expect(warm.looked).toBe(2);
+  rmSync(folder, { recursive: true });
+  expect((await run(grown)).results).toEqual(warm.results);
+});
+
+test('other options are other results; the newest four are kept', async () => {
+  const entries = everything(3);
+  await run(entries);
+  for (const redact of [[], ['email'], ['ip'], ['phone']] as RowOptions['build']['redact'][]) {
+    expect((await run(entries, { ...options, build: { ...options.build, redact } })).looked).toBe(entries.length);
+  }
+  expect(readdirSync(folder)).toHaveLength(4);
+  expect((await run(entries)).looked).toBe(entries.length);
+});
+
+test('a file that is torn counts as far as it is whole', async () => {
+  const entries = everything(10);
+  const { results } = await run(entries);
+  const [name = ''] = readdirSync(folder);
+  const bytes = readFileSync(join(folder, name));
+  writeFileSync(join(folder, name), bytes.subarray(0, Math.floor(bytes.length / 2)));
+  const torn = await run(entries);
+  expect(torn.results).toEqual(results);
+  expect(torn.looked).toBeGreaterThan(10);
+  expect(torn.looked).toBeLessThan(entries.length - 10);
+});
+
+test('a record whose bytes were changed, and what follows it, is looked at anew', async () => {
+  const entries = everything(10);
+  const { results } = await run(entries);
+  const [name = ''] = readdirSync(folder);
+  const bytes = readFileSync(join(folder, name));
+  const middle = Math.floor(bytes.length / 2);
+  bytes.writeUInt8(bytes.readUInt8(middle) ^ 1, middle);
+  writeFileSync(join(folder, name), bytes);
+  const again = await run(entries);
+  expect(again.results).toEqual(results);
+  expect(again.looked).toBeGreaterThan(10);
+});
+
+test('nothing is kept of a build that ends early', async () => {
+  const cache = openRowCache(folder, options);
+  for await (const _ of runRows(inGroups(everything(30)), { ...options, threads: 0, cache })) break;
+  expect(readdirSync(folder)).toEqual([]);
+});
