@@ -47,12 +47,8 @@ test('what was added, removed, moved and changed between two versions, and why',
   expect(diff).toMatchObject({ added: 1, removed: 0, moved: 0, changed: 2, same: 1 });
   expect(diff.reasons).toEqual({ 'added: not_collected': 1, 'changed: what it says': 2 });
   // What was good is bad now, which is something else to learn.
-  expect(diff.examples.map(({ id, change }) => [id, change]).sort()).toEqual(
-    [
-      [`${goes}.0`, 'changed'],
-      [`${corrected}.0`, 'changed'],
-      [`${comes}.0`, 'added'],
-    ].sort(),
+  expect(diff.examples.map(({ id, change }) => `${change} ${id}`).sort()).toEqual(
+    [`added ${comes}.0`, `changed ${goes}.0`, `changed ${corrected}.0`].sort(),
   );
   const back = await diffVersions(second, await build(chats, { val: 0, test: 0, max_examples: 1 }), 10);
   expect(back.reasons).toEqual({ 'removed: over_max_examples': 2 });
