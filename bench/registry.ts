@@ -4,6 +4,7 @@ import { orchestration } from './orchestration.ts';
 import { faults } from './soak-faults.ts';
 import { importing } from './soak-import.ts';
 import { recorder } from './soak-recorder.ts';
+import { redaction } from './soak-redaction.ts';
 import { streams } from './soak-streams.ts';
 import { trainer } from './soak-trainer.ts';
 import type { Bench } from './types.ts';
@@ -18,4 +19,5 @@ export const benches: readonly Bench[] = [
   importing,
   streams,
   faults,
+  redaction,
 ];

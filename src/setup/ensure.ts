@@ -5,7 +5,7 @@ import { freeMegabytes, gigabytes, requireSpace } from './disk.ts';
 import { nodePart } from './node.ts';
 import { ollamaPart } from './ollama.ts';
 import type { Finding, FoundPart, Part, PartName, Route, SetupContext } from './part.ts';
-import { clientsPart, datasetsPeersPart, llamacppPart, portkeyPart, tensorzeroPart } from './peers.ts';
+import { clientsPart, datasetsPeersPart, fakerPart, llamacppPart, portkeyPart, tensorzeroPart } from './peers.ts';
 import { pythonDevPart, pythonPart } from './python.ts';
 import { temporalPart } from './temporal.ts';
 
@@ -21,6 +21,7 @@ export const parts: Readonly<Record<PartName, Part>> = {
   portkey: portkeyPart,
   tensorzero: tensorzeroPart,
   'datasets-peers': datasetsPeersPart,
+  faker: fakerPart,
 };
 
 /** What each use needs. */

@@ -65,3 +65,13 @@ export const datasetsPeersPart: Part = lockedPython({
   minutes: 1,
   megabytes: 350,
 });
+
+/** Makes texts with known e-mail addresses, phone numbers and the like, which a soak redacts. */
+export const fakerPart: Part = lockedPython({
+  name: 'faker',
+  title: 'Faker for a soak',
+  lock: join(packageRoot, 'test', 'fixtures', 'redaction', 'requirements.txt'),
+  subject: 'Faker',
+  minutes: 1,
+  megabytes: 60,
+});

@@ -6,7 +6,7 @@ export interface LanguageDetector {
 }
 
 /** Characters that a language is told by: more make it slower and hardly surer. */
-const enough = 400;
+const enough = 200;
 const notProse = /```[\s\S]*?(?:```|$)|`[^`\n]+`|https?:\/\/\S+|\S+@\S+|\[[A-Z]+_\d+\]|<[^>\n]{1,200}>/g;
 
 /** Who asks for another language, or shows a text in one, may get it. */
@@ -25,14 +25,12 @@ export function isInOtherLanguage(
   const question = proseOf(asked.at(-1) ?? '');
   const said = proseOf(answer);
   if (letters(question) < limits.min_question_letters || letters(said) < limits.min_answer_letters) return false;
-  if (asked.some((text) => aboutLanguages.test(text))) return false;
   const ofQuestion = detector.detect(question);
   const ofAnswer = detector.detect(said);
   if (ofQuestion.language === ofAnswer.language || !ofQuestion.isReliable() || !ofAnswer.isReliable()) return false;
-  return (
-    likeness(ofAnswer, ofQuestion.language) <= limits.max_likeness &&
-    likeness(ofQuestion, ofAnswer.language) <= limits.max_likeness
-  );
+  if (likeness(ofAnswer, ofQuestion.language) > limits.max_likeness) return false;
+  if (likeness(ofQuestion, ofAnswer.language) > limits.max_likeness) return false;
+  return !asked.some((text) => aboutLanguages.test(text));
 }
 
 function likeness(result: ReturnType<LanguageDetector['detect']>, other: string): number {
@@ -48,5 +46,5 @@ function proseOf(text: string): string {
 }
 
 function letters(text: string): number {
-  return text.match(/\p{L}/gu)?.length ?? 0;
+  return text.replace(/[\P{L}]+/gu, '').length;
 }

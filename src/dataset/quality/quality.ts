@@ -5,7 +5,7 @@ import { isRefusal } from './refusal.ts';
 import { isRepetitive } from './repetition.ts';
 import { hasTemplateDebris } from './template-debris.ts';
 import { type Exchange, type QualityOptions, type QualityReason, qualityReasons } from './types.ts';
-import { wordsOf } from './words.ts';
+import { numberWords } from './words.ts';
 
 /** A row as the checks see it. */
 export interface QualityRow {
@@ -51,9 +51,10 @@ function reasonsOf(
   if (exchange === null) return [];
   const { answer } = exchange;
   const { length, repetition, language } = options;
+  const words = numberWords(answer);
   const reasons: (QualityReason | null)[] = [
-    length && checkLength(answer, wordsOf(answer).length, length),
-    repetition && isRepetitive(answer, repetition) ? 'repetitive' : null,
+    length && checkLength(answer, words.ids.length, length),
+    repetition && isRepetitive(answer, words, repetition) ? 'repetitive' : null,
     options.refusals && isRefusal(answer) ? 'refusal' : null,
     options.template_debris && hasTemplateDebris(answer) ? 'template_debris' : null,
     language && detector && isInOtherLanguage(exchange, detector, language) ? 'other_language' : null,

@@ -26,12 +26,14 @@ const shortLine = 20;
 const fences = /^(?:```|~~~)[\s\S]*?^(?:```|~~~)/gm;
 
 /** Whether an answer says the same again and again. Words inside code fences do not count, whole lines do. */
-export function isRepetitive(answer: string, { min_words, leniency }: RepetitionLimits): boolean {
-  if (lineShare(answer) > repeatedLines * leniency && numberWords(answer).ids.length >= min_words) return true;
-  const prose = answer.includes('```') || answer.includes('~~~') ? answer.replace(fences, ' ') : answer;
-  const words = numberWords(prose);
+export function isRepetitive(answer: string, words: Words, { min_words, leniency }: RepetitionLimits): boolean {
   if (words.ids.length < min_words) return false;
-  return isOverTop(words, leniency) || isOverRepeated(words, leniency);
+  if (lineShare(answer) > repeatedLines * leniency) return true;
+  const fenced = answer.includes('```') || answer.includes('~~~');
+  const prose = fenced ? numberWords(answer.replace(fences, ' ')) : words;
+  if (prose.ids.length < min_words) return false;
+  const pairs = countPairs(prose);
+  return isOverTop(prose, pairs, leniency) || (pairs.inRow >= 4 && isOverRepeated(prose, leniency));
 }
 
 function lineShare(text: string): number {
@@ -46,16 +48,41 @@ function lineShare(text: string): number {
   return repeated / Math.max(1, text.length);
 }
 
-/** A longer n-gram is no more frequent than the most frequent pair inside it, so that pairs tell when nothing can be over. */
-function isOverTop(words: Words, leniency: number): boolean {
+/**
+ * How often the most frequent pair of words stands there, and how many pairs in a row had occurred before. Every answer is
+ * counted so, and nothing else for most: a table with open addressing takes half the time of a Map.
+ */
+function countPairs({ ids }: Words): { most: number; inRow: number } {
+  const slots = 2 ** Math.ceil(Math.log2(ids.length * 2 + 1));
+  const pairs = new Float64Array(slots).fill(-1);
+  const counts = new Uint32Array(slots);
+  let [most, inRow, row] = [0, 0, 0];
+  for (let at = 1; at < ids.length; at++) {
+    const [first, second] = [ids[at - 1] ?? 0, ids[at] ?? 0];
+    const pair = first * ids.length + second;
+    let slot = (Math.imul(first, 0x9e_37_79_b1) ^ Math.imul(second, 0x85_eb_ca_6b)) & (slots - 1);
+    while (pairs[slot] !== pair && pairs[slot] !== -1) slot = (slot + 1) & (slots - 1);
+    pairs[slot] = pair;
+    const count = (counts[slot] ?? 0) + 1;
+    counts[slot] = count;
+    if (count > most) most = count;
+    row = count > 1 ? row + 1 : 0;
+    if (row > inRow) inRow = row;
+  }
+  return { most, inRow };
+}
+
+/**
+ * An n-gram is no more frequent than the pairs inside it, and one that stands twice has n - 1 pairs in a row that stood there
+ * before: mostly that tells that nothing can be over.
+ */
+function isOverTop(words: Words, { most, inRow }: ReturnType<typeof countPairs>, leniency: number): boolean {
   const total = charactersOf(words);
-  const [, longest] = topShares.at(-1) ?? [];
-  const pair = topGram(words, 2);
-  const widest = widestRun(words, topShares.at(-1)?.[0] ?? 0);
-  if (pair.count * widest <= (longest ?? 0) * leniency * total) return false;
   return topShares.some(([n, share]) => {
-    const top = n === 2 ? pair : topGram(words, n);
-    return top.count > 1 && top.count * top.characters > share * leniency * total;
+    const limit = share * leniency * total;
+    if (inRow < n - 1 || most * widestRun(words, n) <= limit) return false;
+    const top = topGram(words, n);
+    return top.count > 1 && top.count * top.characters > limit;
   });
 }
 
@@ -71,16 +98,18 @@ function isOverRepeated(words: Words, leniency: number): boolean {
 }
 
 function charactersOf({ lengths }: Words): number {
-  return lengths.reduce((sum, length) => sum + length, 0);
+  let sum = 0;
+  for (const length of lengths) sum += length;
+  return sum;
 }
 
 function widestRun({ lengths }: Words, n: number): number {
   let widest = 0;
   let run = 0;
-  lengths.forEach((length, at) => {
-    run += length - (lengths[at - n] ?? 0);
-    widest = Math.max(widest, run);
-  });
+  for (let at = 0; at < lengths.length; at++) {
+    run += (lengths[at] ?? 0) - (lengths[at - n] ?? 0);
+    if (run > widest) widest = run;
+  }
   return widest;
 }
 

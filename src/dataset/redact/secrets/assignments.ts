@@ -24,9 +24,13 @@ const urls = /\b[a-z][a-z\d+.-]{1,20}:\/\/[^\s:@/?#"'`<>]{0,100}:([^\s@/"'`<>]{3
 
 const urlStandIn = /^(?:[<{[$%]|\*+$|x+$|p?pass(?:word|wd)?$|pwd$|secret$|token$|foo$|bar$|b$|port$|your|my)/i;
 
+/** A piece of every name above. */
+const anyName = /pass|kennw|contrase|senha|parola|wachtw|パスワ|pwd|secret|token|key|credential/i;
+
 /** Values that stand where a password, key or token stands. */
 export function findAssigned(text: string): Found[] {
-  return [...assigned(text), ...inProse(text), ...inHeaders(text), ...inUrls(text)];
+  const named = anyName.test(text) ? [...assigned(text), ...inProse(text)] : [];
+  return [...named, ...inHeaders(text), ...inUrls(text)];
 }
 
 /** Whether this value of an object is a secret by its name and by its looks. */
@@ -41,11 +45,10 @@ function assigned(text: string): Found[] {
 }
 
 function inProse(text: string): Found[] {
-  const isCall = /[A-Za-z]{3,}[([]/;
   return values(
     text,
     said,
-    (value) => looksSecret(value) && !isCall.test(value) && (isDense(value) || classesOf(value) === 4),
+    (value) => looksSecret(value) && (isDense(value) || (classesOf(value) === 4 && !call.test(value))),
   );
 }
 
@@ -57,9 +60,12 @@ function inUrls(text: string): Found[] {
   return text.includes('://') ? values(text, urls, (value) => !urlStandIn.test(value)) : [];
 }
 
+/** `hash(`, `user.readKey(`: names of words before a bracket. */
+const call = /^(?:[\w$]+\.)*[A-Z]?[a-z_$]{2,}(?:[A-Z][a-z]+)*\(/;
+
 /** What stands without quotes may be code: a call, or names, which change their kind of character seldom. */
 function isDense(value: string): boolean {
-  if (/[a-z]{3,}\(|^[\w$.]+\([^)]*\)/.test(value) || !isMixed(value, 3)) return false;
+  if (call.test(value) || !isMixed(value, 3)) return false;
   const digits = value.replace(/\D/g, '').length;
   return digits > 0 && (changes(value) >= 0.3 * value.length || (value.length >= 16 && digits >= 0.2 * value.length));
 }

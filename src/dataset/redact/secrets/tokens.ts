@@ -87,7 +87,7 @@ const forms: readonly [maker: string, ...patterns: string[]][] = [
   ['Shopify', 'shp(?:at|ca|pa|ss|ua)_[A-Fa-f\\d]{32}'],
   [
     'Slack',
-    'xox[abceoprs](?:\\.xox[bp])?-[A-Za-z\\d-]{10,}',
+    'xox[abceoprs](?:\\.xox[bp])?-[A-Za-z\\d-]{15,}',
     'xapp-\\d-[A-Za-z\\d-]{20,}',
     '(?<=hooks\\.slack\\.com/(?:services|workflows|triggers)/)[\\w/]{40,}',
   ],
