@@ -8,7 +8,7 @@ import { type JsonObject, isObject } from '../../src/core/canonical.ts';
 import { importers } from '../../src/feedback/importers/all.ts';
 import { openaiDpo } from '../../src/feedback/importers/openai-dpo.ts';
 import { type Harness, openHarness } from '../fixtures/gateway-harness.ts';
-import { importFiles } from '../fixtures/imports/every.ts';
+import { importFilesOf } from '../fixtures/imports/every.ts';
 import { importFile, readAll, torn } from '../fixtures/imports/reading.ts';
 
 let harness: Harness;
@@ -105,22 +105,17 @@ test('what "import chats" wrote is known to "import" too', async () => {
   expect(await report(file)).toMatchObject({ chats: { written: 0, known: 2 } });
 });
 
-test.each(Object.entries(importFiles))(
-  '%s: whatever becomes of a file, the API takes its items',
-  async (format, names) => {
-    const importer = importers.find((one) => one.format === format);
-    if (!importer) throw new Error(`There is no importer of ${format}.`);
-    for (const name of names) {
-      const bytes = await readFile(importFile(`${format}/${name}`));
-      await fc.assert(
-        fc.asyncProperty(torn(bytes), async (content) => {
-          const items = await readAll(importer, content, name);
-          const body = items.map((item) => JSON.stringify(item)).join('\n');
-          const response = await harness.app.request(`/api/import?source=${format}`, { method: 'POST', body });
-          if (items.length > 0) expect(await response.text()).toContain('"dry_run":false');
-        }),
-        { numRuns: 15 },
-      );
-    }
-  },
-);
+test.each(importers)('$format: whatever becomes of a file, the API takes its items', async (importer) => {
+  for (const name of importFilesOf(importer.format)) {
+    const bytes = await readFile(importFile(`${importer.format}/${name}`));
+    await fc.assert(
+      fc.asyncProperty(torn(bytes), async (content) => {
+        const items = await readAll(importer, content, name);
+        const body = items.map((item) => JSON.stringify(item)).join('\n');
+        const response = await harness.app.request(`/api/import?source=${importer.format}`, { method: 'POST', body });
+        if (items.length > 0) expect(await response.text()).toContain('"dry_run":false');
+      }),
+      { numRuns: 15 },
+    );
+  }
+});

@@ -1,30 +1,19 @@
-import { brotliDecompressSync, gunzipSync, zstdDecompressSync } from 'node:zlib';
-import {
-  type AsyncBuffer,
-  type Compressors,
-  type FileMetaData,
-  parquetMetadataAsync,
-  parquetReadObjects,
-  parquetSchema,
-} from 'hyparquet';
-import { type Json, type JsonObject, isObject } from '../../core/canonical.ts';
+import type { Json, JsonObject } from '../../core/canonical.ts';
 import { asRatchetError } from '../../core/errors.ts';
 import { alpacaItems, isAlpacaRow } from './alpaca.ts';
+import { type ParquetReader, openParquet } from './parquet-reader.ts';
+import type { ParquetGroup, ParquetTable } from './parquet-protocol.ts';
 import { isSharegptRow, sharegptItems } from './sharegpt.ts';
 import { type Judged, headerOf, isTable, judge, tableItem } from './table-rows.ts';
 import { isTrlRow, trlItems } from './trl.ts';
 import type { ImportItem, ImportSource, Importer, LeftOut } from './types.ts';
 
-/** What the library does not unpack itself; nothing may become longer than the file says. */
-const compressors: Compressors = {
-  GZIP: (packed, maxOutputLength) => gunzipSync(packed, { maxOutputLength }),
-  BROTLI: (packed, maxOutputLength) => brotliDecompressSync(packed, { maxOutputLength }),
-  ZSTD: (packed, maxOutputLength) => zstdDecompressSync(packed, { maxOutputLength }),
-};
-
 /** How much is held at a time, in bytes before packing: each look reads a group's columns from their beginning. */
 const bytesAtOnce = 64 * 2 ** 20;
 const fewestRows = 500;
+const mostRows = 1_000_000;
+/** How many times shorter packing makes a text at most, to bound what a torn file says of its length. */
+const mostPacked = 64;
 
 /** Tables of Parquet, as data sets are published: the columns of a CSV table, or those of a training file. */
 export const parquet: Importer = {
@@ -37,24 +26,33 @@ export const parquet: Importer = {
 };
 
 async function* readParquet(source: ImportSource): AsyncGenerator<ImportItem> {
-  const table = await openTable(source);
-  if ('kind' in table) {
-    yield table;
-    return;
+  const reader = openParquet(source);
+  try {
+    const table = await reader.table();
+    if (typeof table === 'string') yield notWhole(source.name);
+    else yield* itemsIn(reader, table, source);
+  } finally {
+    await reader.close();
   }
-  const { file, metadata, names } = table;
+}
+
+async function* itemsIn(
+  reader: ParquetReader,
+  { names, groups }: ParquetTable,
+  { name, size }: ImportSource,
+): AsyncGenerator<ImportItem> {
   const header = headerOf(names);
   const training = trainingItems(names);
   if (!training && !isTable(header)) {
-    yield noColumns(source.name);
+    yield noColumns(name);
     return;
   }
   const judged: Judged = {};
-  const judging = [header.rating, header.score].filter((name) => name !== undefined);
+  const judging = [header.rating, header.score].filter((column) => column !== undefined);
   if (!training && judging.length > 0) {
-    for await (const { row } of rowsOf(file, metadata, judging)) if (row) judge(judged, header, row);
+    for await (const { row } of rowsOf(reader, groups, size, judging)) if (row) judge(judged, header, row);
   }
-  for await (const { row, at, fault } of rowsOf(file, metadata)) {
+  for await (const { row, at, fault } of rowsOf(reader, groups, size)) {
     if (!row) yield { kind: 'left-out', at, reason: 'not Parquet', detail: fault };
     else yield* training ? taught(training, row, at) : [tableItem(row, at, { format: 'parquet', header, judged })];
   }
@@ -87,26 +85,8 @@ function noColumns(at: string): LeftOut {
   return { kind: 'left-out', at, reason: 'no columns that are known', detail };
 }
 
-interface Table {
-  file: AsyncBuffer;
-  metadata: FileMetaData;
-  names: string[];
-}
-
-async function openTable(source: ImportSource): Promise<Table | LeftOut> {
-  const file: AsyncBuffer = {
-    byteLength: source.size,
-    async slice(from, to = source.size) {
-      const bytes = await source.slice(from, to);
-      return Uint8Array.from(bytes).buffer;
-    },
-  };
-  try {
-    const metadata = await parquetMetadataAsync(file);
-    return { file, metadata, names: parquetSchema(metadata).children.map(({ element }) => element.name) };
-  } catch {
-    return { kind: 'left-out', at: source.name, reason: 'not Parquet', detail: 'It is not whole: get it once more.' };
-  }
+function notWhole(at: string): LeftOut {
+  return { kind: 'left-out', at, reason: 'not Parquet', detail: 'It is not whole: get it once more.' };
 }
 
 interface Row {
@@ -115,41 +95,46 @@ interface Row {
   fault: string;
 }
 
+const fewerRows = 'There are fewer rows than the file says: get it once more.';
+
 /** Some rows at a time. What cannot be read is left out with the rest of its group of rows, and reading goes on behind it. */
-async function* rowsOf(file: AsyncBuffer, metadata: FileMetaData, columns?: string[]): AsyncGenerator<Row> {
+async function* rowsOf(
+  reader: ParquetReader,
+  groups: readonly ParquetGroup[],
+  size: number,
+  columns?: string[],
+): AsyncGenerator<Row> {
   let groupStart = 0;
-  for (const group of metadata.row_groups) {
-    const groupEnd = groupStart + Number(group.num_rows);
-    const share = bytesAtOnce / Math.max(1, Number(group.total_byte_size));
-    const rowsAtOnce = Math.max(fewestRows, Math.ceil(Number(group.num_rows) * share));
-    for (let from = groupStart; from < groupEnd; from += rowsAtOnce) {
-      const to = Math.min(from + rowsAtOnce, groupEnd);
-      const read = { file, metadata, compressors, rowStart: from, rowEnd: to, ...(columns && { columns }) };
-      const rows = await parquetReadObjects(read).catch((error: unknown) => error);
-      if (!Array.isArray(rows)) {
-        const fault =
-          rows instanceof Error && rows.message !== '' ? rows.message.slice(0, 500) : 'They cannot be read.';
-        yield { at: `rows ${from + 1} to ${groupEnd}`, fault };
-        break;
-      }
-      for (const [at, row] of rows.entries()) yield { at: `row ${from + at + 1}`, row: objectOf(row), fault: '' };
+  for (const group of groups) {
+    if (!group.isWhole) {
+      // Where the next one begins is not known either.
+      yield { at: `rows from ${groupStart + 1}`, fault: fewerRows };
+      return;
     }
-    groupStart = groupEnd;
+    yield* rowsOfGroup(reader, group, { groupStart, size, ...(columns && { columns }) });
+    groupStart += group.rows;
   }
 }
 
-function objectOf(row: unknown): JsonObject {
-  const value = jsonOf(row);
-  return isObject(value) ? value : {};
-}
-
-/** A cell as JSON: whole numbers of 64 bits are numbers, times are texts. */
-function jsonOf(value: unknown): Json {
-  if (typeof value === 'bigint') return Number(value);
-  if (value === null || value === undefined || typeof value === 'function' || typeof value === 'symbol') return null;
-  if (typeof value !== 'object') return value as Json;
-  if (value instanceof Date) return Number.isNaN(value.getTime()) ? null : value.toISOString();
-  if (ArrayBuffer.isView(value)) return null;
-  if (Array.isArray(value)) return value.map(jsonOf);
-  return Object.fromEntries(Object.entries(value).map(([key, field]) => [key, jsonOf(field)]));
+async function* rowsOfGroup(
+  reader: ParquetReader,
+  { rows: count, bytes }: ParquetGroup,
+  { groupStart, size, columns }: { groupStart: number; size: number; columns?: string[] },
+): AsyncGenerator<Row> {
+  const end = groupStart + count;
+  const rowsAtOnce = Math.max(fewestRows, Math.ceil(count * (bytesAtOnce / Math.max(1, bytes))));
+  const step = Math.min(rowsAtOnce, mostRows);
+  for (let from = groupStart; from < end; from += step) {
+    const to = Math.min(from + step, end);
+    const rows = await reader.rows({ from, to, ...(columns && { columns }) }, Math.min(bytes, size * mostPacked));
+    if (typeof rows === 'string') {
+      yield { at: `rows ${from + 1} to ${end}`, fault: rows };
+      return;
+    }
+    for (const [at, row] of rows.entries()) yield { at: `row ${from + at + 1}`, row, fault: '' };
+    if (rows.length < to - from) {
+      yield { at: `rows ${from + rows.length + 1} to ${end}`, fault: fewerRows };
+      return;
+    }
+  }
 }

@@ -69,6 +69,23 @@ test('Parquet: messages and preferences are those of a training file, however th
   expect(pair.map(({ siblings }) => siblings?.best)).toEqual([true, false]);
 });
 
+test.each([
+  [
+    'malformed',
+    ['row 1', 'row 8'],
+    ['row 2: no messages', 'row 3: no answer', 'row 4: no messages', 'row 5: no answer', 'rows 6 to 7: not Parquet'],
+  ],
+  [
+    'miscounted',
+    ['row 1'],
+    ['row 2: no messages', 'row 3: no answer', 'row 4: no messages', 'row 5: no answer', 'rows from 6: not Parquet'],
+  ],
+])('Parquet: of %s groups the others are read, as far as one knows where they begin', async (name, read, leftOut) => {
+  const items = await readImportFile(parquet, `parquet/${name}.parquet`);
+  expect(exchangesIn(items).map(({ at }) => at)).toEqual(read);
+  expect(leftOutOf(items).map(({ at, reason }) => `${at}: ${reason}`)).toEqual(leftOut);
+});
+
 test('whatever numbers there are, shares keep their order and stay in [0, 1]', () => {
   fc.assert(
     fc.property(fc.array(fc.double({ min: -2, max: 120, noNaN: true }), { minLength: 1 }), (values) => {
