@@ -1,8 +1,10 @@
 import { datasets } from './datasets.ts';
 import { gateway } from './gateway.ts';
 import { orchestration } from './orchestration.ts';
+import { bigImport } from './soak-big-import.ts';
 import { faults } from './soak-faults.ts';
 import { importing } from './soak-import.ts';
+import { importKills } from './soak-import-kills.ts';
 import { recorder } from './soak-recorder.ts';
 import { redaction } from './soak-redaction.ts';
 import { streams } from './soak-streams.ts';
@@ -20,4 +22,6 @@ export const benches: readonly Bench[] = [
   streams,
   faults,
   redaction,
+  bigImport,
+  importKills,
 ];

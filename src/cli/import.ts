@@ -1,4 +1,5 @@
 import { type Command, Option } from 'commander';
+import { RatchetError, asRatchetError } from '../core/errors.ts';
 import { importers } from '../feedback/importers/all.ts';
 import { chooseImporter } from '../feedback/importers/choose.ts';
 import { ofOneSet } from '../feedback/importing.ts';
@@ -80,11 +81,27 @@ async function send(api: ApiClient, importer: Importer, source: ImportSource, op
   const shows = !options.json && process.stderr.isTTY;
   for await (const lines of batchesOf(importer.read(source))) {
     const init = { method: 'POST', headers: { 'content-type': 'application/x-ndjson' }, body: lines.join('\n') };
-    addTo(sum, (await (await api.open(`/api/import?${query.toString()}`, init)).json()) as Report);
+    addTo(
+      sum,
+      await post(api, `/api/import?${query.toString()}`, init).catch((error: unknown) => {
+        throw cutOff(error, sum);
+      }),
+    );
     if (shows) process.stderr.write(`\r${sum.chats.written + sum.chats.known} chats, ${sum.feedback.written} judged`);
   }
   if (shows) process.stderr.write('\n');
   return sum;
+}
+
+async function post(api: ApiClient, path: string, init: RequestInit): Promise<Report> {
+  return (await (await api.open(path, init)).json()) as Report;
+}
+
+/** The fault, and that nothing has to be undone: what was written before is known the next time. */
+function cutOff(error: unknown, { chats: { written, known } }: Report): RatchetError {
+  const { code, message, details } = asRatchetError(error);
+  const said = `${message} The import ended after ${written + known} chats: repeat it, and it goes on from there.`;
+  return new RatchetError(code, said, { cause: error, ...(details && { details }) });
 }
 
 /** Items that belong to one set of siblings stay in one batch. */
