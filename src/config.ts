@@ -47,6 +47,7 @@ const environment = z.object({
     .describe('the models to select from; models_config.json in the home folder'),
   RATCHET_SETTINGS_FILE: z.string().optional().describe('what may be done with chats; ratchet.json in the home folder'),
   RATCHET_PROVIDERS_DIR: z.string().optional().describe('kinds of providers of your own; providers in the home folder'),
+  RATCHET_RECIPES_DIR: z.string().optional().describe('recipes, one file each; recipes in the home folder'),
   RATCHET_HOST: z
     .string()
     .default('127.0.0.1')
@@ -125,6 +126,8 @@ export interface Config {
   settingsFile: string;
   /** The user's own kinds of providers, one file each. */
   providersDir: string;
+  /** The user's recipes, one file each. */
+  recipesDir: string;
   /** Keys of providers that Ratchet keeps, readable by their owner only. */
   providerKeysFile: string;
   host: string;
@@ -235,6 +238,7 @@ function resolveConfig(env: z.infer<typeof environment>, home: string): Omit<Con
     catalogueFile: resolve(home, env.RATCHET_CATALOGUE_FILE ?? 'models_config.json'),
     settingsFile: resolve(home, env.RATCHET_SETTINGS_FILE ?? 'ratchet.json'),
     providersDir: resolve(home, env.RATCHET_PROVIDERS_DIR ?? 'providers'),
+    recipesDir: resolve(home, env.RATCHET_RECIPES_DIR ?? 'recipes'),
     providerKeysFile: join(dataDir, 'provider-keys.json'),
     host: env.RATCHET_HOST,
     port: env.RATCHET_PORT,
@@ -317,6 +321,7 @@ export function ownEnvironment(config: Config): Record<string, string> {
     RATCHET_CATALOGUE_FILE: config.catalogueFile,
     RATCHET_SETTINGS_FILE: config.settingsFile,
     RATCHET_PROVIDERS_DIR: config.providersDir,
+    RATCHET_RECIPES_DIR: config.recipesDir,
     RATCHET_HOST: config.host,
     RATCHET_PORT: String(config.port),
     RATCHET_MODEL_PREFIX: config.modelPrefix,

@@ -2,17 +2,20 @@ import { createRoute, z } from '@hono/zod-openapi';
 import { type SSEStreamingApi, streamSSE } from 'hono/streaming';
 import { closedStates, steps } from '../core/cycle.ts';
 import { RatchetError } from '../core/errors.ts';
-import { type Recipe, recipeSchema } from '../core/recipe.ts';
+import type { Recipe } from '../core/recipe.ts';
 import { readEvents } from '../store/event-log.ts';
 import type { CycleRecord, Store } from '../store/types.ts';
 import type { CycleService } from '../temporal/cycles.ts';
 import type { App, Routes } from './context.ts';
+import { recipeOf, startRequest } from './cycle-request.ts';
 import { json, problems } from './schemas.ts';
 
 export interface CycleRouteDeps {
   store: Store;
   cycles: CycleService;
   dataDir: string;
+  /** The recipe in the file of this name. NotFound, or InvalidInput with every fault of the file. */
+  readRecipe: (name: string) => Promise<Recipe>;
 }
 
 const states = [
@@ -43,7 +46,8 @@ export function cycleRoutes(deps: CycleRouteDeps): Routes {
 
 function addTo(app: App, deps: CycleRouteDeps): void {
   app.openapi(startRoute, async (c) => {
-    const { cycle, position } = await deps.cycles.start(c.req.valid('json'), {
+    const recipe = await recipeOf(c.req.valid('json'), deps.readRecipe);
+    const { cycle, position } = await deps.cycles.start(recipe, {
       queue: c.req.valid('query').queue !== 'false',
     });
     return c.json({ ...view(cycle), position }, 202, { location: `/api/cycles/${cycle.id}` });
@@ -84,10 +88,10 @@ function addTo(app: App, deps: CycleRouteDeps): void {
 const startRoute = createRoute({
   method: 'post',
   path: '/api/cycles',
-  summary: 'Start a cycle from a recipe; it stands in line when its base is busy',
+  summary: 'Start a cycle from a recipe, or the name of one; it stands in line when its base is busy',
   request: {
     query: z.object({ queue: z.enum(['true', 'false']).default('true') }),
-    body: { required: true, content: { 'application/json': { schema: recipeSchema } } },
+    body: { required: true, content: { 'application/json': { schema: startRequest } } },
   },
   responses: { 202: json(cycleSchema, 'The cycle, with its position in line'), ...problems },
 });

@@ -1,6 +1,9 @@
 import { readFile } from 'node:fs/promises';
+import { basename } from 'node:path';
 import type { Command } from 'commander';
 import { RatchetError } from '../core/errors.ts';
+import { parseRecipe } from '../workspace/recipes/parse.ts';
+import { faultyRecipes } from '../workspace/recipes/folder.ts';
 import type { ApiClient } from './api-client.ts';
 import { connectApi } from './connection.ts';
 import { createPrinter, watchCycle } from './watch.ts';
@@ -30,8 +33,8 @@ export function registerCycle(program: Command): void {
   const cycle = program.command('cycle').description('start, watch and steer training cycles');
   cycle
     .command('start')
-    .description('start a cycle from a recipe file, or from a base with every other setting at its default')
-    .option('--recipe <file>', 'recipe as JSON')
+    .description('start a cycle from a recipe, or from a base with every other setting at its default')
+    .option('--recipe <name>', 'name of a recipe in the folder "recipes", or a file: support, ./support.yaml')
     .option('--base <name>', 'base to train from')
     .option('--name <name>', 'name of the recipe, and of the model that comes out')
     .option('--watch', 'stay and show progress')
@@ -74,13 +77,27 @@ export function registerCycle(program: Command): void {
 }
 
 async function start(options: StartOptions): Promise<void> {
-  const given = options.recipe ? parseJson(await readFile(options.recipe, 'utf8'), options.recipe) : {};
-  const recipe = { ...given, ...(options.base && { base: options.base }), ...(options.name && { name: options.name }) };
+  const recipe = await recipeIn(options);
   const api = client();
   const cycle = await api.post<CycleView>('/api/cycles', recipe);
   if (options.json) printJson(cycle);
   else console.log(`Cycle ${cycle.id} is ${cycle.position ? `queued, ${cycle.position} before it` : 'started'}.`);
   if (options.watch) await watch(api, cycle.id);
+}
+
+/** What the API is told: a name is resolved there, a file is read here. */
+async function recipeIn({ recipe, base, name }: StartOptions): Promise<object> {
+  const over = { ...(base && { base }), ...(name && { name }) };
+  if (recipe === undefined) return over;
+  if (!/[/\\]|\.(?:json|ya?ml)$/i.test(recipe)) return { recipe, ...over };
+  const text = await readFile(recipe, 'utf8').catch((cause: unknown) => {
+    const message = `${recipe} cannot be read: name a file that is there, or a recipe that "ratchet recipes" lists.`;
+    throw new RatchetError('InvalidInput', message, { cause });
+  });
+  const ownName = basename(recipe).replace(/\.[a-z]+$/i, '');
+  const parsed = parseRecipe(text, { file: recipe, name: ownName, over });
+  if (parsed.recipe) return parsed.recipe;
+  throw faultyRecipes(parsed.faults);
 }
 
 async function list(options: { json?: boolean }): Promise<void> {

@@ -19,6 +19,7 @@ import { registerPrices } from './prices.ts';
 import { registerPrompts } from './prompts.ts';
 import { registerProviderKey } from './provider-key.ts';
 import { registerRate } from './rate.ts';
+import { registerRecipes } from './recipes.ts';
 import { registerReview } from './review.ts';
 import { registerRoute } from './route.ts';
 import { registerSetup } from './setup.ts';
@@ -45,6 +46,7 @@ for (const register of [
   registerCompare,
   registerPrompts,
   registerCycle,
+  registerRecipes,
   registerModels,
   registerCatalogue,
   registerOllama,

@@ -28,6 +28,7 @@ import { selectionRef } from '../models/selection.ts';
 import { createLog } from '../telemetry/log.ts';
 import { type LazyCycleService, createLazyCycleService } from '../temporal/lazy-cycles.ts';
 import { type House, openHouse } from '../workspace/house.ts';
+import { readRecipe } from '../workspace/recipes/folder.ts';
 import { tendRecord } from '../workspace/tend-record.ts';
 import { settleMemory } from './bound-memory.ts';
 import { openAnswers, openChatExtras } from './chat-extras.ts';
@@ -130,7 +131,12 @@ function appParts(house: House, log: Logger) {
 function routesOf(house: House, cycles: LazyCycleService, telemetry: Telemetry) {
   const { config, store, promotions } = house;
   return [
-    cycleRoutes({ store, cycles, dataDir: config.dataDir }),
+    cycleRoutes({
+      store,
+      cycles,
+      dataDir: config.dataDir,
+      readRecipe: (name) => readRecipe(config.recipesDir, name),
+    }),
     baseRoutes({ roots: house.baseRoots, imports: house.imports }),
     modelRoutes({ store }),
     promotionRoutes({ promotions }),

@@ -1,4 +1,4 @@
-import { readdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { ask } from '../../src/cli/demo/rate-chats.ts';
@@ -131,9 +131,13 @@ test('without Temporal chats and ratings go on, a cycle is refused with what to 
   expect(text).not.toBe('');
   await house.api.post('/api/feedback', { completion_id: chat, rating: 1 });
   await house.temporalServer.on();
-  const id = await startCycle(house.api, recipe({ max_steps: 5 }));
+  // By the name of its file, which is as good as all of it.
+  mkdirSync(house.config.recipesDir);
+  writeFileSync(join(house.config.recipesDir, 'short.yaml'), JSON.stringify(recipe({ max_steps: 5 })));
+  const { id } = await house.api.post<CycleView>('/api/cycles', { recipe: 'short' });
   const done = await untilCycle(house.api, id, inState('completed', 'needs_attention'));
   expect(done).toMatchObject({ state: 'completed', outputs: { collect: { examples: 68 } } });
+  expect(done).toMatchObject({ name: recipe({ max_steps: 5 }).name, recipe_resolved: { train: { max_steps: 5 } } });
 });
 
 function recipe(train: { max_steps: number; checkpoint_steps?: number }) {

@@ -1,0 +1,58 @@
+/**
+ * What each field of a recipe does, and why its default is what it is; by its path. It goes into the schema for editors and
+ * into docs/recipes.md, and a test holds it against the recipe.
+ */
+export const reasons: Readonly<Record<string, string>> = {
+  name: 'Names the recipe, and the model that comes out. Unless set, the name of the file.',
+  base: 'The model that every cycle trains from, of those in the folder of bases. There is no default: nothing else says what is to be taught.',
+  'collect.min_rating':
+    'Answers rated so are learned as they are; null takes corrections only. 1, since a thumb up is what people give most.',
+  'collect.min_score': 'Answers whose score is at least this are learned too. 0.5 is the better half of any scale.',
+  'collect.corrections':
+    'Whether corrected answers are learned. They say what should have been said, which is the best there is.',
+  'collect.providers': 'Whose chats are collected. null: of every provider that its own "train" setting allows.',
+  'collect.models': 'Whose answers, as the provider names the model or as provider/model. null: any model’s.',
+  'collect.tags': 'Only answers whose feedback has one of these tags. null: all.',
+  'collect.since': 'Only chats from this time on. null: from the first.',
+  'collect.until': 'Only chats before this time. null: to the last.',
+  'build.val':
+    'The share of conversations that training is checked against. A tenth is enough to see it go wrong, and leaves the most to learn from.',
+  'build.test': 'The share of conversations that is kept for the evaluation, and never learned.',
+  'build.salt':
+    'Changes which conversations fall into which share. The same salt is the same split, so that versions can be compared.',
+  'build.min_examples': 'Fewer than this are not enough data. Below 20 a model learns them by heart.',
+  'build.max_examples': 'Of more, a part that is the same each time. null: all.',
+  'train.rank':
+    'The rank of the adapters. 16 learns some thousand examples on every layer; a higher one costs memory before it learns more.',
+  'train.alpha': 'Scales the adapters. Twice the rank is the usual measure, so that a higher rank needs no other rate.',
+  'train.dropout': 'Of the adapters. 0: adapters are small, and few epochs do not need it.',
+  'train.targets': 'The layers that get adapters. All: adapters on attention alone learn less at the same cost.',
+  'train.learning_rate': 'Ten times that of training a whole model; halve it when the loss jumps.',
+  'train.weight_decay': 'Pulls the adapters to nothing. 0: they begin there.',
+  'train.warmup_ratio': 'The share of the steps in which the rate rises to its height.',
+  'train.schedule': 'How the rate falls after that.',
+  'train.grad_clip': 'The longest gradient. One bad example does not undo a run.',
+  'train.epochs': 'How often each example is seen. 3 for some hundred examples; take 1 for many thousand.',
+  'train.max_steps': 'Ends training after so many steps. null: after its epochs.',
+  'train.batch_size': 'Examples of one step. Small batches suit adapters.',
+  'train.micro_batch_size': 'How many of them are in memory at once; it changes what is needed, not what is learned.',
+  'train.max_seq_length': 'Longer examples are cut to so many tokens.',
+  'train.checkpoint_steps': 'A checkpoint after so many steps: what a crash costs at most.',
+  'train.eval_steps': 'The loss on the held-out share after so many steps. null: after each epoch.',
+  'train.seed': 'The order of the examples and the first adapters. The same seed is the same run.',
+  'train.device': 'auto: the GPU where there is one.',
+  'train.precision': 'auto: bf16 on a GPU that has it, 32 bits otherwise.',
+  'train.stall_seconds': 'A trainer that says nothing for so long is started again.',
+  'train.restart': 'Leaves checkpoints aside and begins at step 0.',
+  'evaluate.suite':
+    'Prompts with checks, one after the other. null: the prompts of the kept share, scored by likeness to what was learned.',
+  'evaluate.max_prompts': 'How many prompts are asked at most. 300 tell a difference of some points.',
+  'evaluate.max_tokens': 'The longest answer, in tokens.',
+  'evaluate.seed': 'The seed that answers are drawn with, at temperature 0: the same model says the same again.',
+  'evaluate.concurrency': 'Answers that are asked for at once. 2, which a model on one machine serves.',
+  'gate.metric': 'What the candidate must be better in. null: the only metric there is, or likeness.',
+  'gate.max_drop': 'How much every other metric may fall. 0.02 is what chance moves it by.',
+  'gate.alpha': 'How often a candidate that is no better would pass by chance. 1 in 20.',
+  'gate.min_prompts': 'Fewer answered prompts than this are not enough evidence.',
+  promote: 'manual: a candidate that passed waits for a person. auto: the gate decides.',
+};
