@@ -76,6 +76,7 @@ export function isoTime(at: number): string {
   return new Date(at).toISOString();
 }
 
-function optionalTime(at: number | null): string | null {
+/** {@link isoTime}, where null stays null. */
+export function optionalTime(at: number | null): string | null {
   return at === null ? null : isoTime(at);
 }

@@ -13,6 +13,7 @@ import { registerDemo } from './demo/command.ts';
 import { registerDoctor } from './doctor.ts';
 import { registerImport } from './import.ts';
 import { registerKeys } from './keys.ts';
+import { registerLineage } from './lineage.ts';
 import { registerModels } from './models.ts';
 import { registerOllama } from './ollama/commands.ts';
 import { registerPrices } from './prices.ts';
@@ -59,6 +60,7 @@ for (const register of [
   registerTransfer,
   registerImport,
   registerDatasets,
+  registerLineage,
   registerSetup,
   registerDoctor,
   registerApi,

@@ -6,6 +6,7 @@ import { datasetToolRoutes } from '../api/dataset-tools.ts';
 import { datasetRoutes } from '../api/datasets.ts';
 import { createGuard } from '../api/guard.ts';
 import { keyRoutes } from '../api/keys.ts';
+import { lineageRoutes } from '../api/lineage.ts';
 import { reviewRoutes } from '../api/review.ts';
 import { metricsRoutes } from '../api/metrics.ts';
 import { modelRoutes } from '../api/models.ts';
@@ -144,6 +145,7 @@ function routesOf(house: House, cycles: LazyCycleService, telemetry: Telemetry) 
     // Before those that take any file of a version.
     datasetToolRoutes(house.activities),
     datasetRoutes({ store, datasetsDir: config.datasetsDir }),
+    lineageRoutes({ store }),
     usageRoutes({ store }),
     metricsRoutes(telemetry),
     reviewRoutes({ store }),

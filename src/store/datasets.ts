@@ -41,6 +41,18 @@ export function createDatasetStore(database: Database): DatasetStore {
       );
       return rows.map((row) => ({ digest: row.digest, split: row.split as Split, rowId: row.row_id }));
     },
+    row: async (digest, rowId) => {
+      const rows = await read(
+        build
+          .selectFrom('dataset_row')
+          .selectAll()
+          .where('digest', '=', digest)
+          .where('row_id', '=', rowId)
+          .orderBy('completion_id')
+          .orderBy('choice'),
+      );
+      return rows.map(toLink);
+    },
   };
 }
 
@@ -74,6 +86,10 @@ async function register(
       ),
     ),
   ]);
+}
+
+function toLink(row: Schema['dataset_row']): DatasetRowLink {
+  return { rowId: row.row_id, split: row.split as Split, completionId: row.completion_id, choice: row.choice };
 }
 
 function toRecord(row: Schema['dataset']): DatasetRecord {

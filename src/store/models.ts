@@ -38,6 +38,16 @@ export function createModelStore(database: Database): ModelStore {
       );
       return toPage(rows, plan, (row) => [row.created_at, row.id], rows.map(toRecord));
     },
+    ofDatasets: async (digests) => {
+      if (digests.length === 0) return [];
+      const rows = await read(
+        versions()
+          .where('dataset', 'in', [...digests])
+          .orderBy('created_at')
+          .orderBy('id'),
+      );
+      return rows.map(toRecord);
+    },
     setMetrics: async (id, metrics) => {
       const update = build
         .updateTable('model_version')

@@ -531,6 +531,8 @@ export interface DatasetStore {
   get(digest: string): Promise<DatasetRecord | null>;
   list(page: PageRequest): Promise<Page<DatasetRecord>>;
   versionsWith(completionId: string): Promise<{ digest: string; split: Split; rowId: string }[]>;
+  /** The completions behind one row of a version; none when it has no such row. */
+  row(digest: string, rowId: string): Promise<DatasetRowLink[]>;
 }
 
 export interface ModelVersion {
@@ -574,6 +576,8 @@ export interface ModelStore {
   get(id: string): Promise<ModelVersion | null>;
   byServed(served: string): Promise<ModelVersion | null>;
   list(page: PageRequest): Promise<Page<ModelVersion>>;
+  /** Every model version that was trained from one of these dataset versions, oldest first. */
+  ofDatasets(digests: readonly string[]): Promise<ModelVersion[]>;
   setMetrics(id: string, metrics: JsonObject): Promise<void>;
 
   /** Appends a `pending` line. Conflict when `after` is not the newest line's seq (0 for an empty ledger). */

@@ -56,6 +56,11 @@ export function lineageSuite(install: NewInstallation): void {
       { digest: 'd1', split: 'val', rowId: 'row 601' },
     ]);
     expect(await store.datasets.versionsWith('completion 600')).toEqual([]);
+    expect(await store.datasets.row('d1', 'row 601')).toEqual([
+      { rowId: 'row 601', split: 'val', completionId: 'completion 1', choice: 0 },
+    ]);
+    expect(await store.datasets.row('d1', 'row 9999')).toEqual([]);
+    expect(await store.datasets.row('d2', 'row 601')).toEqual([]);
   });
 
   test('a model version is registered once for a cycle and an adapter', async () => {
@@ -69,6 +74,10 @@ export function lineageSuite(install: NewInstallation): void {
     expect(await store.models.byServed('ollama/ratchet-x')).toEqual(second);
     expect(await store.models.byServed('ollama/nobody')).toBeNull();
     expect((await store.models.list({ limit: 1 })).items).toEqual([second]);
+    const other = await store.models.register({ ...version(), dataset: 'd2', adapterDigest: 'a2' });
+    expect(await store.models.ofDatasets(['d1'])).toEqual([{ ...first, metrics: { loss: 0.5 } }, second]);
+    expect(await store.models.ofDatasets(['d2', 'd3'])).toEqual([other]);
+    expect(await store.models.ofDatasets([])).toEqual([]);
     await expect(store.models.setMetrics('nobody', {})).rejects.toMatchObject({ code: 'NotFound' });
   });
 
