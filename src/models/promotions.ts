@@ -59,14 +59,24 @@ export async function promote(deps: PromotionDeps, request: PromoteRequest): Pro
   return applyLine(deps, line, head?.seq ?? 0);
 }
 
+export interface RollbackRequest {
+  actor: string;
+  /** Which earlier line may be gone back to; any, unless given, whose model was not deleted. */
+  isFit?: (line: PromotionRecord) => Promise<boolean>;
+}
+
 /**
- * Selects what was selected before: the newest line is undone, a line that was undone already is passed over.
+ * Selects what was selected before: the newest line is undone, a line that was undone already is passed over, and so is one
+ * whose model was deleted.
  *
  * Throws Conflict when there is nothing older.
  */
-export async function rollback(deps: PromotionDeps, request: { actor: string }): Promise<PromotionRecord> {
+export async function rollback(
+  deps: PromotionDeps,
+  { isFit = (line) => isThere(deps, line), ...request }: RollbackRequest,
+): Promise<PromotionRecord> {
   const inForce = await reconcile(deps);
-  const target = (await undoStack(deps)).at(-2);
+  const target = await newestFit((await undoStack(deps)).slice(0, -1), isFit);
   if (!inForce || !target) {
     throw new RatchetError('Conflict', 'There is no earlier selection to roll back to: select a model instead.');
   }
@@ -78,17 +88,38 @@ export async function rollback(deps: PromotionDeps, request: { actor: string }):
   return applyLine(deps, line, head?.seq ?? 0);
 }
 
-/** Selections as a person would undo them: every line adds one, a rollback takes one away, repeats are one. */
+async function newestFit(
+  stack: readonly PromotionRecord[],
+  isFit: NonNullable<RollbackRequest['isFit']>,
+): Promise<PromotionRecord | null> {
+  for (const line of [...stack].reverse()) if (await isFit(line)) return line;
+  return null;
+}
+
+async function isThere({ models }: PromotionDeps, { modelVersion }: PromotionRecord): Promise<boolean> {
+  const version = modelVersion === null ? null : await models.get(modelVersion);
+  return !version || version.deletedAt === null;
+}
+
+/**
+ * Selections as a person would undo them: every line adds one, a rollback takes away all that came after what it went back
+ * to, repeats are one.
+ */
 async function undoStack(deps: LedgerDeps): Promise<PromotionRecord[]> {
   const lines: PromotionRecord[] = [];
   for await (const line of appliedLines(deps.models)) lines.unshift(line);
   const stack: PromotionRecord[] = [];
   for (const line of lines) {
     const top = stack.at(-1);
-    if (line.kind === 'rollback') stack.pop();
+    if (line.kind === 'rollback') goBack(deps, stack, line);
     else if (!top || !sameSelection(deps, top.selection, line.selection)) stack.push(line);
   }
   return stack;
+}
+
+function goBack(deps: LedgerDeps, stack: PromotionRecord[], { selection }: PromotionRecord): void {
+  const at = stack.slice(0, -1).findLastIndex((earlier) => sameSelection(deps, earlier.selection, selection));
+  stack.length = at < 0 ? Math.max(0, stack.length - 1) : at + 1;
 }
 
 /** A line that came in between belongs to somebody else, whose choice must be seen before it is replaced. */

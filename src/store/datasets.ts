@@ -1,15 +1,18 @@
+import { sql } from 'kysely';
 import type { Split } from '../core/dataset.ts';
+import { RatchetError } from '../core/errors.ts';
 import { type Database, chunks, statement } from './database.ts';
 import { now } from './ids.ts';
 import { decodeJson, encodeJson } from './json.ts';
 import { isAfter, planPage, toPage } from './page.ts';
 import type { Schema } from './schema.ts';
-import type { DatasetRecord, DatasetRowLink, DatasetStore } from './types.ts';
+import type { DatasetRecord, DatasetRowLink, DatasetStore, Redaction } from './types.ts';
 
 /** Dataset versions, and which completion stands behind which row. */
 export function createDatasetStore(database: Database): DatasetStore {
   const { build, read } = database;
   return {
+    ...redacting(database),
     register: (dataset, rows) => register(database, dataset, rows),
     get: async (digest) => {
       const [row] = await read(build.selectFrom('dataset').selectAll().where('digest', '=', digest));
@@ -56,13 +59,48 @@ export function createDatasetStore(database: Database): DatasetStore {
   };
 }
 
+function redacting({ build, readAside, write }: Database): Pick<DatasetStore, 'rowsWith' | 'redact'> {
+  return {
+    rowsWith: async (digest, completions) => {
+      const links: DatasetRowLink[] = [];
+      for (const some of chunks([...completions], 500)) {
+        const query = build.selectFrom('dataset_row').selectAll().where('digest', '=', digest);
+        links.push(...(await readAside(query.where('completion_id', 'in', some))).map(toLink));
+      }
+      return links;
+    },
+    redact: async (digest, gone) => {
+      const unknown = new RatchetError(
+        'NotFound',
+        `There is no dataset version ${digest}: GET /api/datasets lists them.`,
+      );
+      const update = build
+        .updateTable('dataset')
+        .set({
+          redacted_at: sql<number>`coalesce(redacted_at, cast(${now()} as bigint))`,
+          ...(gone && { redacted_rows: gone.rows, manifest_json: encodeJson(gone.manifest) }),
+        })
+        .where('digest', '=', digest);
+      await write([statement(update, { rows: 1, error: unknown })]);
+    },
+  };
+}
+
 async function register(
   { build, write }: Database,
-  dataset: Omit<DatasetRecord, 'createdAt'>,
+  dataset: Omit<DatasetRecord, 'createdAt' | 'redacted'>,
   links: readonly DatasetRowLink[],
 ): Promise<void> {
   const { digest, name, manifest, cycleId } = dataset;
-  const version = { digest, name, manifest_json: encodeJson(manifest), cycle_id: cycleId, created_at: now() };
+  const version = {
+    digest,
+    name,
+    manifest_json: encodeJson(manifest),
+    cycle_id: cycleId,
+    created_at: now(),
+    redacted_at: null,
+    redacted_rows: null,
+  };
   const rows = links.map(({ rowId, split, completionId, choice }) => ({
     digest,
     row_id: rowId,
@@ -99,5 +137,17 @@ function toRecord(row: Schema['dataset']): DatasetRecord {
     manifest: decodeJson(row.manifest_json),
     cycleId: row.cycle_id,
     createdAt: row.created_at,
+    redacted: toRedaction(row),
   };
+}
+
+/** What a version lost, as the columns of its row say. */
+export function toRedaction({
+  redacted_at,
+  redacted_rows,
+}: {
+  redacted_at: number | null;
+  redacted_rows: number | null;
+}): Redaction | null {
+  return redacted_at === null ? null : { rows: redacted_rows ?? 0, since: redacted_at };
 }

@@ -18,13 +18,13 @@ export function createFeedbackStore(database: Database): FeedbackStore {
     add: (feedback) => add(database, feedback),
     get: async (id) => {
       const [row] = await database.read(build.selectFrom('feedback').selectAll().where('id', '=', id));
-      return row ? toRecord(row) : null;
+      return row ? toFeedbackRecord(row) : null;
     },
     ofCompletions: async (ids) => {
       const records: FeedbackRecord[] = [];
       for (const some of chunks([...new Set(ids)], 1000)) {
         const query = build.selectFrom('feedback').selectAll().where('completion_id', 'in', some);
-        records.push(...(await database.read(query)).map(toRecord));
+        records.push(...(await database.read(query)).map(toFeedbackRecord));
       }
       return records.sort((a, b) => a.createdAt - b.createdAt || (a.id < b.id ? -1 : 1));
     },
@@ -40,7 +40,7 @@ export function createFeedbackStore(database: Database): FeedbackStore {
           .orderBy('id', order)
           .limit(plan.limit + 1),
       );
-      return toPage(rows, plan, (row) => [row.created_at, row.id], rows.map(toRecord));
+      return toPage(rows, plan, (row) => [row.created_at, row.id], rows.map(toFeedbackRecord));
     },
   };
 }
@@ -74,14 +74,14 @@ async function add(database: Database, feedback: NewFeedback): Promise<FeedbackR
     if (!first) throw error;
     return sameAs(first, feedback);
   }
-  return toRecord(row);
+  return toFeedbackRecord(row);
 }
 
 /** The event that the rater has given this key before. */
 async function keyed({ build, read }: Database, { key, rater }: NewFeedback): Promise<FeedbackRecord | null> {
   if (key === undefined) return null;
   const [row] = await read(build.selectFrom('feedback').selectAll().where('rater', '=', rater).where('key', '=', key));
-  return row ? toRecord(row) : null;
+  return row ? toFeedbackRecord(row) : null;
 }
 
 function sameAs({ id, createdAt, ...known }: FeedbackRecord, feedback: NewFeedback): FeedbackRecord {
@@ -118,7 +118,8 @@ function refuseOutOfRange({ rating, score }: NewFeedback): void {
   }
 }
 
-function toRecord(row: FeedbackTable): FeedbackRecord {
+/** An event as it is given. */
+export function toFeedbackRecord(row: FeedbackTable): FeedbackRecord {
   return {
     id: row.id,
     completionId: row.completion_id,

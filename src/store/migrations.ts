@@ -2,6 +2,7 @@ import type { Compilable, Kysely, SchemaModule } from 'kysely';
 import { CompiledQuery, sql } from 'kysely';
 import { unusualKind, unusualState } from './chats/filters.ts';
 import type { Database } from './database.ts';
+import { forgetting } from './forgotten-tables.ts';
 import { review } from './review-tables.ts';
 import type { Schema } from './schema.ts';
 
@@ -38,6 +39,7 @@ export const migrations: readonly Migration[] = [
   { name: '0008-answer-cache', up: ({ schema }) => answerCache(schema) },
   { name: '0009-feedback', up: ({ schema }) => [...feedbackFields(schema), ...signals(schema)] },
   { name: '0010-review', up: review },
+  { name: '0012-forgetting', up: ({ schema }) => forgetting(schema) },
 ];
 
 function installation(schema: SchemaModule): Compilable<unknown>[] {

@@ -1,27 +1,29 @@
+import { sql } from 'kysely';
 import { RatchetError } from '../core/errors.ts';
 import { type Database, statement } from './database.ts';
+import { toRedaction } from './datasets.ts';
 import { now, uuidv7 } from './ids.ts';
 import { decodeJson, encodeJson } from './json.ts';
 import { isAfter, planPage, toPage } from './page.ts';
 import { createLedger } from './promotions.ts';
-import type { ModelVersionTable } from './schema.ts';
-import type { ModelStore, ModelVersion } from './types.ts';
+import type { DatasetTable, ModelVersionTable } from './schema.ts';
+import type { ModelStore, ModelVersion, NewModelVersion } from './types.ts';
 
 /** Model versions with their lineage, and the ledger of promotions. */
 export function createModelStore(database: Database): ModelStore {
   const { build, read } = database;
-  const versions = () => build.selectFrom('model_version').selectAll();
+  const versions = () => selectVersions(database);
   return {
     register: (version) => register(database, version),
     get: async (id) => {
-      const [row] = await read(versions().where('id', '=', id));
+      const [row] = await read(versions().where('model_version.id', '=', id));
       return row ? toRecord(row) : null;
     },
     byServed: async (served) => {
       const newest = versions()
         .where('served', '=', served)
-        .orderBy('created_at', 'desc')
-        .orderBy('id', 'desc')
+        .orderBy('model_version.created_at', 'desc')
+        .orderBy('model_version.id', 'desc')
         .limit(1);
       const [row] = await read(newest);
       return row ? toRecord(row) : null;
@@ -31,9 +33,11 @@ export function createModelStore(database: Database): ModelStore {
       const { after, order } = plan;
       const rows = await read(
         versions()
-          .$if(after !== null, (query) => query.where(isAfter(after ?? [0, ''], order, ['created_at', 'id'])))
-          .orderBy('created_at', order)
-          .orderBy('id', order)
+          .$if(after !== null, (query) =>
+            query.where(isAfter(after ?? [0, ''], order, ['model_version.created_at', 'model_version.id'])),
+          )
+          .orderBy('model_version.created_at', order)
+          .orderBy('model_version.id', order)
           .limit(plan.limit + 1),
       );
       return toPage(rows, plan, (row) => [row.created_at, row.id], rows.map(toRecord));
@@ -42,9 +46,19 @@ export function createModelStore(database: Database): ModelStore {
       if (digests.length === 0) return [];
       const rows = await read(
         versions()
-          .where('dataset', 'in', [...digests])
-          .orderBy('created_at')
-          .orderBy('id'),
+          .where('model_version.dataset', 'in', [...digests])
+          .orderBy('model_version.created_at')
+          .orderBy('model_version.id'),
+      );
+      return rows.map(toRecord);
+    },
+    stale: async () => {
+      const rows = await read(
+        versions()
+          .where('dataset.redacted_at', 'is not', null)
+          .where('model_version.deleted_at', 'is', null)
+          .orderBy('model_version.created_at')
+          .orderBy('model_version.id'),
       );
       return rows.map(toRecord);
     },
@@ -55,14 +69,28 @@ export function createModelStore(database: Database): ModelStore {
         .where('id', '=', id);
       await database.write([statement(update, { rows: 1, error: unknownVersion(id) })]);
     },
+    noteDeleted: async (id) => {
+      const update = build
+        .updateTable('model_version')
+        .set({ deleted_at: sql<number>`coalesce(deleted_at, cast(${now()} as bigint))` })
+        .where('id', '=', id);
+      await database.write([statement(update, { rows: 1, error: unknownVersion(id) })]);
+    },
     ...createLedger(database),
   };
 }
 
-async function register(
-  { build, read, write }: Database,
-  version: Omit<ModelVersion, 'id' | 'createdAt'>,
-): Promise<ModelVersion> {
+/** What its dataset version lost is known from there: a version that is registered later is stale from the start. */
+function selectVersions({ build }: Database) {
+  return build
+    .selectFrom('model_version')
+    .leftJoin('dataset', 'dataset.digest', 'model_version.dataset')
+    .selectAll('model_version')
+    .select(['dataset.redacted_at', 'dataset.redacted_rows']);
+}
+
+async function register(database: Database, version: NewModelVersion): Promise<ModelVersion> {
+  const { build, read, write } = database;
   const row: ModelVersionTable = {
     id: uuidv7(),
     name: version.name,
@@ -75,6 +103,7 @@ async function register(
     cycle_id: version.cycleId,
     metrics_json: encodeJson(version.metrics),
     created_at: now(),
+    deleted_at: null,
   };
   await write([
     statement(
@@ -85,16 +114,14 @@ async function register(
     ),
   ]);
   const [registered] = await read(
-    build
-      .selectFrom('model_version')
-      .selectAll()
-      .where('cycle_id', '=', version.cycleId)
-      .where('adapter_digest', '=', version.adapterDigest),
+    selectVersions(database)
+      .where('model_version.cycle_id', '=', version.cycleId)
+      .where('model_version.adapter_digest', '=', version.adapterDigest),
   );
-  return toRecord(registered ?? row);
+  return toRecord(registered ?? { ...row, redacted_at: null, redacted_rows: null });
 }
 
-function toRecord(row: ModelVersionTable): ModelVersion {
+function toRecord(row: ModelVersionTable & Pick<DatasetTable, 'redacted_at' | 'redacted_rows'>): ModelVersion {
   return {
     id: row.id,
     name: row.name,
@@ -107,6 +134,8 @@ function toRecord(row: ModelVersionTable): ModelVersion {
     cycleId: row.cycle_id,
     metrics: decodeJson(row.metrics_json),
     createdAt: row.created_at,
+    stale: toRedaction(row),
+    deletedAt: row.deleted_at,
   };
 }
 

@@ -9,6 +9,7 @@ import { prepareDataFolder } from './data-folder.ts';
 import type { Database } from './database.ts';
 import { createDatasetStore } from './datasets.ts';
 import { createFeedbackStore } from './feedback.ts';
+import { createForgottenStore } from './forgotten.ts';
 import { readFigures } from './figures.ts';
 import { installationKey } from './installation.ts';
 import { type Lease, holdLease } from './lease.ts';
@@ -72,6 +73,7 @@ function assemble(database: Database, key: KeyObject, lease: Lease, dataDir: str
     cycles: createCycleStore(database),
     datasets: createDatasetStore(database),
     models: createModelStore(database),
+    forgotten: createForgottenStore(database),
     usage: createUsageStore(database),
     keys: createKeyStore(database),
     blobs: createBlobStore(dataDir),

@@ -22,10 +22,13 @@ export interface Schema {
   cycle: CycleTable;
   cycle_step: CycleStepTable;
   turn: { base: string; cycle_id: string; place: number; held: number; since: number };
-  dataset: { digest: string; name: string; manifest_json: string; cycle_id: string | null; created_at: number };
+  dataset: DatasetTable;
   dataset_row: { digest: string; row_id: string; split: string; completion_id: string; choice: number };
   model_version: ModelVersionTable;
   promotion: PromotionTable;
+  forgetting: ForgettingTable;
+  forgotten: { kind: string; id: string };
+  forgotten_node: { node: string; joined_json: string };
 }
 
 export interface ConversationTable {
@@ -227,6 +230,32 @@ export interface CycleStepTable {
   finished_at: number | null;
 }
 
+export interface DatasetTable {
+  digest: string;
+  name: string;
+  manifest_json: string;
+  cycle_id: string | null;
+  created_at: number;
+  /** When rows of it began to go, because somebody is to be forgotten; null of a whole one. */
+  redacted_at: number | null;
+  /** How many rows went. */
+  redacted_rows: number | null;
+}
+
+/** What is to be forgotten, or was. */
+export interface ForgettingTable {
+  id: string;
+  kind: string;
+  /** Id of the conversation, or the rater's name until that is forgotten. */
+  subject: string | null;
+  state: string;
+  now: number;
+  actor: string;
+  report_json: string | null;
+  created_at: number;
+  finished_at: number | null;
+}
+
 export interface ModelVersionTable {
   id: string;
   name: string;
@@ -239,6 +268,8 @@ export interface ModelVersionTable {
   cycle_id: string;
   metrics_json: string;
   created_at: number;
+  /** When its weights were deleted; null while they are there. */
+  deleted_at: number | null;
 }
 
 export interface PromotionTable {

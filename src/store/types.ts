@@ -5,6 +5,7 @@ import type { DatasetManifest, Split } from '../core/dataset.ts';
 import type { ErrorCode } from '../core/errors.ts';
 import type { WireMessage } from '../core/message.ts';
 import type { PromptBody } from '../core/prompt.ts';
+import type { ForgottenStore } from './forgotten-types.ts';
 import type { ReviewStore } from './review-types.ts';
 
 /** Times are milliseconds since 1970, UTC, everywhere in the store. */
@@ -515,6 +516,14 @@ export interface DatasetRecord {
   manifest: DatasetManifest;
   cycleId: string | null;
   createdAt: Millis;
+  /** What it lost since it was built, because somebody was forgotten; null of a whole one. */
+  redacted: Redaction | null;
+}
+
+/** Rows that went, and since when. While they go there are none yet. */
+export interface Redaction {
+  rows: number;
+  since: Millis;
 }
 
 /** Which completion stands behind which row: the lineage from an answer to a dataset and back. */
@@ -527,12 +536,16 @@ export interface DatasetRowLink {
 
 export interface DatasetStore {
   /** Idempotent by digest. */
-  register(dataset: Omit<DatasetRecord, 'createdAt'>, rows: readonly DatasetRowLink[]): Promise<void>;
+  register(dataset: Omit<DatasetRecord, 'createdAt' | 'redacted'>, rows: readonly DatasetRowLink[]): Promise<void>;
   get(digest: string): Promise<DatasetRecord | null>;
   list(page: PageRequest): Promise<Page<DatasetRecord>>;
   versionsWith(completionId: string): Promise<{ digest: string; split: Split; rowId: string }[]>;
   /** The completions behind one row of a version; none when it has no such row. */
   row(digest: string, rowId: string): Promise<DatasetRowLink[]>;
+  /** Every row of a version that one of these completions stands behind. */
+  rowsWith(digest: string, completions: ReadonlySet<string>): Promise<DatasetRowLink[]>;
+  /** Says that rows of a version go, or are gone with a manifest that tells so. NotFound. */
+  redact(digest: string, gone?: { rows: number; manifest: DatasetManifest }): Promise<void>;
 }
 
 export interface ModelVersion {
@@ -549,7 +562,14 @@ export interface ModelVersion {
   cycleId: string;
   metrics: JsonObject;
   createdAt: Millis;
+  /** What its dataset lost since it was built; null of one that learned only what may be known. */
+  stale: Redaction | null;
+  /** When its weights were deleted; null while they are there. */
+  deletedAt: Millis | null;
 }
+
+/** What a model version is when it is made. */
+export type NewModelVersion = Omit<ModelVersion, 'id' | 'createdAt' | 'stale' | 'deletedAt'>;
 
 export type PromotionKind = 'promote' | 'rollback' | 'outside_edit' | 'first';
 
@@ -572,13 +592,17 @@ export interface PromotionRecord {
 
 export interface ModelStore {
   /** Idempotent by `cycleId` and `adapterDigest`: the version that is there already is returned. */
-  register(version: Omit<ModelVersion, 'id' | 'createdAt'>): Promise<ModelVersion>;
+  register(version: NewModelVersion): Promise<ModelVersion>;
   get(id: string): Promise<ModelVersion | null>;
   byServed(served: string): Promise<ModelVersion | null>;
   list(page: PageRequest): Promise<Page<ModelVersion>>;
   /** Every model version that was trained from one of these dataset versions, oldest first. */
   ofDatasets(digests: readonly string[]): Promise<ModelVersion[]>;
+  /** Those that are stale and whose weights are there, oldest first. */
+  stale(): Promise<ModelVersion[]>;
   setMetrics(id: string, metrics: JsonObject): Promise<void>;
+  /** Notes that its weights were deleted. Idempotent; NotFound. */
+  noteDeleted(id: string): Promise<void>;
 
   /** Appends a `pending` line. Conflict when `after` is not the newest line's seq (0 for an empty ledger). */
   appendPromotion(
@@ -598,6 +622,13 @@ export interface BlobStore {
   /** NotFound when it does not exist, Bug when its bytes no longer match its name. */
   get(digest: string): Promise<Buffer>;
   getJson<T>(digest: string): Promise<T>;
+  /** The digests of all that is there, in no order. What was erased is not. */
+  digests(): AsyncIterable<string>;
+  /**
+   * Takes what a blob holds away, durably, and leaves a note in its place: from then on its digest gives `instead`, or NotFound.
+   * Whoever puts the same bytes again brings them back. Erasing what is not there does nothing.
+   */
+  erase(digest: string, instead?: Uint8Array | string): Promise<void>;
 }
 
 /** What the whole database holds, in numbers. */
@@ -618,6 +649,7 @@ export interface Store {
   readonly cycles: CycleStore;
   readonly datasets: DatasetStore;
   readonly models: ModelStore;
+  readonly forgotten: ForgottenStore;
   readonly usage: UsageStore;
   readonly keys: KeyStore;
   readonly blobs: BlobStore;

@@ -54,6 +54,40 @@ test('a blob is named by its bytes, kept once, and checked when it is read', asy
   }
 });
 
+test('an erased blob gives what stands in for it, or nothing, and can be put again', async () => {
+  const blobs = createBlobStore(folder);
+  const listed = async () => (await readAll(blobs.digests())).sort();
+  const [gone, changed, kept] = [
+    await blobs.put('a secret'),
+    await blobs.put('{"text":"secret","n":1}'),
+    await blobs.put('x'),
+  ];
+  await blobs.erase(gone);
+  await blobs.erase(changed, '{"text":"","n":1}');
+  await blobs.erase(sha256Hex('not there'));
+  await expect(blobs.get(gone)).rejects.toMatchObject({ code: 'NotFound' });
+  expect(await blobs.getJson(changed)).toEqual({ text: '', n: 1 });
+  expect(await listed()).toEqual([kept, sha256Hex('{"text":"","n":1}')].sort());
+  const shelves = await readdir(join(folder, 'blobs'), { recursive: true, withFileTypes: true });
+  for (const file of shelves.filter((entry) => entry.isFile())) {
+    expect(await readFile(join(file.parentPath, file.name), 'utf8')).not.toContain('secret');
+  }
+  // What stands in can be erased as well, and so on.
+  await blobs.erase(sha256Hex('{"text":"","n":1}'), 'third');
+  expect((await blobs.get(changed)).toString()).toBe('third');
+  expect(await blobs.put('a secret')).toBe(gone);
+  expect((await blobs.get(gone)).toString()).toBe('a secret');
+});
+
+test('bytes that are as long as the note in their place are put again all the same', async () => {
+  const blobs = createBlobStore(folder);
+  const sixteen = await blobs.put('x'.repeat('ratchet: erased\n'.length));
+  await blobs.erase(sixteen);
+  await expect(blobs.get(sixteen)).rejects.toMatchObject({ code: 'NotFound' });
+  await blobs.put('x'.repeat('ratchet: erased\n'.length));
+  expect((await blobs.get(sixteen)).toString()).toBe('xxxxxxxxxxxxxxxx');
+});
+
 test('events are read on from any id', async () => {
   const cycle = uuidv7();
   expect(await readEvents(folder, cycle, 0)).toEqual([]);
@@ -117,3 +151,9 @@ test('the mount that holds a path is told from those beside and above it', () =>
   expect(mountKind('/mnt/my shared', mounts)).toBe('xfs');
   expect(mountKind('/home', mounts)).toBe('ext4');
 });
+
+async function readAll<T>(items: AsyncIterable<T>): Promise<T[]> {
+  const all: T[] = [];
+  for await (const item of items) all.push(item);
+  return all;
+}

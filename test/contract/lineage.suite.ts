@@ -1,7 +1,7 @@
 import { deepStrictEqual } from 'node:assert';
 import { expect, test } from 'vitest';
 import type { DatasetManifest } from '../../src/core/dataset.ts';
-import type { ModelVersion, Store } from '../../src/store/types.ts';
+import type { NewModelVersion, Store } from '../../src/store/types.ts';
 import { assistant, chat, choice, outcome, request, user } from './chat-samples.ts';
 import type { NewInstallation } from './installation.ts';
 
@@ -128,7 +128,7 @@ function line(model: string): Parameters<Store['models']['appendPromotion']>[0] 
   };
 }
 
-function version(): Omit<ModelVersion, 'id' | 'createdAt'> {
+function version(): NewModelVersion {
   return {
     name: 'x',
     base: 'tiny',

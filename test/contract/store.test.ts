@@ -6,6 +6,7 @@ import { comparisonSuite } from './comparisons.suite.ts';
 import { concurrencySuite } from './concurrency.suite.ts';
 import { cycleSuite } from './cycles.suite.ts';
 import { erasingSuite } from './erasing.suite.ts';
+import { forgottenSuite } from './forgotten.suite.ts';
 import { heldSuite } from './held.suite.ts';
 import { type NewInstallation, installations } from './installation.ts';
 import { journaledSuite } from './journaled.suite.ts';
@@ -43,6 +44,7 @@ function suites(install: NewInstallation): void {
   describe('erasing', { timeout: 30_000 }, () => erasingSuite(install));
   describe('cycles', () => cycleSuite(install));
   describe('lineage', () => lineageSuite(install));
+  describe('forgetting', () => forgottenSuite(install));
   describe('usage', () => usageSuite(install));
   describe('keys', () => keySuite(install));
   describe('comparisons', () => comparisonSuite(install));

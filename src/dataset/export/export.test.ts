@@ -50,7 +50,7 @@ async function exportRows(format: string, rows: DatasetRow[], wanted: readonly S
     rows.map((line) => ['train.jsonl', line] as const),
     facts,
   );
-  const record = { digest: manifest.digest, name: 'support', manifest, cycleId: null, createdAt: 0 };
+  const record = { digest: manifest.digest, name: 'support', manifest, cycleId: null, createdAt: 0, redacted: null };
   const source = createExportSource({ datasetsDir }, record);
   const folder = join(chats.folder, 'out');
   await mkdir(folder);
