@@ -2,7 +2,7 @@ import { createRoute, z } from '@hono/zod-openapi';
 import { RatchetError } from '../core/errors.ts';
 import type { WireMessage } from '../core/message.ts';
 import { checkPrompt, renderPrompt } from '../core/prompt.ts';
-import type { PromptRecord, PromptStore } from '../store/types.ts';
+import type { PromptRecord, PromptStore } from '../store/prompt-types.ts';
 import type { Routes } from './context.ts';
 import { isoTime } from './present.ts';
 import { json, problems, wireMessage } from './schemas.ts';

@@ -62,21 +62,27 @@ export function createModelStore(database: Database): ModelStore {
       );
       return rows.map(toRecord);
     },
+    ...noting(database),
+    ...createLedger(database),
+  };
+}
+
+function noting({ build, write }: Database): Pick<ModelStore, 'setMetrics' | 'noteDeleted'> {
+  return {
     setMetrics: async (id, metrics) => {
       const update = build
         .updateTable('model_version')
         .set({ metrics_json: encodeJson(metrics) })
         .where('id', '=', id);
-      await database.write([statement(update, { rows: 1, error: unknownVersion(id) })]);
+      await write([statement(update, { rows: 1, error: unknownVersion(id) })]);
     },
     noteDeleted: async (id) => {
       const update = build
         .updateTable('model_version')
         .set({ deleted_at: sql<number>`coalesce(deleted_at, cast(${now()} as bigint))` })
         .where('id', '=', id);
-      await database.write([statement(update, { rows: 1, error: unknownVersion(id) })]);
+      await write([statement(update, { rows: 1, error: unknownVersion(id) })]);
     },
-    ...createLedger(database),
   };
 }
 

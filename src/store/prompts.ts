@@ -5,7 +5,7 @@ import { type Database, isConstraint, statement } from './database.ts';
 import { now } from './ids.ts';
 import { decodeJson, encodeJson } from './json.ts';
 import type { PromptTable } from './schema.ts';
-import type { NewPrompt, PromptRecord, PromptStore } from './types.ts';
+import type { NewPrompt, PromptRecord, PromptStore } from './prompt-types.ts';
 
 /** Prompt templates: versions that are only ever added. */
 export function createPromptStore(database: Database): PromptStore {

@@ -4,8 +4,8 @@ import type { CycleState, Outputs, StepName, StepState } from '../core/cycle.ts'
 import type { DatasetManifest, Split } from '../core/dataset.ts';
 import type { ErrorCode } from '../core/errors.ts';
 import type { WireMessage } from '../core/message.ts';
-import type { PromptBody } from '../core/prompt.ts';
 import type { ForgottenStore } from './forgotten-types.ts';
+import type { PromptStore } from './prompt-types.ts';
 import type { ReviewStore } from './review-types.ts';
 
 /** Times are milliseconds since 1970, UTC, everywhere in the store. */
@@ -420,33 +420,6 @@ export interface AnswerCacheStore {
   keep(request: string, completionId: string): Promise<void>;
   /** Forgets what was kept before a time; returns how many. */
   forgetBefore(time: Millis): Promise<number>;
-}
-
-export interface NewPrompt extends PromptBody {
-  name: string;
-  description: string | null;
-  /** Who wrote it. */
-  author: string;
-}
-
-/** One version of a template; versions are never changed. */
-export interface PromptRecord extends NewPrompt {
-  /** 1, 2, 3 … */
-  version: number;
-  createdAt: Millis;
-}
-
-export interface PromptStore {
-  /** Adds a version; the newest one is given back where it says the same. Conflict when another was added at the same time. */
-  add(prompt: NewPrompt): Promise<PromptRecord>;
-  /** The newest version unless one is named; null when there is none. */
-  get(name: string, version?: number): Promise<PromptRecord | null>;
-  /** Every version, newest first. */
-  versions(name: string): Promise<PromptRecord[]>;
-  /** The newest version of each, by name. */
-  list(): Promise<PromptRecord[]>;
-  /** Removes every version; chats that used one keep what was said. False when there was none. */
-  remove(name: string): Promise<boolean>;
 }
 
 export interface CycleRecord {

@@ -1,6 +1,6 @@
 import { type JsonObject, isObject } from '../../core/canonical.ts';
 import type { WireMessage } from '../../core/message.ts';
-import type { PromptStore } from '../../store/types.ts';
+import type { PromptStore } from '../../store/prompt-types.ts';
 import { chatOperation } from '../operations/chat.ts';
 import type { Call, Operation, Recall } from '../ports.ts';
 import { readCacheField } from './cache-field.ts';

@@ -2,7 +2,7 @@ import { type Json, type JsonObject, isObject } from '../../core/canonical.ts';
 import { RatchetError } from '../../core/errors.ts';
 import type { WireMessage } from '../../core/message.ts';
 import { type PromptValue, renderPrompt } from '../../core/prompt.ts';
-import type { PromptStore } from '../../store/types.ts';
+import type { PromptStore } from '../../store/prompt-types.ts';
 import { invalidField } from '../fields.ts';
 
 /** The template that a request names: `{"id", "version"?, "variables"?}`, as OpenAI's Responses write it. */
