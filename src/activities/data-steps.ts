@@ -1,5 +1,6 @@
 import { buildDataset } from '../dataset/build.ts';
 import { collect } from '../dataset/collect.ts';
+import { refuseForgotten } from '../dataset/forget/redact-version.ts';
 import type { ActivityDeps } from './deps.ts';
 import { stepActivity } from './step.ts';
 import type { StepActivities } from './types.ts';
@@ -17,6 +18,7 @@ export function createDataSteps(deps: ActivityDeps): Pick<StepActivities, 'colle
         collection,
         cycleId: input.cycleId,
       });
+      await refuseForgotten(deps, built.manifest.digest);
       for (const message of built.warnings) report({ message }, 'warning');
       const { digest, name, splits } = built.manifest;
       return { dataset: digest, name, train: splits.train.rows, val: splits.val.rows, test: splits.test.rows };

@@ -1,6 +1,7 @@
 import type { StepInput } from '../core/cycle.ts';
 import type { Evaluation } from '../core/evaluation.ts';
 import type { Recipe } from '../core/recipe.ts';
+import { refuseRedacted } from '../dataset/forget/redacted.ts';
 import { datasetFolder } from '../dataset/write.ts';
 import { evaluate } from '../evaluation/evaluate.ts';
 import { gate } from '../evaluation/gate.ts';
@@ -25,6 +26,7 @@ export function createJudgingSteps(deps: ActivityDeps): Pick<StepActivities, 'ev
  */
 async function evaluateCandidate(deps: ActivityDeps, { input, recipe, signal, report }: StepWork) {
   const built = finished(input, 'build');
+  await refuseRedacted(deps.store, built.dataset);
   const base = await deps.serveBase(input.base, signal);
   const selected = await deps.selected();
   const candidate = finished(input, 'import').served;
@@ -39,6 +41,12 @@ async function evaluateCandidate(deps: ActivityDeps, { input, recipe, signal, re
       onProgress: (progress) => report({ ...progress }),
     },
   );
+  try {
+    await refuseRedacted(deps.store, built.dataset);
+  } catch (error) {
+    await deps.store.blobs.erase(digest);
+    throw error;
+  }
   return { evaluation: digest, n };
 }
 
@@ -67,6 +75,7 @@ async function needsPerson(deps: ActivityDeps, input: StepInput, recipe: Recipe)
 
 async function promote(deps: ActivityDeps, { input }: StepWork) {
   const { evidence, approval } = finished(input, 'gate');
+  await refuseRedacted(deps.store, finished(input, 'build').dataset);
   const { served } = await deps.store.blobs.getJson<Evaluation>(finished(input, 'evaluate').evaluation);
   const selected = await deps.selected();
   // A remote selection was not asked, and nothing selected has no opponent: a person, or nobody, stands in its way.

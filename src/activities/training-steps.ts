@@ -2,6 +2,7 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { RatchetError } from '../core/errors.ts';
 import type { JobEvent } from '../core/job.ts';
+import { refuseRedacted } from '../dataset/forget/redacted.ts';
 import { datasetFolder } from '../dataset/write.ts';
 import { candidateName, registerVersion } from '../models/registry.ts';
 import { type JobPlace, exportJob, runFolder, trainJob, validateJob } from '../training/make-job.ts';
@@ -14,9 +15,17 @@ import type { StepActivities } from './types.ts';
 /** Train, validate and import: from a dataset version to a served candidate. */
 export function createTrainingSteps(deps: ActivityDeps): Pick<StepActivities, 'train' | 'validate' | 'import'> {
   return {
-    train: stepActivity(deps, 'train', (work) => train(deps, work)),
-    validate: stepActivity(deps, 'validate', (work) => validate(deps, work)),
-    import: stepActivity(deps, 'import', (work) => importCandidate(deps, work)),
+    train: stepActivity(deps, 'train', whole(deps, train)),
+    validate: stepActivity(deps, 'validate', whole(deps, validate)),
+    import: stepActivity(deps, 'import', whole(deps, importCandidate)),
+  };
+}
+
+/** The work of a step, unless its dataset lost rows since it was built. */
+function whole<T>(deps: ActivityDeps, work: (deps: ActivityDeps, step: StepWork) => Promise<T>) {
+  return async (step: StepWork): Promise<T> => {
+    await refuseRedacted(deps.store, finished(step.input, 'build').dataset);
+    return work(deps, step);
   };
 }
 

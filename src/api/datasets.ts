@@ -9,7 +9,8 @@ import type { DatasetRecord, Store } from '../store/types.ts';
 import type { Routes } from './context.ts';
 import { prepareExport } from './dataset-export.ts';
 import { findDataset, leakCheck, stageCounts } from './dataset-tools.ts';
-import { json, pageQuery, problems } from './schemas.ts';
+import { presentRedaction } from './present.ts';
+import { json, pageQuery, problems, redaction } from './schemas.ts';
 
 export interface DatasetRouteDeps {
   store: Pick<Store, 'datasets'>;
@@ -31,6 +32,8 @@ const dataset = z
     stages: z.array(stageCounts),
     leaks: leakCheck.nullable(),
     created_at: z.string(),
+    /** What it lost since it was built, because somebody was to be forgotten; it can be exported, and not trained on. */
+    redacted: redaction.nullable(),
   })
   .openapi('Dataset');
 
@@ -133,7 +136,13 @@ async function send(deps: DatasetRouteDeps, record: DatasetRecord, query: Export
   const single = as === 'file' && file ? file : null;
   const stem = `${record.name}-${record.digest.slice(0, 12)}-${format}`;
   const body = single ? prepared.file(single.name) : prepared.tar();
-  const counts = { digest: id, rows: files.reduce((sum, { rows }) => sum + rows, 0), left_out, reduced };
+  const counts = {
+    ...(record.redacted && { redacted: record.redacted.rows }),
+    digest: id,
+    rows: files.reduce((sum, { rows }) => sum + rows, 0),
+    left_out,
+    reduced,
+  };
   const headers = {
     'content-type': single ? exporter.encoding.mediaType : 'application/x-tar',
     'content-disposition': `attachment; filename="${stem}${single ? `-${single.name}` : '.tar'}"`,
@@ -143,7 +152,7 @@ async function send(deps: DatasetRouteDeps, record: DatasetRecord, query: Export
   return new Response(Readable.toWeb(body) as ReadableStream<Uint8Array>, { headers });
 }
 
-function present({ digest: id, name, cycleId, manifest, createdAt }: DatasetRecord): z.infer<typeof dataset> {
+function present({ digest: id, name, cycleId, manifest, createdAt, redacted }: DatasetRecord): z.infer<typeof dataset> {
   return {
     digest: id,
     name,
@@ -156,5 +165,6 @@ function present({ digest: id, name, cycleId, manifest, createdAt }: DatasetReco
     stages: manifest.stages,
     leaks: manifest.leaks ?? null,
     created_at: new Date(createdAt).toISOString(),
+    redacted: presentRedaction(redacted),
   };
 }

@@ -9,9 +9,9 @@ import {
 } from '../dataset/lineage.ts';
 import type { ModelVersion } from '../store/types.ts';
 import type { Routes } from './context.ts';
-import { isoTime, optionalTime, presentFeedback } from './present.ts';
+import { isoTime, optionalTime, presentFeedback, presentRedaction } from './present.ts';
 import { visibleOwner } from './roles.ts';
-import { feedbackRecord, json, problems } from './schemas.ts';
+import { feedbackRecord, json, problems, redaction } from './schemas.ts';
 
 const split = z.enum(['train', 'val', 'test']);
 
@@ -20,6 +20,8 @@ const learner = z.object({
   served: z.string(),
   dataset: z.string(),
   created_at: z.string(),
+  stale: redaction.nullable(),
+  deleted_at: z.string().nullable(),
 });
 
 const row = z
@@ -51,7 +53,14 @@ const completion = z
   .object({
     completion: z.string(),
     datasets: z.array(
-      z.object({ digest: z.string(), name: z.string(), split, row: z.string(), created_at: z.string() }),
+      z.object({
+        digest: z.string(),
+        name: z.string(),
+        split,
+        row: z.string(),
+        created_at: z.string(),
+        redacted: redaction.nullable(),
+      }),
     ),
     models: z.array(learner),
   })
@@ -117,13 +126,15 @@ function presentRow(found: RowLineage): z.infer<typeof row> {
 function presentCompletion(id: string, { datasets, models }: CompletionLineage): z.infer<typeof completion> {
   return {
     completion: id,
-    datasets: datasets.map(({ digest, name, split: part, row: rowId, createdAt }) => {
-      return { digest, name, split: part, row: rowId, created_at: isoTime(createdAt) };
+    datasets: datasets.map(({ split: part, row: rowId, version: { digest, name, createdAt, redacted } }) => {
+      const marks = { created_at: isoTime(createdAt), redacted: presentRedaction(redacted) };
+      return { digest, name, split: part, row: rowId, ...marks };
     }),
     models: models.map(presentLearner),
   };
 }
 
-function presentLearner({ id, served, dataset, createdAt }: ModelVersion): z.infer<typeof learner> {
-  return { id, served, dataset, created_at: isoTime(createdAt) };
+function presentLearner({ id, served, dataset, createdAt, stale, deletedAt }: ModelVersion): z.infer<typeof learner> {
+  const marks = { stale: presentRedaction(stale), deleted_at: optionalTime(deletedAt) };
+  return { id, served, dataset, created_at: isoTime(createdAt), ...marks };
 }

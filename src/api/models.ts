@@ -2,7 +2,8 @@ import { createRoute, z } from '@hono/zod-openapi';
 import { RatchetError } from '../core/errors.ts';
 import type { ModelVersion, Store } from '../store/types.ts';
 import type { Routes } from './context.ts';
-import { json, jsonObject, pageQuery, problems } from './schemas.ts';
+import { optionalTime, presentRedaction } from './present.ts';
+import { json, jsonObject, pageQuery, problems, redaction } from './schemas.ts';
 
 const modelVersion = z
   .object({
@@ -18,6 +19,10 @@ const modelVersion = z
     cycle_id: z.string(),
     metrics: jsonObject,
     created_at: z.string(),
+    /** Null unless its dataset lost rows since it was built: then it learned something that is forgotten. */
+    stale: redaction.nullable(),
+    /** When its weights were deleted. */
+    deleted_at: z.string().nullable(),
   })
   .openapi('ModelVersion');
 
@@ -73,5 +78,7 @@ function present(version: ModelVersion): z.infer<typeof modelVersion> {
     cycle_id: version.cycleId,
     metrics: version.metrics,
     created_at: new Date(version.createdAt).toISOString(),
+    stale: presentRedaction(version.stale),
+    deleted_at: optionalTime(version.deletedAt),
   };
 }

@@ -1,6 +1,6 @@
 import type { z } from '@hono/zod-openapi';
-import type { AnswerRef, CompletionRecord, FeedbackRecord } from '../store/types.ts';
-import type { completionRecord, feedbackRecord } from './schemas.ts';
+import type { AnswerRef, CompletionRecord, FeedbackRecord, Redaction } from '../store/types.ts';
+import type { completionRecord, feedbackRecord, redaction } from './schemas.ts';
 
 /** A completion as `/api` shows it, with the feedback on it. */
 export function presentCompletion(
@@ -64,6 +64,11 @@ export function presentFeedback(record: FeedbackRecord): z.infer<typeof feedback
 
 function presentAnswer({ completionId, choice }: AnswerRef): { completion_id: string; choice: number } {
   return { completion_id: completionId, choice };
+}
+
+/** What a dataset version lost, as `/api` shows it. */
+export function presentRedaction(redacted: Redaction | null): z.infer<typeof redaction> | null {
+  return redacted && { rows: redacted.rows, since: isoTime(redacted.since) };
 }
 
 /** Billionths of a dollar as dollars. */

@@ -1,6 +1,7 @@
 import { statfs } from 'node:fs/promises';
 import { asRatchetError } from '../core/errors.ts';
 import { tellFault } from '../core/setting-fault.ts';
+import type { StaleModels } from '../models/stale.ts';
 import type { OwnProviders } from '../providers/own.ts';
 import type { HealthState } from '../providers/types.ts';
 import type { SettingsReader } from '../settings.ts';
@@ -45,6 +46,20 @@ export function settingsProbe(settings: Pick<SettingsReader, 'fault' | 'file'>):
     const fault = settings.fault();
     if (fault !== null) return { state: 'yellow', reason: fault };
     return { state: 'green', reason: `What ${settings.file} says is in force; without it, the defaults are.` };
+  };
+}
+
+/** Whether the selected model learned something that is forgotten. */
+export function staleProbe(active: () => string | null, stale: Pick<StaleModels, 'warning'>): Probe {
+  return async () => {
+    const ref = active();
+    const slash = ref?.indexOf('/') ?? -1;
+    const said = ref === null ? null : stale.warning(ref.slice(0, slash), ref.slice(slash + 1));
+    if (said === null) return { state: 'green', reason: 'The selected model learned nothing that is forgotten.' };
+    return {
+      state: 'yellow',
+      reason: `${ref} learned something that is forgotten: run a cycle and promote what comes of it, or "ratchet rollback".`,
+    };
   };
 }
 

@@ -70,6 +70,8 @@ export const routeRoles: Readonly<Record<string, Role | 'open'>> = {
   'POST /api/cycles/{id}/retry': 'operate',
   'POST /api/cycles/{id}/abort': 'operate',
   'POST /api/cycles/{id}/approve': 'operate',
+  'GET /api/forget': 'operate',
+  'POST /api/forget': 'operate',
   'GET /api/datasets': 'operate',
   'GET /api/datasets/{digest}': 'operate',
   'POST /api/datasets/preview': 'operate',

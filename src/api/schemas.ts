@@ -84,6 +84,9 @@ export const completionRecord = z
   })
   .openapi('Completion');
 
+/** Rows that a dataset version lost since it was built, because somebody was to be forgotten. */
+export const redaction = z.object({ rows: z.int(), since: z.string() }).openapi('Redaction');
+
 /** Query parameters of a page. */
 export const pageQuery = {
   limit: z.coerce.number().int().min(1).max(200).default(50),

@@ -22,6 +22,7 @@ interface Dataset {
   stages: StageCounts[];
   leaks: LeakCheck | null;
   created_at: string;
+  redacted: { rows: number } | null;
 }
 
 interface Page {
@@ -75,9 +76,10 @@ async function list({ url, json, limit, cursor }: Common & { limit: string; curs
   const page = await connectApi(url).api.get<Page>(`/api/datasets?${query.toString()}`);
   if (json) return console.log(JSON.stringify(page, null, 2));
   if (page.items.length === 0) console.log('No dataset version yet: they come from cycles.');
-  for (const { created_at, digest, name, splits: figures } of page.items) {
+  for (const { created_at, digest, name, splits: figures, redacted } of page.items) {
     const rows = splits.map((split) => `${split} ${figures[split].rows}`).join('  ');
-    console.log([created_at.slice(0, 19), digest, name, rows].join('  '));
+    const mark = redacted ? [`redacted ${redacted.rows}`] : [];
+    console.log([created_at.slice(0, 19), digest, name, rows, ...mark].join('  '));
   }
   if (page.next !== null) console.log(`more: --cursor ${page.next}`);
 }
@@ -87,6 +89,8 @@ async function show(digest: string, { url, json }: Common): Promise<void> {
   if (json) return console.log(JSON.stringify(dataset, null, 2));
   console.log(`${dataset.name}  ${dataset.digest}  ${dataset.created_at}`);
   for (const split of splits) console.log(rowsLine(dataset, split));
+  if (dataset.redacted)
+    console.log(`redacted   ${dataset.redacted.rows} rows are gone: it can be exported, and not trained on`);
   console.log(`learned    ${counts(dataset.signals)}`);
   tellStages(dataset);
 }

@@ -14,6 +14,8 @@ interface Learner {
   served: string;
   dataset: string;
   created_at: string;
+  stale: { rows: number } | null;
+  deleted_at: string | null;
 }
 
 interface OfCompletion {
@@ -106,5 +108,8 @@ function tellRow(row: OfRow): void {
 }
 
 function tellModels(models: readonly Learner[]): void {
-  for (const { id, served } of models) console.log(`    model ${id}  ${served}`);
+  for (const { id, served, stale, deleted_at } of models) {
+    const mark = deleted_at !== null ? '  deleted' : stale ? '  stale' : '';
+    console.log(`    model ${id}  ${served}${mark}`);
+  }
 }

@@ -11,6 +11,7 @@ import { registerCycle } from './cycle.ts';
 import { registerDatasets } from './datasets.ts';
 import { registerDemo } from './demo/command.ts';
 import { registerDoctor } from './doctor.ts';
+import { registerForget } from './forget.ts';
 import { registerImport } from './import.ts';
 import { registerKeys } from './keys.ts';
 import { registerLineage } from './lineage.ts';
@@ -61,6 +62,7 @@ for (const register of [
   registerImport,
   registerDatasets,
   registerLineage,
+  registerForget,
   registerSetup,
   registerDoctor,
   registerApi,

@@ -7,6 +7,8 @@ interface ModelView {
   name: string;
   base: string;
   served: string;
+  stale: { rows: number } | null;
+  deleted_at: string | null;
 }
 
 interface PromotionView {
@@ -27,7 +29,7 @@ export function registerModels(program: Command): void {
       const { items } = await client().get<{ items: ModelView[] }>('/api/models');
       if (options.json) return printJson(await withFacts(items));
       if (items.length === 0) console.log('No model version yet: they come from cycles.');
-      for (const { id, served, base } of items) console.log(`${id}  ${served}  from ${base}`);
+      for (const one of items) console.log(`${one.id}  ${one.served}  from ${one.base}${marksOf(one)}`);
     });
   const base = program.command('base').description('what training starts from');
   base
@@ -65,6 +67,11 @@ export function registerModels(program: Command): void {
       for (const line of items)
         console.log(`${line.seq}  ${line.created_at}  ${line.kind.padEnd(12)} ${ref(line)}  by ${line.actor}`);
     });
+}
+
+function marksOf({ stale, deleted_at }: ModelView): string {
+  if (deleted_at !== null) return `  deleted ${deleted_at.slice(0, 10)}`;
+  return stale ? '  stale: it learned something that is forgotten' : '';
 }
 
 /** What is known of the models that serve them, as `GET /v1/models` tells; null of one that is not served now. */

@@ -6,12 +6,11 @@ import { datasetToolRoutes } from '../api/dataset-tools.ts';
 import { datasetRoutes } from '../api/datasets.ts';
 import { createGuard } from '../api/guard.ts';
 import { keyRoutes } from '../api/keys.ts';
-import { lineageRoutes } from '../api/lineage.ts';
 import { reviewRoutes } from '../api/review.ts';
 import { metricsRoutes } from '../api/metrics.ts';
 import { modelRoutes } from '../api/models.ts';
 import { priceRoutes } from '../api/prices.ts';
-import { ownProvidersProbe, settingsProbe } from '../api/probes.ts';
+import { type Probe, ownProvidersProbe, settingsProbe } from '../api/probes.ts';
 import { ollamaRoutes } from '../api/ollama/routes.ts';
 import { promotionRoutes } from '../api/promotions.ts';
 import { serveApi } from '../api/serve.ts';
@@ -21,7 +20,7 @@ import { usageRoutes } from '../api/usage.ts';
 import type { Config } from '../config.ts';
 import { createAddFeedback } from '../feedback/add.ts';
 import { openDoors } from '../gateway/access/open.ts';
-import { createGateway } from '../gateway/gateway.ts';
+import { type Gateway, createGateway } from '../gateway/gateway.ts';
 import { createPrices } from '../gateway/price.ts';
 import { resolveBase } from '../models/bases.ts';
 import { reconcile } from '../models/ledger.ts';
@@ -33,6 +32,7 @@ import { readRecipe } from '../workspace/recipes/folder.ts';
 import { tendRecord } from '../workspace/tend-record.ts';
 import { settleMemory } from './bound-memory.ts';
 import { openAnswers, openChatExtras } from './chat-extras.ts';
+import { type ForgettingParts, openForgettingParts } from './forgetting.ts';
 import { type Health, openHealth } from './health.ts';
 import { openRouting } from './routing.ts';
 import { type Telemetry, openTelemetry, watchGuard } from './telemetry.ts';
@@ -52,6 +52,7 @@ export async function runApi(config: Config, lifeline: boolean): Promise<void> {
   const telemetry = await openTelemetry({ config, store: house.store, ...seen });
   const doors = await openDoors({ store: house.store, rootKey: config.apiKey, log });
   await reconcile(house.promotions).catch((error: unknown) => log.warn({ err: error }, 'the selection file'));
+  const forgetting = await openForgettingParts(house, log);
   const prices = createPrices({ settings: () => house.settings.current(), log });
   const routed = openRouting(house, { prices, observer: telemetry.observer });
   const gateway = createGateway({
@@ -63,6 +64,7 @@ export async function runApi(config: Config, lifeline: boolean): Promise<void> {
     capabilities: health.capabilities,
     observer: health.watch(telemetry.observer),
     answers: openAnswers(house.store, log),
+    warning: forgetting.warning,
     log,
   });
   const extras = openChatExtras(house.store, gateway, createAddFeedback(house.store));
@@ -75,12 +77,13 @@ export async function runApi(config: Config, lifeline: boolean): Promise<void> {
       routes: [
         ...routesOf(house, cycles, telemetry),
         keyRoutes({ ...doors, log }),
+        ...forgetting.routes,
         priceRoutes({ prices }),
         routeRoutes({ gateway, settings: () => house.settings.current() }),
         ...extras.routes,
       ],
       health: { ...health.deps, breakers: () => routed.lanes.view() },
-      probes: { settings: settingsProbe(house.settings), ...ownProvidersProbe(house.own) },
+      probes: probesOf(house, forgetting, gateway),
     }),
   );
   const server = await serveApi(app, {
@@ -92,18 +95,22 @@ export async function runApi(config: Config, lifeline: boolean): Promise<void> {
   watch.start();
   settleMemory();
   const stopSweeping = sweep(house, cycles, log);
-  const retentionDays = () => house.settings.current().retention.days;
-  const tending = tendRecord({ ...house.store, retentionDays, log });
+  const tending = tend(house, log);
   await untilStopped(lifeline);
   stopSweeping();
   watch.stop();
   await tending.stop();
   await server.close();
+  await forgetting.stop();
   await gateway.settled();
   await doors.close();
   await house.close();
   await telemetry.close();
   await cycles.close();
+}
+
+function tend({ store, settings }: House, log: Logger): ReturnType<typeof tendRecord> {
+  return tendRecord({ ...store, retentionDays: () => settings.current().retention.days, log });
 }
 
 function cyclesOf({ baseRoots, config, store }: House): LazyCycleService {
@@ -129,6 +136,11 @@ function appParts(house: House, log: Logger) {
   };
 }
 
+function probesOf({ settings, own }: House, forgetting: ForgettingParts, { resolver }: Gateway): Record<string, Probe> {
+  const stale = forgetting.probe(() => resolver.active());
+  return { settings: settingsProbe(settings), model: stale, ...ownProvidersProbe(own) };
+}
+
 function routesOf(house: House, cycles: LazyCycleService, telemetry: Telemetry) {
   const { config, store, promotions } = house;
   return [
@@ -145,7 +157,6 @@ function routesOf(house: House, cycles: LazyCycleService, telemetry: Telemetry) 
     // Before those that take any file of a version.
     datasetToolRoutes(house.activities),
     datasetRoutes({ store, datasetsDir: config.datasetsDir }),
-    lineageRoutes({ store }),
     usageRoutes({ store }),
     metricsRoutes(telemetry),
     reviewRoutes({ store }),

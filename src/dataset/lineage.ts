@@ -1,6 +1,13 @@
-import type { DatasetManifest, Split } from '../core/dataset.ts';
+import type { Split } from '../core/dataset.ts';
 import { RatchetError } from '../core/errors.ts';
-import type { AnswerRef, CompletionRecord, FeedbackRecord, ModelVersion, Store } from '../store/types.ts';
+import type {
+  AnswerRef,
+  CompletionRecord,
+  DatasetRecord,
+  FeedbackRecord,
+  ModelVersion,
+  Store,
+} from '../store/types.ts';
 import type { Listed } from './collection-entry.ts';
 import { listedIn } from './collection-entry.ts';
 
@@ -29,7 +36,7 @@ export interface RowLineage {
 /** What was made of one completion. */
 export interface CompletionLineage {
   /** Oldest version first. */
-  datasets: { digest: string; name: string; split: Split; row: string; manifest: DatasetManifest; createdAt: number }[];
+  datasets: { split: Split; row: string; version: DatasetRecord }[];
   /** Oldest first. */
   models: ModelVersion[];
 }
@@ -73,14 +80,10 @@ export async function completionLineage(
   const found = await Promise.all(
     rows.map(async ({ digest, split, rowId: row }) => {
       const version = await datasets.get(digest);
-      return version ? [{ digest, split, row, ...about(version) }] : [];
+      return version ? [{ split, row, version }] : [];
     }),
   );
   return { datasets: found.flat(), models: await models.ofDatasets([...new Set(rows.map(({ digest }) => digest))]) };
-}
-
-function about({ name, manifest, createdAt }: { name: string; manifest: DatasetManifest; createdAt: number }) {
-  return { name, manifest, createdAt };
 }
 
 function authorOf({ signal }: Listed, record: CompletionRecord | null): string | null {

@@ -371,12 +371,12 @@ function close(exchange: Exchange): void {
 }
 
 function replyHeaders(exchange: Exchange, costNanos?: number | null): Headers {
-  const { admission, begun, cache, incoming, plan, tally } = exchange;
+  const { admission, begun, cache, incoming, parts, plan, tally } = exchange;
   return {
     ...admission?.headers,
     'x-request-id': incoming.requestId,
     'x-ratchet-completion-id': begun?.id ?? '',
-    ...answerHeaders(tally, plan, costNanos ?? null),
+    ...answerHeaders(tally, plan, costNanos ?? null, parts.warning),
     ...(cache && { 'x-ratchet-cache': cache.hit ? 'hit' : 'miss' }),
     ...(typeof begun?.conversationId === 'string' && { 'x-conversation-id': begun.conversationId }),
   };

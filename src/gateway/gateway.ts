@@ -32,6 +32,8 @@ export interface GatewayDeps {
   /** No limits unless given. */
   limits?: Limits;
   observer?: Observer;
+  /** What whoever gets an answer of a model has to know, for the header `x-ratchet-warning`; nothing unless given. */
+  warning?: (provider: string, model: string) => string | null;
   /** Least time between two writes of a stream's progress, in ms. */
   flushMs?: number;
   /** How long a stream may be silent before the client gets a sign of life, in ms. */
@@ -88,6 +90,7 @@ export function createGateway(deps: GatewayDeps): Gateway {
     prices: { cost: () => null, missed: () => undefined },
     limits: unlimited,
     observer: unobserved,
+    warning: () => null,
     flushMs: 1_000,
     quietMs: 15_000,
     ...deps,

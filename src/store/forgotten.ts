@@ -86,7 +86,7 @@ function addIds({ build }: Database, kind: ForgottenKind, ids: readonly string[]
 }
 
 async function advance(
-  { build, write }: Database,
+  { build, tidy, write }: Database,
   id: string,
   { state, report }: { state: ForgettingRecord['state']; report?: JsonObject },
 ): Promise<void> {
@@ -103,6 +103,7 @@ async function advance(
     })
     .where('id', '=', id);
   await write([statement(update, { rows: 1, error: unknown })]);
+  if (done) await tidy();
 }
 
 async function addNodes({ build, read, write }: Database, nodes: readonly ForgottenNode[]): Promise<void> {

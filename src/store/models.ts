@@ -11,7 +11,7 @@ import type { ModelStore, ModelVersion, NewModelVersion } from './types.ts';
 
 /** Model versions with their lineage, and the ledger of promotions. */
 export function createModelStore(database: Database): ModelStore {
-  const { build, read } = database;
+  const { read } = database;
   const versions = () => selectVersions(database);
   return {
     register: (version) => register(database, version),

@@ -21,7 +21,7 @@ export function forgottenSuite(install: NewInstallation): void {
     const rater = await forgotten.begin({
       ...intent,
       kind: 'rater',
-      subject: 'ada',
+      subject: 'quillonix',
       completions: [],
       feedback: ['f1'],
     });
@@ -30,7 +30,11 @@ export function forgottenSuite(install: NewInstallation): void {
     expect([...(await forgotten.ids('feedback'))]).toEqual(['f1']);
 
     await forgotten.advance(rater.id, { state: 'record', report: { rows: 2 } });
-    expect((await forgotten.open()).at(-1)).toMatchObject({ subject: 'ada', state: 'record', report: { rows: 2 } });
+    expect((await forgotten.open()).at(-1)).toMatchObject({
+      subject: 'quillonix',
+      state: 'record',
+      report: { rows: 2 },
+    });
     await forgotten.advance(rater.id, { state: 'done' });
     await forgotten.advance(first.id, { state: 'done' });
     expect(await forgotten.open()).toEqual([]);
@@ -38,6 +42,11 @@ export function forgottenSuite(install: NewInstallation): void {
     expect(last).toMatchObject({ id: rater.id, subject: null, state: 'done', report: { rows: 2 } });
     expect(before).toMatchObject({ id: first.id, subject: 'talk' });
     expect(last?.finishedAt).toBeGreaterThan(0);
+    if (store.kind === 'sqlite') {
+      for (const file of ['ratchet.db', 'ratchet.db-wal']) {
+        expect((await readFile(join(installation.dataDir, file))).includes('quillonix')).toBe(false);
+      }
+    }
     // The same again is another forgetting.
     expect((await forgotten.begin({ ...intent, kind: 'conversation', subject: 'talk' })).id).not.toBe(first.id);
     await expect(forgotten.advance('nobody', { state: 'done' })).rejects.toMatchObject({ code: 'NotFound' });

@@ -5,6 +5,7 @@ import { pipeline } from 'node:stream/promises';
 import { type JsonObject, canonicalJson } from '../../core/canonical.ts';
 import type { Split } from '../../core/dataset.ts';
 import { sha256Hex } from '../../store/digest.ts';
+import type { RedactedManifest } from '../forget/redacted.ts';
 import { type Losses, createTally } from './tally.ts';
 import type { ExportSource, ExportedFile, Exporter, Note } from './types.ts';
 
@@ -13,6 +14,8 @@ export interface ExportManifest extends Losses {
   schema: 1;
   format: string;
   dataset: { name: string; digest: string };
+  /** Rows that the version lost before the export, because somebody was to be forgotten. */
+  redacted?: { rows: number };
   /** SHA-256 over the digests of the files; names the export. */
   digest: string;
   files: ExportedFile[];
@@ -43,7 +46,9 @@ export async function writeExport(
   const digest = sha256Hex(canonicalJson(Object.fromEntries(files.map((file) => [file.name, file.digest]))));
   const { name, digest: version } = manifest;
   const dataset = { name, digest: version };
-  const told: ExportManifest = { schema: 1, format: exporter.format, dataset, digest, files, ...losses };
+  const { redacted } = manifest as RedactedManifest;
+  const mark = redacted && { redacted };
+  const told: ExportManifest = { schema: 1, format: exporter.format, dataset, ...mark, digest, files, ...losses };
   await writeFile(join(folder, manifestFile), [Buffer.from(`${JSON.stringify(told, null, 2)}\n`)]);
   return told;
 }

@@ -4,12 +4,19 @@ import type { Tally } from '../tally.ts';
 type Headers = Record<string, string>;
 
 /** Who answers, whatever was asked for, and what it cost where that is known before the head. */
-export function answerHeaders(tally: Tally, plan: Plan | null, costNanos: number | null): Headers {
+export function answerHeaders(
+  tally: Tally,
+  plan: Plan | null,
+  costNanos: number | null,
+  warningOf: (provider: string, model: string) => string | null,
+): Headers {
   const { call, target } = tally;
+  const warning = target ? warningOf(target.provider.name, target.model) : null;
   return {
     'x-ratchet-provider': encodeURI(target?.provider.name ?? ''),
     'x-ratchet-model': encodeURI(target?.model ?? ''),
     ...attemptHeaders(tally),
+    ...(warning !== null && { 'x-ratchet-warning': warning }),
     ...(plan?.route && { 'x-ratchet-route': plan.route }),
     ...(plan?.forced && { 'x-ratchet-forced': encodeURI(plan.forced), 'x-ratchet-asked': askedFor(call?.model ?? '') }),
     ...(costNanos !== null && { 'x-ratchet-cost': dollars(costNanos) }),

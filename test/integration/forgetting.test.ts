@@ -1,0 +1,238 @@
+import { mkdir, readFile, readdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { JsonObject } from '../../src/core/canonical.ts';
+import type { Evaluation } from '../../src/core/evaluation.ts';
+import type { ForgetReport } from '../../src/core/forgetting.ts';
+import { sha256Hex } from '../../src/store/digest.ts';
+import { type ApiProcess, startApiProcess } from '../fixtures/api-process.ts';
+import { type Learned, type Places, learn, saltFor, withStore } from '../fixtures/learned-chats.ts';
+import { type Said, makeUpChat } from '../fixtures/said.ts';
+import { type WireServer, startWireServer, whole } from '../fixtures/wire-server.ts';
+
+let wire: WireServer;
+let api: ApiProcess;
+let places: Places;
+let env: Record<string, string>;
+/** What may stand nowhere any more, until the end. */
+const forgotten: string[] = [];
+
+beforeAll(async () => {
+  wire = await startWireServer(['tiny', 'learned']);
+  env = { OLLAMA_BASE_URL: wire.url.replace(/\/v1$/, '') };
+  api = await startApiProcess(env);
+  places = { dataDir: api.dataDir, datasetsDir: join(api.home, 'datasets') };
+});
+afterAll(async () => {
+  await api.remove();
+  await wire.close();
+});
+
+interface Chatted {
+  id: string;
+  conversation: string;
+}
+
+async function chat(said: Said, before: JsonObject[] = [], model = 'ollama/tiny'): Promise<Chatted> {
+  wire.answerWith(whole(said.answer));
+  const messages = [...before, { role: 'user', content: said.question }];
+  const response = await api.send('POST', '/v1/chat/completions', { model, messages, metadata: { note: said.system } });
+  await response.text();
+  expect(response.status).toBe(200);
+  const header = (name: string) => response.headers.get(name) ?? '';
+  return { id: header('x-ratchet-completion-id'), conversation: header('x-conversation-id') };
+}
+
+async function call<T>(method: string, path: string, body?: unknown): Promise<T> {
+  const response = await api.send(method, path, body);
+  expect({ path, status: response.status, body: response.status < 300 ? '' : await response.text() }).toMatchObject({
+    body: '',
+  });
+  return (await response.json()) as T;
+}
+
+/** Feedback of a rater straight in the store: over the API the rater is the key's owner. */
+function rate(completionId: string, rater: string, more: object): Promise<unknown> {
+  const event = { completionId, choice: 0, rater, source: 'api', ...more };
+  return withStore(places, (store) => store.feedback.add(event));
+}
+
+async function rowsOf({ folder }: Learned): Promise<string[]> {
+  const texts = await Promise.all(
+    ['train', 'val', 'test'].map((split) => readFile(join(folder, `${split}.jsonl`), 'utf8')),
+  );
+  return texts.flatMap((text) => text.split('\n').filter((line) => line !== ''));
+}
+
+/** Selects a model of the wire server, which cannot tell as Ollama does which it has. */
+async function select(model: string): Promise<void> {
+  await writeFile(join(api.home, 'model_select.json'), JSON.stringify({ provider: 'ollama', model }));
+  // Longer than the file is believed.
+  await sleep(150);
+}
+
+/** Of which files of a folder are which bytes. */
+async function filesOf(folder: string): Promise<Record<string, string>> {
+  const entries = (await readdir(folder, { recursive: true, withFileTypes: true })).filter((entry) => entry.isFile());
+  const digests = entries.map(async ({ parentPath, name }) => {
+    const path = join(parentPath, name);
+    return [path, sha256Hex(await readFile(path))] as const;
+  });
+  return Object.fromEntries(await Promise.all(digests));
+}
+
+test('a forgotten conversation is in no file any more, and all else is', async () => {
+  const [first, second, opinion] = [makeUpChat(), makeUpChat(), makeUpChat()];
+  const talk = await chat(first);
+  const more = await chat(second, [
+    { role: 'user', content: first.question },
+    { role: 'assistant', content: first.answer },
+  ]);
+  expect(more.conversation).toBe(talk.conversation);
+  const correction = { role: 'assistant', content: opinion.answer };
+  await rate(talk.id, 'ada', { rating: 1, comment: opinion.question, tags: [opinion.system] });
+  await rate(more.id, 'ada', { correction });
+  const others = Array.from({ length: 14 }, makeUpChat);
+  for (const said of others) await rate((await chat(said)).id, 'bob', { rating: 1 });
+  const node = await withStore(places, async (store) => (await store.chats.get(talk.id))?.node ?? '');
+  const learned = await learn(places, first.question, { salt: saltFor(node, 'test') }, 'ollama/learned');
+  const leftovers = [join(places.datasetsDir, 'support', '.writing-1'), join(places.datasetsDir, '.exporting-1')];
+  for (const folder of leftovers) {
+    await mkdir(folder);
+    await writeFile(join(folder, 'train.jsonl'), `{"text":"${first.answer}"}\n`);
+  }
+  const gone = [...first.traces, ...second.traces, ...opinion.traces];
+  const kept = others.flatMap(({ traces }) => traces);
+  const places_ = api.filesWith(gone).map((line) => line.split(': ')[0]?.replaceAll(/[0-9a-f-]{30,}/g, '*'));
+  for (const place of ['datasets/support/*/test.jsonl', '.ratchet/cycles/*/events.jsonl']) {
+    expect(places_).toContain(place);
+  }
+  for (const place of [/ratchet\.db/, /blobs/, /train\.log/, /state\.pt/, /prepared\.bin/, /\.writing-1/]) {
+    expect(places_.some((found) => place.test(found ?? ''))).toBe(true);
+  }
+
+  const body = { conversation: talk.conversation };
+  const before = await filesOf(places.datasetsDir);
+  const plan = await call<ForgetReport>('POST', '/api/forget', { ...body, dry_run: true });
+  expect(plan).toMatchObject({ state: 'planned', completions: 2, datasets: [{ digest: learned.dataset, rows: 2 }] });
+  expect(plan.evaluations).toEqual([learned.evaluation]);
+  expect(plan.models).toEqual([{ id: learned.modelVersion, served: 'ollama/learned', deleted: false }]);
+  expect(plan.removed).toEqual(expect.arrayContaining(leftovers));
+  expect(await filesOf(places.datasetsDir)).toEqual(before);
+  expect(await call('GET', '/api/forget')).toEqual({ items: [] });
+
+  const report = await call<ForgetReport>('POST', '/api/forget', body);
+  expect(report).toMatchObject({ state: 'done', completions: 2, failures: 1, datasets: [{ rows: 2 }] });
+  expect(report.out_of_reach.join(' ')).toMatch(/exported.*[Bb]ackups/);
+  forgotten.push(...gone);
+  expect(api.filesWith(gone)).toEqual([]);
+  expect(kept.filter((trace) => api.filesWith([trace]).length === 0)).toEqual([]);
+  expect(await rowsOf(learned)).toHaveLength(14);
+  const manifest = JSON.parse(await readFile(join(learned.folder, 'manifest.json'), 'utf8')) as JsonObject;
+  expect(manifest).toMatchObject({ digest: learned.dataset, redacted: { rows: 2 } });
+  expect((await readdir(learned.folder)).sort()).toEqual([
+    'README.md',
+    'manifest.json',
+    'test.jsonl',
+    'train.jsonl',
+    'val.jsonl',
+  ]);
+  expect(await readFile(join(learned.folder, 'README.md'), 'utf8')).toContain('to be forgotten: 2.');
+  const run = join(places.dataDir, 'cycles', learned.cycle, learned.keys.train);
+  expect((await readdir(run)).sort()).toEqual(['adapter', 'result.json', 'train.log']);
+
+  await withStore(places, async (store) => {
+    const evaluation = await store.blobs.getJson<Evaluation>(learned.evaluation);
+    expect(evaluation.means).toEqual({ candidate: { likeness: 0.5 }, base: { likeness: 0.5 } });
+    expect(evaluation.answers.base?.filter(({ text }) => text === '')).toHaveLength(2);
+    expect(await store.forgotten.list()).toEqual([{ node, joined: [] }]);
+  });
+  // Again is the same, and takes nothing else.
+  const files = await filesOf(places.datasetsDir);
+  expect(await call('POST', '/api/forget', body)).toMatchObject({ state: 'done', datasets: [{ rows: 2 }], logs: [] });
+  expect(await filesOf(places.datasetsDir)).toEqual(files);
+});
+
+test('a dataset version and a model that lost something say so wherever they are shown', async () => {
+  const { items: datasets } = await call<{ items: { digest: string; redacted: unknown }[] }>('GET', '/api/datasets');
+  const [dataset] = datasets;
+  expect(dataset?.redacted).toMatchObject({ rows: 2 });
+  const exported = await api.send('GET', `/api/datasets/${dataset?.digest}/export?format=trl&split=test`);
+  expect(JSON.parse(exported.headers.get('x-ratchet-export') ?? '')).toMatchObject({ redacted: 2 });
+  expect(exported.status).toBe(200);
+  await exported.text();
+  const { items: models } = await call<{ items: { id: string; stale: unknown; deleted_at: unknown }[] }>(
+    'GET',
+    '/api/models',
+  );
+  expect(models).toMatchObject([{ stale: { rows: 2 }, deleted_at: null }]);
+
+  const ask = (model: string, stream: boolean) =>
+    api.send('POST', '/v1/chat/completions', {
+      model,
+      stream,
+      messages: [{ role: 'user', content: 'hello' }],
+      store: false,
+    });
+  wire.answerWith(whole('fine'));
+  await select('tiny');
+  expect((await call<{ parts: JsonObject }>('GET', '/api/health')).parts.model).toMatchObject({ state: 'green' });
+  await select('learned');
+  for (const stream of [false, true]) {
+    const answer = await ask('active', stream);
+    expect(answer.headers.get('x-ratchet-warning')).toMatch(/^stale: ollama\/learned /);
+    await answer.text();
+  }
+  const other = await ask('ollama/tiny', false);
+  expect(other.headers.get('x-ratchet-warning')).toBeNull();
+  await other.text();
+  expect((await call<{ parts: JsonObject }>('GET', '/api/health')).parts.model).toMatchObject({
+    state: 'yellow',
+    reason: expect.stringContaining('ollama/learned') as string,
+  });
+});
+
+test('a forgotten rater is in no file any more: what they wrote, who they were, and what rests on them alone', async () => {
+  const [alone, shared, theirs, secret] = [makeUpChat(), makeUpChat(), makeUpChat(), makeUpChat()];
+  const rater = secret.traces[0] ?? '';
+  const ids = [(await chat(alone)).id, (await chat(shared)).id, (await chat(theirs)).id];
+  await rate(ids[0] ?? '', rater, { rating: 1, comment: secret.question });
+  await rate(ids[1] ?? '', rater, { rating: 1 });
+  await rate(ids[1] ?? '', 'bob', { rating: 1 });
+  await rate(ids[2] ?? '', rater, { correction: { role: 'assistant', content: secret.answer } });
+  const learned = await learn(places, secret.answer, { salt: 'any', val: 0, test: 0 }, 'ollama/learned-too');
+  expect(await rowsOf(learned)).toHaveLength(14 + 3);
+  expect(api.filesWith(secret.traces).length).toBeGreaterThan(4);
+
+  expect(await call('POST', '/api/forget', { rater, dry_run: true })).toMatchObject({ feedback: 3, completions: 0 });
+  const report = await call<ForgetReport>('POST', '/api/forget', { rater });
+  expect(report).toMatchObject({ state: 'done', feedback: 3, datasets: [{ digest: learned.dataset, rows: 2 }] });
+  forgotten.push(...secret.traces);
+  expect(api.filesWith(secret.traces)).toEqual([]);
+  const rows = (await rowsOf(learned)).join('\n');
+  expect(rows).toContain(shared.traces[2]);
+  for (const { traces } of [alone, theirs]) expect(rows).not.toContain(traces[1]);
+  // The chats themselves are not the rater's.
+  expect(api.filesWith(alone.traces).length).toBeGreaterThan(0);
+  const lineage = await call<JsonObject>('GET', `/api/datasets/${learned.dataset}/rows/${ids[1]}.0/lineage`);
+  expect(lineage).toMatchObject({ raters: ['bob'], feedback_forgotten: [expect.any(String)] });
+  const again = await api.send('POST', '/api/forget', { rater });
+  expect(again.status).toBe(404);
+});
+
+test.each([
+  [{}, 400],
+  [{ conversation: 'x', rater: 'y' }, 400],
+  [{ conversation: '0198f0c0-0000-7000-8000-000000000000' }, 404],
+  [{ rater: 'nobody' }, 404],
+])('%j: %i', async (body, status) => {
+  expect((await api.send('POST', '/api/forget', body)).status).toBe(status);
+  expect((await call<{ items: unknown[] }>('GET', '/api/forget')).items).toHaveLength(3);
+});
+
+test('nothing of it has come back when the process has ended', async () => {
+  await api.stop();
+  expect(forgotten.length).toBeGreaterThan(10);
+  expect(api.filesWith(forgotten)).toEqual([]);
+});
