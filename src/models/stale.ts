@@ -26,7 +26,9 @@ export function createStaleModels({ models, everyMs = 10_000 }: StaleModelsOptio
     warning(provider, model) {
       if (refs.size === 0) return null;
       const ref = `${provider}/${model.replace(/:latest$/, '')}`;
-      return refs.has(ref) ? `stale: ${encodeURI(ref)} learned something that is forgotten; train again, or roll back` : null;
+      return refs.has(ref)
+        ? `stale: ${encodeURI(ref)} learned something that is forgotten; train again, or roll back`
+        : null;
     },
     refresh,
     stop: () => clearInterval(timer),
