@@ -1,3 +1,4 @@
+import { rm } from 'node:fs/promises';
 import { buildDataset } from '../dataset/build.ts';
 import { collect } from '../dataset/collect.ts';
 import { refuseForgotten } from '../dataset/forget/redact-version.ts';
@@ -18,7 +19,11 @@ export function createDataSteps(deps: ActivityDeps): Pick<StepActivities, 'colle
         collection,
         cycleId: input.cycleId,
       });
-      await refuseForgotten(deps, built.manifest.digest);
+      await refuseForgotten(deps, built.manifest.digest).catch(async (error: unknown) => {
+        // It was filled while something was forgotten.
+        await rm(deps.buildCacheDir, { recursive: true, force: true });
+        throw error;
+      });
       for (const message of built.warnings) report({ message }, 'warning');
       const { digest, name, splits } = built.manifest;
       return { dataset: digest, name, train: splits.train.rows, val: splits.val.rows, test: splits.test.rows };

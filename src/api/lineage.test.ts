@@ -25,7 +25,12 @@ async function build(name: string): Promise<string> {
   const recipe = recipeSchema.parse({ name, base: 'b', build: { min_examples: 1, val: 0, test: 0 } });
   const { collection } = await collect({ store, trainAllowed: () => true }, recipe);
   const request = { recipe, recipeDigest: 'a'.repeat(64), collection, cycleId: null };
-  return (await buildDataset({ store, datasetsDir }, request)).manifest.digest;
+  return (
+    await buildDataset(
+      { store, datasetsDir, evalsDir: join(datasetsDir, 'evals'), buildCacheDir: join(datasetsDir, 'cache') },
+      request,
+    )
+  ).manifest.digest;
 }
 
 async function get(path: string, key?: string) {

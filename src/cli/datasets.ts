@@ -106,7 +106,9 @@ function tellStages({ stages, leaks }: Pick<Dataset, 'stages' | 'leaks'>): void 
 
 async function diff(first: string, second: string, { url, json, limit }: Common & { limit: string }): Promise<void> {
   const query = new URLSearchParams({ against: first, limit });
-  const found = await connectApi(url).api.get<VersionDiff>(`/api/datasets/${encodeURIComponent(second)}/diff?${query.toString()}`);
+  const found = await connectApi(url).api.get<VersionDiff>(
+    `/api/datasets/${encodeURIComponent(second)}/diff?${query.toString()}`,
+  );
   if (json) return console.log(JSON.stringify(found, null, 2));
   const { same, reasons, examples } = found;
   console.log(changes.map((change) => `${found[change]} ${change}`).join(', ') + `, ${same} the same`);

@@ -15,7 +15,7 @@ import { makeScratch } from './scratch.ts';
 import { datasetFolder, writeDataset } from './write.ts';
 
 export interface BuildDeps {
-  store: Pick<Store, 'chats' | 'feedback' | 'blobs' | 'datasets' | 'models'>;
+  store: Pick<Store, 'chats' | 'feedback' | 'blobs' | 'datasets' | 'forgotten' | 'models'>;
   datasetsDir: string;
   /** Where what is said of rows is kept for the next build. */
   buildCacheDir: string;
@@ -60,7 +60,7 @@ export async function buildDataset(deps: BuildDeps, request: BuildRequest): Prom
     if (refined.leaks) refuseLeaks(refined.leaks);
     const manifest = await writeRefined(deps.datasetsDir, refined, { recipe, recipeDigest, collection });
     const record = { digest: manifest.digest, name: recipe.name, manifest, cycleId: request.cycleId };
-    await deps.store.datasets.register(record, refined.placed.filter(isLearned).map(toLink));
+    await deps.store.datasets.register(record, refined.placed.flatMap(toLinks));
     return {
       manifest,
       folder: datasetFolder(deps.datasetsDir, recipe.name, manifest.digest),
@@ -74,7 +74,7 @@ export async function buildDataset(deps: BuildDeps, request: BuildRequest): Prom
 
 /** What the stages of a recipe need to know. */
 export async function optionsOf(
-  deps: Pick<BuildDeps, 'evalsDir' | 'buildCacheDir'> & { store: Pick<Store, 'models'> },
+  deps: Pick<BuildDeps, 'evalsDir' | 'buildCacheDir'> & { store: Pick<Store, 'forgotten' | 'models'> },
   recipe: Recipe,
 ): Promise<Omit<EngineOptions, 'scratch'>> {
   const { build } = recipe;
@@ -84,7 +84,7 @@ export async function optionsOf(
     threads: defaultThreads(),
     cacheDir: deps.buildCacheDir,
     ofBase: await modelsOfBase(deps.store.models, recipe.base),
-    tombstones: [],
+    tombstones: await deps.store.forgotten.list(),
   };
 }
 
@@ -122,14 +122,17 @@ function countSignals(placed: readonly Placed[]): Record<string, number> {
   return signals;
 }
 
-function toLink({ draft, split }: Placed): DatasetRowLink {
-  const point = draft.id.lastIndexOf('.');
-  return {
-    rowId: draft.id,
-    split,
-    completionId: draft.id.slice(0, point),
-    choice: Number(draft.id.slice(point + 1)),
-  };
+/** A link to every completion that a row, a pair or a bad answer is of. */
+function toLinks({ draft, split }: Placed): DatasetRowLink[] {
+  return draft.id.split('>').map((answer) => {
+    const point = answer.lastIndexOf('.');
+    return {
+      rowId: draft.id,
+      split,
+      completionId: answer.slice(0, point),
+      choice: Number(answer.slice(point + 1)),
+    };
+  });
 }
 
 function refuseTooFew({ placed, stages }: Refined, recipe: Recipe): void {

@@ -13,7 +13,7 @@ import type { Watch } from './rows/process-row.ts';
 import { makeScratch } from './scratch.ts';
 
 export interface PreviewDeps extends Pick<BuildDeps, 'datasetsDir' | 'evalsDir' | 'buildCacheDir'> {
-  store: Pick<Store, 'chats' | 'feedback' | 'models'>;
+  store: Pick<Store, 'chats' | 'feedback' | 'forgotten' | 'models'>;
   /** Whether the provider's own `train` setting lets its chats be learned. */
   trainAllowed: (provider: string) => boolean;
 }

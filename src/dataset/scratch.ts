@@ -20,3 +20,8 @@ async function removeOld(folder: string): Promise<void> {
   const { mtimeMs } = await stat(folder).catch(() => ({ mtimeMs: Date.now() }));
   if (Date.now() - mtimeMs > leftBehind) await rm(folder, { recursive: true, force: true });
 }
+
+/** Where what is said of rows is kept for the next build. */
+export function buildCacheFolder(dataDir: string): string {
+  return join(dataDir, 'build-cache');
+}

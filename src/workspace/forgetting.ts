@@ -1,5 +1,6 @@
-import { setTimeout as sleep } from 'node:timers/promises';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { ForgetReport, ForgetRequest, Forgetting } from '../core/forgetting.ts';
 import { asRatchetError } from '../core/errors.ts';
 import { createQuotes } from '../core/quotes.ts';
@@ -7,6 +8,7 @@ import { type Doomed, gather } from '../dataset/forget/doomed.ts';
 import { removeLeftovers } from '../dataset/forget/leftovers.ts';
 import { bury, countGoing, redactVersion } from '../dataset/forget/redact-version.ts';
 import { type ForgottenIds, everForgotten, rowsToGo, versionsWith } from '../dataset/forget/versions.ts';
+import { buildCacheFolder } from '../dataset/scratch.ts';
 import { forgetAnswers } from '../evaluation/forget.ts';
 import { type RetireDeps, retire } from '../models/retire.ts';
 import { cleanRun } from '../training/forget.ts';
@@ -161,6 +163,8 @@ async function cleanFiles(deps: ForgettingDeps, found: Found, look: boolean): Pr
   }
   const texts = [...doomed.completions, ...quotes.needles];
   report.removed = await removeLeftovers(datasetsDir, texts, look);
+  // What was said of rows is made anew by the next build.
+  if (!look) await rm(buildCacheFolder(dataDir), { recursive: true, force: true });
   if (!look) report.failures = await store.forgotten.rewriteFailures(quotes.without);
   report.notes = quoting.map(
     (digest) => `The blob ${digest} quotes it and stays: it is a recipe or a file of your own.`,

@@ -4,6 +4,7 @@ import { type Config, packageRoot } from '../config.ts';
 import { RatchetError } from '../core/errors.ts';
 import { tellFault } from '../core/setting-fault.ts';
 import { providerInForce } from '../core/settings.ts';
+import { buildCacheFolder } from '../dataset/scratch.ts';
 import type { Ask } from '../evaluation/answer.ts';
 import { builtInBases, ensureBaseServed, resolveBase } from '../models/bases.ts';
 import { type CatalogueReader, createCatalogueReader } from '../models/catalogue.ts';
@@ -124,7 +125,7 @@ function activityDeps(house: Omit<House, 'activities' | 'close'>, warmPython: Wa
     dataDir: config.dataDir,
     datasetsDir: config.datasetsDir,
     evalsDir: config.evalsDir,
-    buildCacheDir: join(config.dataDir, 'build-cache'),
+    buildCacheDir: buildCacheFolder(config.dataDir),
     modelPrefix: config.modelPrefix,
     python: () => pythonOf(config),
     warmPython,

@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto';
-import { mkdirSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { canonicalJson } from '../../core/canonical.ts';
 import { uuidv7 } from '../../store/ids.ts';
@@ -69,8 +69,10 @@ export function openRowCache(folder: string, options: RowOptions): RowCache {
     commit() {
       old.close();
       fresh.close();
-      renameSync(aside, path);
       open = false;
+      // Whoever forgets takes the folder away, with what was being written.
+      if (!existsSync(aside)) return;
+      renameSync(aside, path);
       removeOldest(folder);
     },
     close() {
