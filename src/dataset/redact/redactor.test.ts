@@ -83,6 +83,25 @@ describe('what stays', () => {
   });
 });
 
+describe('private keys', () => {
+  const [begin, end] = ['BEGIN', 'END'].map((word) => `-----${word} RSA PRIV${'ATE KEY'}-----`);
+  const lines = Array.from({ length: 4 }, (_, at) => 'MIIEow0BAAKCAQ/+'.repeat(4).slice(at));
+
+  test.each([
+    ['as a block', [begin, ...lines, end].join('\n')],
+    ['in a string of a program', [begin, ...lines, end].join(String.raw`\n`)],
+    ['cut off', [begin, ...lines].join('\n')],
+    ['with headers', [begin, 'Proc-Type: 4,ENCRYPTED', '', ...lines, end].join('\n')],
+  ])('%s', (_, key) => {
+    expect(redact(`Here: ${key}`)).toBe('Here: [SECRET_1]');
+  });
+
+  it('a header alone says nothing', () => {
+    const text = `it begins with "${begin}" and ends with "${end}", as PEM does`;
+    expect(redact(text)).toBe(text);
+  });
+});
+
 describe('placeholders', () => {
   it('are the same for the same value in every text, however it is written', () => {
     const texts = [

@@ -3,7 +3,7 @@ import type { Found } from '../kind.ts';
 const begins = /-----BEGIN (?:[A-Z0-9]{1,12} ){0,3}PRIVATE KEY(?: BLOCK)?-----/g;
 const ends = /-----END (?:[A-Z0-9]{1,12} ){0,3}PRIVATE KEY(?: BLOCK)?-----/g;
 /** Lines of a key, also where a string of a program writes their ends as `\n`, and its headers. */
-const body = /(?:[A-Za-z\d+/=\s]|\\[nr]|[A-Z][A-Za-z-]{1,20}: [^\n]{1,100}\n|["'+,\\])*/y;
+const body = /(?:[A-Z][A-Za-z-]{1,20}: [^\n]{1,100}\n|[A-Za-z\d+/=\s]|\\[nr]|["'+,\\])*/y;
 const fewestCharacters = 40;
 
 /** Blocks of private keys in PEM and PGP form; one that is cut off goes as far as it looks like a key. */
