@@ -84,7 +84,7 @@ describe('what stays', () => {
 });
 
 describe('private keys', () => {
-  const [begin, end] = ['BEGIN', 'END'].map((word) => `-----${word} RSA PRIV${'ATE KEY'}-----`);
+  const [begin = '', end = ''] = ['BEGIN', 'END'].map((word) => ['-----', word, ' RSA PRIV', 'ATE KEY-----'].join(''));
   const lines = Array.from({ length: 4 }, (_, at) => 'MIIEow0BAAKCAQ/+'.repeat(4).slice(at));
 
   test.each([
