@@ -7,13 +7,16 @@ import { type Clean, type Score, scoreCode, scoreLabelled } from '../test/fixtur
 import { rounded } from './statistics.ts';
 import type { Bench, BenchContext, Claim, Outcome } from './types.ts';
 
-/** Never used while the rules were written; neither were the sentences of the part `held_out`. */
-const heldOutSeed = 20_261_128;
+/**
+ * First run after the last change of a rule. Texts of the part `held_out` were never looked at; totals of it, by kind and
+ * locale, from other seeds led to three changes: versions of four numbers, passwords told in a sentence, codes of goods.
+ */
+const heldOutSeed = 7_300_419;
 const leastRecall = 0.99;
 const mostLost = 0.001;
 /** Files beyond this are bundles that would outweigh all others. */
 const longestSource = 400_000;
-/** Every so manyth source was looked at while rules were written, and does not count. */
+/** About every so manyth source was looked at while rules were written, and does not count. */
 const lookedAt = 10;
 
 /** Redaction on texts that were made with known values, and on sources and texts that hold none. */
