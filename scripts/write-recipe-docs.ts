@@ -30,6 +30,7 @@ function tableOf(fields: readonly RecipeField[]): string {
 
 function fallback(field: RecipeField): string {
   if (field.path === 'name') return 'the file’s name';
+  if (field.below) return 'what follows';
   if (!('default' in field)) return 'has to be set';
   return Array.isArray(field.default) ? 'all of them' : String(field.default);
 }

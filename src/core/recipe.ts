@@ -64,9 +64,9 @@ const quality = z.strictObject({
   length: z
     .strictObject({
       min_words: z.int().min(0).default(1),
-      max_words: z.int().min(1).default(20_000),
+      max_words: z.int().min(1).default(4000),
       min_characters: z.int().min(0).default(1),
-      max_characters: z.int().min(1).default(200_000),
+      max_characters: z.int().min(1).default(40_000),
     })
     .nullable()
     .prefault({}),
@@ -82,9 +82,9 @@ const quality = z.strictObject({
   /** Answers in another language than the question, where both are sure. */
   language: z
     .strictObject({
-      min_question_letters: z.int().min(1).default(20),
-      min_answer_letters: z.int().min(1).default(40),
-      max_likeness: z.number().min(0).max(1).default(0.9),
+      min_question_letters: z.int().min(1).default(40),
+      min_answer_letters: z.int().min(1).default(60),
+      max_likeness: z.number().min(0).max(1).default(0.85),
     })
     .nullable()
     .prefault({}),

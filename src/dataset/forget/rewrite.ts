@@ -138,7 +138,7 @@ function goes(line: string, { rows, completions }: Going): JsonObject | null {
 
 /** Rows that the manifest tells of and that are not there: right however often files were rewritten. */
 function lostRows(manifest: RedactedManifest, now: ReadonlyMap<string, number>): number {
-  const { splits, files = {} } = manifest as RedactedManifest & { files?: Record<string, { rows: number }> };
+  const { splits, files = {} } = manifest;
   const built: [string, number][] = [
     ...Object.entries(splits).map(([split, { rows }]): [string, number] => [`${split}.jsonl`, rows]),
     ...Object.entries(files).map(([name, { rows }]): [string, number] => [name, rows]),

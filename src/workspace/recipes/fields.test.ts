@@ -14,8 +14,7 @@ test('every field has its reason, and every reason its field', () => {
 test('the defaults that are told are those that are in force', () => {
   const recipe: Record<string, unknown> = recipeSchema.parse({ name: 'r', base: 'b' });
   for (const { path, default: told } of recipeFields().filter((field) => 'default' in field)) {
-    const [section = '', field] = path.split('.');
-    const value = field === undefined ? recipe[section] : (recipe[section] as Record<string, unknown>)[field];
+    const value = path.split('.').reduce<unknown>((at, name) => (at as Record<string, unknown>)[name], recipe);
     expect([path, value]).toEqual([path, told]);
   }
 });

@@ -10,6 +10,8 @@ export interface RecipeField {
   values: string;
   /** Undefined where it has to be given. */
   default?: unknown;
+  /** Its own fields follow, and say what they are unless set. */
+  below?: true;
   /** What it does, and why it is what it is unless set. */
   about: string;
 }
@@ -67,6 +69,11 @@ function fieldsOf({ properties = {} }: Shape, prefix: string): RecipeField[] {
   return Object.entries(properties).flatMap(([name, shape]) => {
     const path = `${prefix}${name}`;
     if (shape.properties) return fieldsOf(shape, `${path}.`);
+    const inner = shape.anyOf?.find(({ properties: own }) => own !== undefined);
+    if (inner && shape.default !== null) {
+      const own = { path, values: 'null, or what follows', below: true as const, about: reasons[path] ?? '' };
+      return [own, ...fieldsOf(inner, `${path}.`)];
+    }
     const fallback = 'default' in shape ? { default: shape.default } : {};
     return [{ path, values: valuesOf(shape), ...fallback, about: reasons[path] ?? '' }];
   });
@@ -74,7 +81,7 @@ function fieldsOf({ properties = {} }: Shape, prefix: string): RecipeField[] {
 
 /** What a field may be, in words. */
 function valuesOf(shape: Shape): string {
-  const { type, anyOf, oneOf, items, format } = shape;
+  const { type, anyOf, oneOf, items, format, properties } = shape;
   if (shape.const !== undefined) return JSON.stringify(shape.const);
   if (shape.enum) return shape.enum.map((value) => String(value)).join(', ');
   const options = anyOf ?? oneOf;
@@ -84,6 +91,7 @@ function valuesOf(shape: Shape): string {
   if (type === 'number') return `a number${rangeOf(shape)}`;
   if (type === 'boolean') return 'true, false';
   if (type === 'null') return 'null';
+  if (properties) return `{ ${Object.keys(properties).join(', ')} }`;
   return format === 'date-time' ? 'a time, as 2026-01-31T00:00:00Z' : 'text';
 }
 

@@ -21,7 +21,50 @@ export const reasons: Readonly<Record<string, string>> = {
   'build.salt':
     'Changes which conversations fall into which share. The same salt is the same split, so that versions can be compared.',
   'build.min_examples': 'Fewer than this are not enough data. Below 20 a model learns them by heart.',
-  'build.max_examples': 'Of more, a part that is the same each time. null: all.',
+  'build.max_examples':
+    'Of more, those that people said most of: corrections, then what several said, then the newest. null: all.',
+  'build.weights.corrected':
+    'How much the tokens of a correction count. Above 1 they pull harder than approved answers do.',
+  'build.weights.approved': 'How much the tokens of an approved answer count.',
+  'build.normalise': 'One Unicode form, line feeds, no white space that nobody sees; code in fences stays as it is.',
+  'build.near_duplicates':
+    'Answers that are this alike, by the Jaccard index of their runs of five words, are one, and never in two splits. null: equal ones only.',
+  'build.redact':
+    'What becomes a placeholder, [EMAIL_1], the same in all of a conversation. An empty list leaves texts as they are.',
+  'build.region':
+    'Where telephone numbers without a country code are from, as DE. null: those of the numbers beside them.',
+  'build.quality':
+    'What models answered has to pass these checks, or is left out; what people wrote always passes. null: no checks.',
+  'build.quality.length':
+    'An answer of nothing teaches nothing, and one without end teaches to go on. null: any length.',
+  'build.quality.length.min_words': 'Fewer words than this are too short.',
+  'build.quality.length.max_words': 'More words than this are too long.',
+  'build.quality.length.min_characters': 'Fewer characters than this are too short.',
+  'build.quality.length.max_characters': 'More characters than this are too long.',
+  'build.quality.repetition': 'Answers that say the same again and again teach to. null: whatever they repeat.',
+  'build.quality.repetition.min_words': 'Few words repeat by chance, so that shorter answers are not looked at.',
+  'build.quality.repetition.leniency': 'Multiplies the limits, which are those of Gopher (Rae et al. 2021).',
+  'build.quality.refusals': 'Leaves out answers that are nothing but the refusal that every assistant has.',
+  'build.quality.template_debris':
+    'Leaves out answers with marks of chat templates, which a model would learn to write.',
+  'build.quality.language':
+    'Leaves out answers in another language than the question, where both are told for sure. null: any.',
+  'build.quality.language.min_question_letters': 'A question with fewer letters tells no language.',
+  'build.quality.language.min_answer_letters': 'An answer with fewer letters tells no language.',
+  'build.quality.language.max_likeness': 'How sure it has to be: lower leaves out less.',
+  'build.decontaminate':
+    'Leaves out what the suite, or a file in evals/, asks: a model that learned it would be measured on its memory.',
+  'build.burst':
+    'So many equal ratings of one rater in so many seconds are set aside. null, since programs rate as fast, and honestly.',
+  'build.max_rater_share':
+    'The largest share of the learned text that may rest on one rater, so that no taste rules. null: any.',
+  'build.max_source_share': 'The largest share that one model may have written. null: any.',
+  'build.max_topic_share':
+    'The largest share of one topic, by the tags topic:… and the metadata of requests. null: any.',
+  'build.max_same_base_share':
+    'The largest share that models of this base wrote: a model that learns from itself narrows. null: any.',
+  'build.max_per_conversation':
+    'So many answers of one conversation at the most, so that a long one does not rule. null: all.',
   'train.rank':
     'The rank of the adapters. 16 learns some thousand examples on every layer; a higher one costs memory before it learns more.',
   'train.alpha': 'Scales the adapters. Twice the rank is the usual measure, so that a higher rank needs no other rate.',
