@@ -132,7 +132,7 @@ test.each([
   ['blobs.erase', 1],
   ['forgotten.rewriteFailures', 1],
   ['forgotten.advance', 1],
-  ['chats.erase', 1],
+  ['chats.erase', 2],
   ['forgotten.advance', 2],
 ])('a process that is killed at %s, time %i, is made good by the next one', async (call, nth) => {
   await killIn({ call, nth, after: true });
