@@ -13,7 +13,7 @@ const mostGrowth = 64;
 const files: readonly [LargeFormat, number][] = [
   ['open-webui', 1],
   ['openai-sft', 1],
-  ['csv', 1 / 4],
+  ['csv', 1 / 16],
 ];
 
 /** Files that no memory holds, imported by the real command through a real API process. */

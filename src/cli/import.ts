@@ -6,11 +6,12 @@ import { ofOneSet } from '../feedback/importing.ts';
 import { openSource } from '../feedback/importers/source.ts';
 import type { ImportItem, ImportSource, Importer } from '../feedback/importers/types.ts';
 import type { ApiClient } from './api-client.ts';
+import { settleMemory } from './bound-memory.ts';
 import { connectApi } from './connection.ts';
 
 /** What one request carries: so small that it is soon answered, however large the file is. */
 const itemsAtOnce = 500;
-const charactersAtOnce = 4 * 2 ** 20;
+const charactersAtOnce = 2 ** 20;
 
 interface Options {
   format?: string;
@@ -57,6 +58,8 @@ export function registerImport(program: Command): void {
 }
 
 async function importFile(file: string, options: Options): Promise<void> {
+  // A long file makes much that lives for one request: left alone, the heap would grow for minutes before it stands.
+  settleMemory();
   const source = await openSource(file);
   const importer = await chooseImporter(importers, source, options.format);
   const { api } = connectApi(options.url);

@@ -55,12 +55,12 @@ export async function importItems(
   }
   const { written, known, ids } = await deps.chats.import(exchanges.map(({ chat }) => chatOf(chat, options)));
   sum.chats = { written, known };
-  for (const [index, exchange] of exchanges.entries()) {
-    const completionId = ids[index] ?? '';
-    for (const event of exchange.feedback)
-      await addEvent(deps, sum, exchange.at, eventOf(completionId, event, options));
-  }
-  for (const event of preferencesIn(exchanges, ids, options)) await addEvent(deps, sum, event.at, event.feedback);
+  const events = exchanges.flatMap(({ at, feedback }, index) =>
+    feedback.map((event): PlacedEvent => ({ at, feedback: eventOf(ids[index] ?? '', event, options) })),
+  );
+  events.push(...preferencesIn(exchanges, ids, options));
+  const added = await addEvents(deps, events);
+  for (const [at, event] of events.entries()) count(sum, event, added[at]);
   return sum;
 }
 
@@ -127,7 +127,7 @@ function keyOf(source: string, id: string): string {
   return `${source} ${createHash('sha256').update(id).digest('hex').slice(0, 40)}`;
 }
 
-interface Preference {
+interface PlacedEvent {
   at: string;
   feedback: NewFeedback;
 }
@@ -137,7 +137,7 @@ function preferencesIn(
   exchanges: readonly ImportedExchange[],
   ids: readonly string[],
   options: ImportOptions,
-): Preference[] {
+): PlacedEvent[] {
   const sets = Map.groupBy(
     exchanges.flatMap((exchange, index) => {
       const { siblings, at } = exchange;
@@ -158,14 +158,40 @@ function preferencesIn(
   });
 }
 
-async function addEvent({ feedback }: ImportingDeps, sum: ImportSum, at: string, event: NewFeedback): Promise<void> {
+/**
+ * Adds events at once, so that one sync serves all of them; what became of each, in their order. A file may hold an event
+ * twice: the second waits for the first, and is known.
+ */
+async function addEvents(deps: ImportingDeps, events: readonly PlacedEvent[]): Promise<Added[]> {
+  const last = new Map<string, Promise<Added>>();
+  return Promise.all(
+    events.map(async (event) => {
+      const name = `${event.feedback.rater} ${event.feedback.key}`;
+      const before = last.get(name);
+      const adding = before ? before.then(() => addEvent(deps, event)) : addEvent(deps, event);
+      last.set(name, adding);
+      return adding;
+    }),
+  );
+}
+
+/** Whether an event was written or known already; or why it does not fit. */
+type Added = { as: 'written' | 'known' } | { fault: string };
+
+async function addEvent({ feedback }: ImportingDeps, { feedback: event }: PlacedEvent): Promise<Added> {
   const before = Date.now();
   try {
     const { createdAt } = await feedback.add(event);
-    sum.feedback[createdAt < before ? 'known' : 'written'] += 1;
+    return { as: createdAt < before ? 'known' : 'written' };
   } catch (error) {
     const { code, message } = asRatchetError(error);
     if (code !== 'Conflict' && code !== 'NotFound' && code !== 'InvalidInput') throw error;
-    leaveOut(sum, at, 'feedback that does not fit', message);
+    return { fault: message };
   }
+}
+
+function count(sum: ImportSum, { at }: PlacedEvent, added: Added | undefined): void {
+  if (!added) return;
+  if ('as' in added) sum.feedback[added.as] += 1;
+  else leaveOut(sum, at, 'feedback that does not fit', added.fault);
 }
