@@ -168,11 +168,16 @@ async function addEvents(deps: ImportingDeps, events: readonly PlacedEvent[]): P
     events.map(async (event) => {
       const name = `${event.feedback.rater} ${event.feedback.key}`;
       const before = last.get(name);
-      const adding = before ? before.then(() => addEvent(deps, event)) : addEvent(deps, event);
+      const adding = before ? addAgain(deps, event, before) : addEvent(deps, event);
       last.set(name, adding);
       return adding;
     }),
   );
+}
+
+async function addAgain(deps: ImportingDeps, event: PlacedEvent, before: Promise<Added>): Promise<Added> {
+  const [first, added] = [await before, await addEvent(deps, event)];
+  return 'as' in first && 'as' in added ? { as: 'known' } : added;
 }
 
 /** Whether an event was written or known already; or why it does not fit. */

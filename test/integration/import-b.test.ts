@@ -7,6 +7,7 @@ import { childEnvironment, packageRoot } from '../../src/config.ts';
 import { type JsonObject, isObject } from '../../src/core/canonical.ts';
 import { importers } from '../../src/feedback/importers/all.ts';
 import { openaiDpo } from '../../src/feedback/importers/openai-dpo.ts';
+import { openaiSft } from '../../src/feedback/importers/openai-sft.ts';
 import { type Harness, openHarness } from '../fixtures/gateway-harness.ts';
 import { importFilesOf } from '../fixtures/imports/every.ts';
 import { importFile, readAll, torn } from '../fixtures/imports/reading.ts';
@@ -90,6 +91,20 @@ test('a pair that stands in a file twice is one preference over one answer', asy
   const response = await harness.app.request('/api/import?source=openai-dpo', { method: 'POST', body });
   expect(await response.json()).toMatchObject({ chats: { written: 2, known: 2 }, feedback: { written: 1 } });
   expect(await report(importFile('openai-dpo/train.jsonl'))).toMatchObject({ feedback: { written: 0, known: 1 } });
+});
+
+test('a chat that stands in a file thrice is there once, and what is said of it too', async () => {
+  const line = {
+    messages: [
+      { role: 'user', content: 'Hi' },
+      { role: 'assistant', content: 'Hello.' },
+    ],
+  };
+  const items = await readAll(openaiSft, Array(3).fill(JSON.stringify(line)).join('\n'));
+  const body = items.map((item) => JSON.stringify(item)).join('\n');
+  const response = await harness.app.request('/api/import?source=openai-sft', { method: 'POST', body });
+  const counts = { written: 1, known: 2 };
+  expect(await response.json()).toMatchObject({ chats: counts, feedback: counts, left_out: {} });
 });
 
 test('the answers of one conversation stand in one conversation', async () => {
