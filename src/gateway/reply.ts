@@ -12,7 +12,7 @@ export interface Reply {
   whole(text: string, headers: Readonly<Record<string, string>>): void;
   /** Sends the head of a stream, if it is not out yet. */
   open(headers: Readonly<Record<string, string>>): void;
-  /** Sends the head now, where nothing that it could have gone with has come. */
+  /** Sends what there is now, if only the head: what is done next takes time. */
   flush(): void;
   /** False when the client does not keep up. */
   write(text: string): boolean;

@@ -39,7 +39,7 @@ const tailMs = 3_000;
 const largestEvent = 64 * 2 ** 20;
 
 /**
- * Passes a provider's stream on. Everything up to the last content leaves in the tick in which it came; the frame that ends
+ * Passes a provider's stream on. Everything up to the last content leaves as it comes; the frame that ends
  * the last choice, and all after it, only when the record is durable. A client that does not keep up makes the provider
  * wait. Resolves when the client has got all, or is gone, and the record is written; rejects when it could not be.
  */
@@ -126,6 +126,8 @@ function createEnding(
   function finish(end: StreamEnd, last: () => string, kept: () => string): void {
     if (over) return;
     over = true;
+    // What was said does not wait while its record is made.
+    reply.flush();
     recorder.finish(end.state, end.error ?? undefined).then(
       () => {
         reply.end(last());

@@ -49,8 +49,7 @@ export function clientOf(request: IncomingMessage, response: ServerResponse): Cl
       head = { status, headers };
     },
     flush() {
-      // What waits takes the head along.
-      if (gone || ended || !head || outbox.waiting) return;
+      if (gone || ended || outbox.flush() || !head) return;
       sendHead();
       response.flushHeaders();
     },

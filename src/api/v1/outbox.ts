@@ -3,13 +3,13 @@ import type { Socket } from 'node:net';
 
 /**
  * Gathers what is written in one tick, so that it costs one call of the system, however many pieces the provider's read
- * had. It leaves before anything else happens.
+ * had. It leaves before anything else happens; the first piece, which is waited for, leaves at once.
  */
 export interface Outbox {
   /** False when the client does not keep up. */
   write(text: string): boolean;
-  /** Whether something leaves at the end of this tick. */
-  readonly waiting: boolean;
+  /** Sends what would leave at the end of this tick now; false when there is nothing. */
+  flush(): boolean;
   /** Takes what has not been handed to the socket yet. */
   take(): string;
   onDrain(callback: () => void): void;
@@ -46,10 +46,17 @@ export function createOutbox(response: ServerResponse, before: () => void): Outb
     const text = take();
     if (text === '' || response.destroyed) return;
     before();
-    const free = begun && socket && response.chunkedEncoding ? writeNext(socket, text) : response.write(text);
+    const free = begun && socket && response.chunkedEncoding ? writeNext(socket, text) : writeFirst(text);
     begun = true;
     if (free && blocked) drained();
     blocked = !free;
+  }
+
+  /** With its head. The response keeps both back until the end of this tick. */
+  function writeFirst(text: string): boolean {
+    const free = response.write(text);
+    socket?.uncork();
+    return free;
   }
 
   function drained(): void {
@@ -62,13 +69,16 @@ export function createOutbox(response: ServerResponse, before: () => void): Outb
   response.on('close', () => socket?.off('drain', drained));
   return {
     write(text) {
-      if (out === '') process.nextTick(send);
+      if (out === '' && begun) process.nextTick(send);
       out += text;
+      if (!begun) send();
       blocked ||= out.length > mostUnsent;
       return !blocked;
     },
-    get waiting() {
-      return out !== '';
+    flush() {
+      if (out === '') return false;
+      send();
+      return true;
     },
     take,
     onDrain: (callback) => draining.push(callback),
