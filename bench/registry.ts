@@ -1,3 +1,4 @@
+import { build } from './build.ts';
 import { datasets } from './datasets.ts';
 import { gateway } from './gateway.ts';
 import { orchestration } from './orchestration.ts';
@@ -16,6 +17,7 @@ export const benches: readonly Bench[] = [
   orchestration,
   gateway,
   datasets,
+  build,
   recorder,
   trainer,
   importing,

@@ -1,7 +1,7 @@
 import type { LeakCheck, LeftOutRow, StageCounts } from '../core/dataset.ts';
 import type { Draft, Texts } from './draft.ts';
 import { type Placed, checkLeaks } from './leak-check.ts';
-import type { Documents } from './near/documents.ts';
+import { type Documents, keepShingles } from './near/documents.ts';
 import { bandCount } from './near/signature.ts';
 import { shingleHashes } from './near/shingles.ts';
 import type { Recipe } from '../core/recipe.ts';
@@ -60,12 +60,13 @@ async function refine(source: EntrySource, options: EngineOptions, spool: Spool)
   const cache = cacheDir === null ? null : openRowCache(cacheDir, looked);
   const rows = runRows(source, { ...looked, threads, watch, cache });
   const drafted = await draftRows(rows, { report, spool, near: build.near_duplicates !== null });
-  const { left, joins } = dropRepeated(drafted, { build, report, spool });
+  const shinglesOf = shinglesIn(drafted.drafts, spool);
+  const { left, joins } = dropRepeated(drafted, { build, report, shinglesOf });
   const chosen = choose(left, options, report);
   report.stage('split').took(chosen.length);
   const splitOf = splitNodes(joins, tombstones, build);
   const placed = chosen.map((draft) => ({ draft, split: splitOf(draft.node) }));
-  const documents = drafted.bands && documentsOf(chosen, drafted.bands.bands, spool);
+  const documents = drafted.bands && documentsOf(chosen, drafted.bands.bands, shinglesOf);
   return {
     placed,
     textsOf: ({ draft }) => spool.read(draft.place),
@@ -88,14 +89,14 @@ function rowOptions(
 /** Everything that goes by what rows have in common with each other. */
 function dropRepeated(
   { drafts, bands }: Drafted,
-  { build, report, spool }: { build: Recipe['build']; report: Report; spool: Spool },
+  { build, report, shinglesOf }: { build: Recipe['build']; report: Report; shinglesOf: ShinglesOf },
 ): { left: Draft[]; joins: Join[] } {
   const joins: Join[] = promptJoins(drafts);
   const contradictions: Contradiction[] = [];
   const exact = inStage(report, 'exact_duplicates', drafts, dropDuplicates);
   const near = inStage(report, 'near_duplicates', exact, (input, stage) => {
     if (bands === null || build.near_duplicates === null) return [...input];
-    const options = { all: drafts, bands: bands.bands, spool, threshold: build.near_duplicates };
+    const options = { all: drafts, bands: bands.bands, shinglesOf, threshold: build.near_duplicates };
     const found = dropNearDuplicates(input, stage, options);
     for (const join of found.joins) joins.push(join);
     contradictions.push(...found.contradictions);
@@ -137,15 +138,21 @@ function promptJoins(drafts: readonly Draft[]): Join[] {
   return joins;
 }
 
+type ShinglesOf = Documents['shinglesOf'];
+
+/** Shingles of drafts' documents by their index, made again from the spool; the last of them are kept. */
+function shinglesIn(drafts: readonly Draft[], spool: Spool): ShinglesOf {
+  return keepShingles((index) => {
+    const draft = drafts[index];
+    return shingleHashes(draft ? documentOf(spool.read(draft.place).messages) : '');
+  });
+}
+
 /** The documents of the rows that are chosen, numbered as they stand. */
-function documentsOf(chosen: readonly Draft[], bands: Uint32Array, spool: Spool): Documents {
+function documentsOf(chosen: readonly Draft[], bands: Uint32Array, shinglesOf: ShinglesOf): Documents {
   const own = new Uint32Array(chosen.length * bandCount);
   for (const [at, { index }] of chosen.entries()) {
     own.set(bands.subarray(index * bandCount, (index + 1) * bandCount), at * bandCount);
   }
-  const shinglesOf = (at: number): Uint32Array => {
-    const draft = chosen[at];
-    return shingleHashes(draft ? documentOf(spool.read(draft.place).messages) : '');
-  };
-  return { count: chosen.length, bands: own, shinglesOf };
+  return { count: chosen.length, bands: own, shinglesOf: (at) => shinglesOf(chosen[at]?.index ?? -1) };
 }

@@ -1,10 +1,7 @@
-import { documentOf } from '../rows/document.ts';
 import { type Draft, byStrength } from '../draft.ts';
 import { type NearPair, findClusters } from '../near/clusters.ts';
-import { shingleHashes } from '../near/shingles.ts';
 import { chooseSurvivors } from '../near/survivors.ts';
 import type { StageReport } from '../report.ts';
-import type { Spool } from '../spool.ts';
 import type { Contradiction } from './contradictions.ts';
 import type { Join } from './split.ts';
 
@@ -13,7 +10,8 @@ export interface NearOptions {
   all: readonly Draft[];
   /** Bands of their documents. */
   bands: Uint32Array;
-  spool: Spool;
+  /** Shingles of the document of a draft, by its index. */
+  shinglesOf: (index: number) => Uint32Array;
   /** Jaccard index from which on two documents are one. */
   threshold: number;
 }
@@ -32,10 +30,8 @@ export interface NearFindings {
 export function dropNearDuplicates(
   drafts: readonly Draft[],
   stage: StageReport,
-  { all, bands, spool, threshold }: NearOptions,
+  { all, bands, shinglesOf, threshold }: NearOptions,
 ): NearFindings {
-  const shinglesOf = (index: number): Uint32Array =>
-    shingleHashes(documentOf(spool.read(draftAt(all, index).place).messages));
   const documents = { count: all.length, bands, shinglesOf };
   const { root, edges } = findClusters({ ...documents, threshold });
   const apart = (a: number, b: number): boolean => areApart(draftAt(all, a), draftAt(all, b));

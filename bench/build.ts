@@ -1,0 +1,170 @@
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { loadConfig, packageRoot } from '../src/config.ts';
+import { runProcess } from '../src/process/run.ts';
+import type { Built, Task } from './build/task.ts';
+import { canPin, cores } from './gateway/child.ts';
+import { median, rounded } from './statistics.ts';
+import type { Bench, BenchContext, Claim, Outcome } from './types.ts';
+
+/** Chats of a round, and how many more come for the second build: 1 %. */
+const chats = 100_000;
+const more = chats / 100;
+/** Chats for which the memory is looked at. */
+const million = 1_000_000;
+/** Questions of evaluations that are looked for. */
+const questions = 1_000;
+
+const core = { redact: [], quality: null } as const;
+const off = { length: null, repetition: null, refusals: false, template_debris: false };
+const settings = {
+  /** Normalise, validate, duplicates, near duplicates, decontaminate, balance, split, write. */
+  core,
+  /** With redaction and the answer's language. */
+  personal: { quality: off },
+  all: {},
+} as const;
+type Setting = keyof typeof settings;
+
+/** The whole build, from rated chats to the files of a version. */
+export const build: Bench = {
+  name: 'build',
+  kind: 'bench',
+  about:
+    'a dataset version from rated chats: chats a second and core, what one in a hundred more costs, memory of a million',
+  parts: [],
+  count: 3,
+  run,
+};
+
+interface Round {
+  of: Record<Setting, Built>;
+  /** All stages, with what was said before kept, and then with 1 % more chats. */
+  cold: Built;
+  warm: Built;
+  /** The same chats as `warm`, without anything kept. */
+  anew: Built;
+}
+
+async function run({ count, tell }: BenchContext): Promise<Outcome> {
+  const { cacheDir } = loadConfig();
+  mkdirSync(cacheDir, { recursive: true });
+  const folder = mkdtempSync(join(cacheDir, 'bench-build-'));
+  try {
+    const files = { most: join(folder, 'most'), more: join(folder, 'more') };
+    await make(files.most, 0, chats);
+    await make(files.more, chats, more);
+    const rounds: Round[] = [];
+    for (let number = 0; number < count; number += 1) {
+      rounds.push(await oneRound(folder, files));
+      tell(`  round ${number + 1} of ${count}`);
+    }
+    tell(`A million chats, for the memory.`);
+    const large = join(folder, 'million');
+    await make(large, 0, million);
+    const most = await buildOnce({ files: [large], settings: core, cacheDir: null, folder, items: [] });
+    return { claims: claimsOf(rounds, most), details: { pinned: canPin(), chats, rounds, million: most } };
+  } finally {
+    rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
+  }
+}
+
+async function oneRound(folder: string, { most, more: extra }: { most: string; more: string }): Promise<Round> {
+  const items = Array.from({ length: questions }, (_, at) => ({
+    id: `q${at}`,
+    messages: [
+      { role: 'user', content: `what is the answer to the question with the number ${at} of the evaluation set` },
+    ],
+  }));
+  const task = { files: [most], cacheDir: null, folder, items };
+  const of = {} as Record<Setting, Built>;
+  for (const name of Object.keys(settings) as Setting[]) {
+    of[name] = await buildOnce({ ...task, settings: settings[name] });
+  }
+  const cacheDir = mkdtempSync(join(folder, 'kept-'));
+  const cold = await buildOnce({ ...task, settings: settings.all, cacheDir });
+  const warm = await buildOnce({ ...task, files: [most, extra], settings: settings.all, cacheDir });
+  const anew = await buildOnce({ ...task, files: [most, extra], settings: settings.all });
+  return { of, cold, warm, anew };
+}
+
+async function make(file: string, first: number, count: number): Promise<void> {
+  await inNode('make', [file, String(first), String(count)]);
+}
+
+async function buildOnce(task: Task): Promise<Built> {
+  return JSON.parse(await inNode('child', [JSON.stringify(task)])) as Built;
+}
+
+/** Its last line. */
+async function inNode(script: string, args: string[]): Promise<string> {
+  const command = [process.execPath, join(import.meta.dirname, 'build', `${script}.ts`), ...args];
+  const pinned = canPin() ? ['taskset', '-c', String(cores.gateway), ...command] : command;
+  const [first = '', ...rest] = pinned;
+  const { code, stdout, tail } = await runProcess({
+    command: first,
+    args: rest,
+    cwd: packageRoot,
+    timeoutMs: 3_600_000,
+  });
+  if (code !== 0) throw new Error(`${script} failed: ${tail}`);
+  return stdout.split('\n').at(-1) ?? '';
+}
+
+const perSecond = ({ rows, stages, writing }: Built): number => rows / (stages + writing);
+
+function claimsOf(rounds: readonly Round[], most: Built): Claim[] {
+  const of = (value: (round: Round) => number): number => median(rounds.map(value));
+  const corePace = of((round) => perSecond(round.of.core));
+  const personal = of(({ of: { personal: one, core: other } }) => one.rows / (one.stages - other.stages));
+  const whole = of((round) => perSecond(round.of.all));
+  const again = of(({ warm, cold }) => warm.stages / cold.stages);
+  const same = rounds.every(
+    ({ warm, anew, cold, of: { all } }) => warm.digest === anew.digest && cold.digest === all.digest,
+  );
+  const leaks = [...rounds.map(({ warm }) => warm), most].reduce(
+    (sum, { leaks: found }) => sum + (found?.pairs ?? 0),
+    0,
+  );
+  return [
+    atLeast('chats of 1 KB a second and core, all stages but redaction and quality, written', corePace, 8_000),
+    atLeast('chats a second and core through redaction and the check of the language', personal, 2_000),
+    {
+      name: 'chats a second and core with every stage on',
+      ours: rounded(whole, 0),
+      peer: null,
+      ratio: null,
+      target: 'none',
+      holds: true,
+    },
+    {
+      name: 'processor time of the stages after 1 % more chats, to that of a first build; spooling, hashing and keeping are in it',
+      ours: rounded(again),
+      peer: null,
+      ratio: rounded(again),
+      target: 'at most 0.02',
+      holds: again <= 0.02,
+    },
+    {
+      name: 'builds after 1 % more chats that differ from a first build',
+      ours: same ? 0 : 1,
+      peer: null,
+      ratio: null,
+      target: '0',
+      holds: same,
+    },
+    {
+      name: 'memory of a million chats, in MiB',
+      ours: rounded(most.peakMegabytes, 0),
+      peer: null,
+      ratio: null,
+      target: 'at most 1024',
+      holds: most.peakMegabytes <= 1024,
+    },
+    { name: 'near duplicates across splits', ours: leaks, peer: null, ratio: null, target: '0', holds: leaks === 0 },
+  ];
+}
+
+function atLeast(name: string, ours: number, target: number): Claim {
+  return { name, ours: rounded(ours, 0), peer: null, ratio: null, target: `at least ${target}`, holds: ours >= target };
+}

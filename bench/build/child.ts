@@ -1,0 +1,73 @@
+// One build of chats that stand in a file, in a process of its own, so that its memory is its own: `node child.ts JSON`.
+import { createReadStream } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { recipeSchema } from '../../src/core/recipe.ts';
+import { runStages } from '../../src/dataset/engine.ts';
+import type { Entry } from '../../src/dataset/entry.ts';
+import { linesOf } from '../../src/dataset/lines.ts';
+import { writeDataset } from '../../src/dataset/write.ts';
+import type { Built, Task } from './task.ts';
+
+const group = 64;
+
+/** Seconds of a processor, of all threads. */
+function used(): number {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1e6;
+}
+
+/** The chats of the files in groups; how much of the processor reading them took is left out of the figures. */
+async function* read(files: readonly string[], spent: { reading: number }): AsyncGenerator<Entry[]> {
+  for (const file of files) {
+    let entries: Entry[] = [];
+    let since = used();
+    for await (const line of createInterface({ input: createReadStream(file) })) {
+      entries.push(JSON.parse(line) as Entry);
+      if (entries.length < group) continue;
+      spent.reading += used() - since;
+      yield entries;
+      entries = [];
+      since = used();
+    }
+    spent.reading += used() - since;
+    if (entries.length > 0) yield entries;
+  }
+}
+
+async function build({ files, settings, cacheDir, folder, items }: Task): Promise<Built> {
+  const scratch = mkdtempSync(join(folder, 'build-'));
+  const { build: options } = recipeSchema.parse({ name: 'bench', base: 'b', build: settings });
+  const spent = { reading: 0 };
+  const started = used();
+  const refined = await runStages(read(files, spent), {
+    build: options,
+    items,
+    threads: 0,
+    cacheDir,
+    ofBase: new Set(),
+    tombstones: [],
+    scratch,
+  });
+  const staged = used();
+  const { placed, textsOf, joins, stages, leftOut, leaks } = refined;
+  const lines = linesOf({ placed, textsOf, weights: options.weights, leftOut, joins });
+  const facts = { name: 'bench', recipe: 'r', collection: 'c', signals: {}, stages, ...(leaks && { leaks }) };
+  const { digest } = await writeDataset(join(scratch, 'out'), lines, facts);
+  const written = used();
+  refined.close();
+  rmSync(scratch, { recursive: true });
+  return {
+    rows: stages[0]?.in ?? 0,
+    kept: placed.length,
+    stages: staged - started - spent.reading,
+    writing: written - staged,
+    reading: spent.reading,
+    peakMegabytes: process.resourceUsage().maxRSS / 1024,
+    digest,
+    leaks,
+  };
+}
+
+console.log(JSON.stringify(await build(JSON.parse(process.argv[2] ?? '{}') as Task)));

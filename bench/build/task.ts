@@ -1,0 +1,29 @@
+import type { LeakCheck } from '../../src/core/dataset.ts';
+import type { EvalItem } from '../../src/dataset/rows/decontaminate.ts';
+
+/** What a build is asked to do. */
+export interface Task {
+  /** Of `make.ts`, in order. */
+  files: readonly string[];
+  /** Of a recipe's `build`. */
+  settings: Record<string, unknown>;
+  cacheDir: string | null;
+  /** Where it may write. */
+  folder: string;
+  items: readonly EvalItem[];
+}
+
+/** What it took. Times are seconds of a processor, of all threads. */
+export interface Built {
+  rows: number;
+  kept: number;
+  /** From rows in memory to splits, the spool's writing with it. */
+  stages: number;
+  /** The files of the version. */
+  writing: number;
+  /** Reading the chats, which is in neither. */
+  reading: number;
+  peakMegabytes: number;
+  digest: string;
+  leaks: LeakCheck | null;
+}
