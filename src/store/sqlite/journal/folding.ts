@@ -4,7 +4,7 @@ import { type Entry, createQueue } from './queue.ts';
 import type { Tables } from './tables.ts';
 
 /** How long a batch stays out of the tables, so that others come with it, in ms. */
-const gatherMs = 25;
+const gatherMs = 100;
 /** With so many statements they go at once: one transaction takes no more. */
 const mostStatements = 900;
 /** How soon the tables are tried again, in ms. */
