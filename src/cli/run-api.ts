@@ -95,7 +95,7 @@ export async function runApi(config: Config, lifeline: boolean): Promise<void> {
   watch.start();
   settleMemory();
   const stopSweeping = sweep(house, cycles, log);
-  const tending = tend(house, log);
+  const tending = tend(house, log, () => gateway.busy);
   await untilStopped(lifeline);
   stopSweeping();
   watch.stop();
@@ -109,8 +109,8 @@ export async function runApi(config: Config, lifeline: boolean): Promise<void> {
   await cycles.close();
 }
 
-function tend({ store, settings }: House, log: Logger): ReturnType<typeof tendRecord> {
-  return tendRecord({ ...store, retentionDays: () => settings.current().retention.days, log });
+function tend({ store, settings }: House, log: Logger, busy: () => boolean): ReturnType<typeof tendRecord> {
+  return tendRecord({ ...store, retentionDays: () => settings.current().retention.days, busy, log });
 }
 
 function cyclesOf({ baseRoots, config, store }: House): LazyCycleService {

@@ -65,6 +65,8 @@ export interface Gateway {
   readonly capabilities: Capabilities | null;
   /** Answers a call, with an error if need be. Never rejects; resolves when the call is over and recorded. */
   answer(incoming: Incoming, client: Client): Promise<void>;
+  /** Whether a call is being answered or recorded. */
+  readonly busy: boolean;
   /** Resolves when no call is being answered or recorded; call it before the store is closed. */
   settled(): Promise<void>;
 }
@@ -110,6 +112,9 @@ export function createGateway(deps: GatewayDeps): Gateway {
         .finally(() => open.delete(answering));
       open.add(answering);
       return answering;
+    },
+    get busy() {
+      return open.size > 0;
     },
     async settled() {
       while (open.size > 0) await Promise.all(open);

@@ -52,6 +52,28 @@ test('rests nine times as long as it worked, and longer where few are left', asy
   expect(ofIndexing).toEqual([45, 360, lookMs, 10_000]);
 });
 
+test('rests three times as long again while chats are answered', async () => {
+  let now = 0;
+  let rounds = 0;
+  const indexNext = async () => {
+    now += 5;
+    rounds += 1;
+    return 32;
+  };
+  const rests: number[] = [];
+  const rest = async (ms: number) => {
+    rests.push(ms);
+    await new Promise(setImmediate);
+  };
+  const chats = { indexNext, erase: async () => nothingErased };
+  const busy = () => rounds < 3;
+  const times = { eraseMs: 1_000_000 };
+  const tending = tendRecord({ chats, retentionDays: () => null, busy, log, times, clock: { now: () => now, rest } });
+  await vi.waitFor(() => expect(rests.length).toBeGreaterThan(5));
+  await tending.stop();
+  expect(rests.filter((ms) => ms !== times.eraseMs).slice(0, 4)).toEqual([145, 145, 45, 45]);
+});
+
 test('erases by the age that is set now, and not at all where none is set', async () => {
   let days: number | null = null;
   const erase = vi.fn(async (_request: { before?: number }) => nothingErased);

@@ -9,6 +9,8 @@ export interface TendingDeps {
   answerCache?: Pick<AnswerCacheStore, 'forgetBefore'>;
   /** How many days chats are kept; null is for ever. Asked before each round. */
   retentionDays: () => number | null;
+  /** Whether chats are being answered now; never unless given. */
+  busy?: () => boolean;
   log: Logger;
   /** Times in ms: how soon new chats are looked for, and how often old ones are. */
   times?: { lookMs?: number; eraseMs?: number };
@@ -32,15 +34,20 @@ const machineClock: Clock = {
 
 const dayMs = 86_400_000;
 const indexedAtOnce = 32;
-/** The indexer rests this many times as long as it worked, so that it never takes more than a tenth of the time. */
-const restFactor = 9;
-/** A round that took longer than a ninth of this waited for something. */
+/**
+ * The indexer rests this many times as long as it worked, so that it never takes more than a tenth of the time, and a
+ * thirtieth while chats are answered: that is enough for the chats of a quiet day, and what a loud one leaves is indexed
+ * after it.
+ */
+const restFactor = { quiet: 9, busy: 29 };
+/** A round that would rest for longer waited for something. */
 const longestRest = 10_000;
 
 /** Indexes chats for the search soon after they end, and erases those that are older than they may be. */
-export function tendRecord({ chats, answerCache, retentionDays, log, times = {}, clock = machineClock }: TendingDeps): {
+export function tendRecord({ chats, answerCache, retentionDays, log, ...deps }: TendingDeps): {
   stop(): Promise<void>;
 } {
+  const { busy = () => false, times = {}, clock = machineClock } = deps;
   const { lookMs = 500, eraseMs = 3_600_000 } = times;
   const stopping = new AbortController();
   const { signal } = stopping;
@@ -58,7 +65,8 @@ export function tendRecord({ chats, answerCache, retentionDays, log, times = {},
   async function indexSome(): Promise<number> {
     const started = clock.now();
     const some = await chats.indexNext(indexedAtOnce);
-    const rest = Math.min(longestRest, restFactor * (clock.now() - started));
+    const factor = busy() ? restFactor.busy : restFactor.quiet;
+    const rest = Math.min(longestRest, factor * (clock.now() - started));
     return some < indexedAtOnce ? Math.max(lookMs, rest) : rest;
   }
 

@@ -10,7 +10,7 @@ import type { CompletionTable } from '../schema.ts';
 import type { CompletionFilter } from '../types.ts';
 import type { StoredChoice } from './choices.ts';
 import { type MessageReader, type MessageRef, loadMessages, nullIfMissing } from './messages.ts';
-import { ownerWord, parseSearch, toFts5, toTsquery, wordsOf } from './words.ts';
+import { ownerWord, parseSearch, toFts5, toTsquery, wordsIn } from './words.ts';
 
 // The index has an entry for each completion, with what was said new in it. An entry's number grows with the time of
 // its completion, so that what is found comes newest first without being sorted.
@@ -122,7 +122,7 @@ export async function indexNext(database: Database, limit: number): Promise<numb
   const batches = ordered.map(({ id, owner }) => {
     const entry = entries.get(id) ?? noEntry;
     const take = takeEntry({ id, entry }, { rows: 1, error: takenMeanwhile });
-    return entry === noEntry ? [take] : [take, insertEntry(database, { entry, owner, words: words.get(id) ?? [] })];
+    return entry === noEntry ? [take] : [take, insertEntry(database, { entry, owner, words: words.get(id) ?? '' })];
   });
   if (await writeOnce(database, batches.flat())) return rows.length;
   for (const batch of batches) await writeOnce(database, batch);
@@ -166,15 +166,15 @@ interface Turn {
 }
 
 /** The new words of each completion that has some. One read serves nearly all of them. */
-async function newWords(database: Database, rows: readonly Unindexed[]): Promise<Map<string, string[]>> {
+async function newWords(database: Database, rows: readonly Unindexed[]): Promise<Map<string, string>> {
   const turns = rows.map(turnOf);
   const read = await readMessages(database, turns, tailLength, sharedBytes);
-  const found = new Map<string, string[]>();
+  const found = new Map<string, string>();
   let characters = 0;
   for (const turn of turns) {
     const said = nullIfMissing(() => saidIn(turn, tailLength, read)) ?? (await saidAlone(database, turn));
-    const words = wordsOf(said);
-    if (words.length > 0) found.set(turn.id, words);
+    const words = wordsIn(said);
+    if (words !== '') found.set(turn.id, words);
     characters += said.length;
     if (characters < charactersAtOnce) continue;
     characters = 0;
@@ -306,16 +306,16 @@ function counterOf(id: string): number {
 interface Entry {
   entry: number;
   owner: string;
-  words: readonly string[];
+  /** Parted by blanks. */
+  words: string;
 }
 
 function insertEntry({ kind }: Database, { entry, owner, words }: Entry): Statement {
-  const text = words.join(' ');
   const tag = ownerWord(owner);
   return kind === 'sqlite'
-    ? { sql: 'insert into search (rowid, text, tag) values (?, ?, ?)', parameters: [entry, text, tag] }
+    ? { sql: 'insert into search (rowid, text, tag) values (?, ?, ?)', parameters: [entry, words, tag] }
     : {
         sql: `insert into search (entry, tsv) values ($1, to_tsvector('simple', $2))`,
-        parameters: [entry, `${tag} ${text}`],
+        parameters: [entry, `${tag} ${words}`],
       };
 }

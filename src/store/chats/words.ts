@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { RatchetError } from '../../core/errors.ts';
 
 // Both databases are given plain words, parted by blanks, so that they cut texts and queries alike. Scripts that do not
@@ -11,8 +11,22 @@ const maxTerms = 32;
 const unparted =
   /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Thai}\p{Script=Lao}\p{Script=Khmer}]/gu;
 
+/** In ASCII, whose letters have no accents: what stands between two words, but for a single blank. */
+const betweenPlain = /[^a-z0-9]{2,}|[^a-z0-9 ]/g;
+const notPlain = /[^ -~\s]/;
+const longest = 200;
+const tooLong = new RegExp(`[a-z0-9]{${longest + 1}}`);
+
+/** The words of a text, parted by blanks. Most texts are ASCII, which takes a third of the time and of the garbage. */
+export function wordsIn(text: string): string {
+  const start = text.slice(0, maxIndexed);
+  if (notPlain.test(start)) return wordsOf(start).join(' ');
+  const words = start.toLowerCase().replace(betweenPlain, ' ').trim();
+  return tooLong.test(words) ? wordsOf(start).join(' ') : words;
+}
+
 /** The words of a text, in lower case and without accents. */
-export function wordsOf(text: string): string[] {
+function wordsOf(text: string): string[] {
   return text
     .slice(0, maxIndexed)
     .toWellFormed()
@@ -21,7 +35,7 @@ export function wordsOf(text: string): string[] {
     .toLowerCase()
     .replaceAll(unparted, ' $& ')
     .split(/[^\p{L}\p{N}]+/u)
-    .filter((word) => word !== '' && word.length <= 200);
+    .filter((word) => word !== '' && word.length <= longest);
 }
 
 /** Words in a row; with `prefix`, the last may go on. */
@@ -50,7 +64,7 @@ export function parseSearch(query: string): Term[] {
 
 /** A word that stands for an owner in the index, so that a search of one person never walks through the chats of all. */
 export function ownerWord(owner: string): string {
-  return `owner${createHash('sha256').update(owner).digest('hex').slice(0, 20)}`;
+  return `owner${hash('sha256', owner).slice(0, 20)}`;
 }
 
 /** The query for SQLite's FTS5: everything is quoted, so that no word is an operator. */
