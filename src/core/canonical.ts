@@ -7,29 +7,36 @@ export type JsonObject = { [key: string]: Json };
  * number and string forms are those of `JSON.stringify`). Equal values give equal text, so that its hash names them.
  */
 export function canonicalJson(value: unknown): string {
+  // What is in order already, as most of ours is, needs no text for each of its members.
+  return isOrdered(value) ? (JSON.stringify(value) ?? 'null') : orderedJson(value);
+}
+
+function orderedJson(value: unknown): string {
   if (value === null || typeof value !== 'object') return JSON.stringify(value) ?? 'null';
   let text = '';
   if (Array.isArray(value)) {
-    for (let at = 0; at < value.length; at += 1) text += `${at === 0 ? '' : ','}${canonicalJson(value[at])}`;
+    for (let at = 0; at < value.length; at += 1) text += `${at === 0 ? '' : ','}${orderedJson(value[at])}`;
     return `[${text}]`;
   }
   const members = value as Readonly<Record<string, unknown>>;
-  for (const key of sortedKeys(value)) {
+  // Without a function, strings are sorted by code unit.
+  for (const key of Object.keys(value).sort()) {
     const member = members[key];
-    if (member !== undefined) text += `${text === '' ? '' : ','}${JSON.stringify(key)}:${canonicalJson(member)}`;
+    if (member !== undefined) text += `${text === '' ? '' : ','}${JSON.stringify(key)}:${orderedJson(member)}`;
   }
   return `{${text}}`;
 }
 
-/** Without a function, strings are sorted by code unit. What is in order already, as most of ours is, stays. */
-function sortedKeys(value: object): string[] {
-  const keys = Object.keys(value);
+/** Whether the keys of all its objects come by code unit. */
+function isOrdered(value: unknown): boolean {
+  if (value === null || typeof value !== 'object') return true;
+  if (Array.isArray(value)) return value.every(isOrdered);
   let last = '';
-  for (const key of keys) {
-    if (key < last) return keys.sort();
+  for (const key in value) {
+    if (key < last || !isOrdered((value as Readonly<Record<string, unknown>>)[key])) return false;
     last = key;
   }
-  return keys;
+  return true;
 }
 
 /** Whether a value is a plain JSON object. */

@@ -86,6 +86,6 @@ function contentForm(wire: WireMessage): MessageOverlay['content'] {
 }
 
 function partsOf(content: Json | undefined): Json[] {
-  if (typeof content === 'string') return content === '' ? [] : [{ type: 'text', text: content }];
+  if (typeof content === 'string') return content === '' ? [] : [{ text: content, type: 'text' }];
   return Array.isArray(content) ? content : [];
 }

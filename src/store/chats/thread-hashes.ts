@@ -44,8 +44,8 @@ export function hashHistory(
   key: KeyObject,
   { owner, scope = null, messages }: { owner: string; scope?: string | null; messages: readonly WireMessage[] },
 ): History {
-  let thread = rootThread(key, owner, scope);
-  const exchanges = keyedHash(key, `exchange\n${thread.whole}`);
+  const { root, exchanges } = rootOf(key, owner, scope);
+  let thread = root;
   const points: Point[] = [];
   for (const message of messages) {
     const normal = normalise(message);
@@ -78,12 +78,32 @@ export function decodeThread(column: string): Thread {
   return { whole, bare, asked };
 }
 
-function rootThread(key: KeyObject, owner: string, scope: string | null): Thread {
-  const whole = keyedHash(
-    key,
-    scope === null ? `thread\n${owner}` : `thread of a user\n${JSON.stringify([owner, scope])}`,
-  );
-  return { whole, bare: short(keyedHash(key, `bare\n${whole}`)), asked: null };
+/** Where the threads of a scope begin. */
+interface Root {
+  root: Thread;
+  /** What its exchanges are hashed under. */
+  exchanges: string;
+}
+
+const mostRoots = 1_000;
+const roots = new WeakMap<KeyObject, Map<string, Root>>();
+
+/** There are few scopes, and many requests of each. */
+function rootOf(key: KeyObject, owner: string, scope: string | null): Root {
+  const text = scope === null ? `thread\n${owner}` : `thread of a user\n${JSON.stringify([owner, scope])}`;
+  let known = roots.get(key);
+  if (!known || known.size >= mostRoots) roots.set(key, (known = new Map<string, Root>()));
+  let found = known.get(text);
+  if (!found) known.set(text, (found = makeRoot(key, text)));
+  return found;
+}
+
+function makeRoot(key: KeyObject, text: string): Root {
+  const whole = keyedHash(key, text);
+  return {
+    root: { whole, bare: short(keyedHash(key, `bare\n${whole}`)), asked: null },
+    exchanges: keyedHash(key, `exchange\n${whole}`),
+  };
 }
 
 function extend(key: KeyObject, { whole, bare }: Thread, role: string, { text }: NormalMessage) {
