@@ -1,4 +1,4 @@
-import { loadConfig } from '../config.ts';
+import { type Config, loadConfig } from '../config.ts';
 import { type ApiClient, createApiClient } from './api-client.ts';
 
 /** Where the API is, with the key for it. */
@@ -11,8 +11,12 @@ export interface Connection {
 /** The API that the settings name, or the one at `url`. */
 export function connectApi(url?: string): Connection {
   const config = loadConfig();
-  const host = ['0.0.0.0', '::'].includes(config.host) ? '127.0.0.1' : config.host;
-  const own = `http://${host.includes(':') ? `[${host}]` : host}:${config.port}`;
-  const options = { url: (url ?? own).replace(/\/+$/, ''), apiKey: config.apiKey };
+  const options = { url: (url ?? addressOf(config)).replace(/\/+$/, ''), apiKey: config.apiKey };
   return { ...options, api: createApiClient(options) };
+}
+
+/** Where an API with these settings is asked on its own machine. */
+export function addressOf({ host, port }: Pick<Config, 'host' | 'port'>): string {
+  const at = ['0.0.0.0', '::'].includes(host) ? '127.0.0.1' : host;
+  return `http://${at.includes(':') ? `[${at}]` : at}:${port}`;
 }

@@ -10,6 +10,7 @@ import type { Check } from '../setup/check.ts';
 import { environmentDefaults, unselectedRef } from '../workspace/active.ts';
 import { findSettingFaults } from '../workspace/setting-faults.ts';
 import { checkProviders } from './doctor-providers.ts';
+import { checkStale } from './doctor-stale.ts';
 
 /** What the doctor looks at beside the machine: every setting, then every provider that is set up. */
 export async function checkSettingsAndProviders(config: Config, faults: readonly SettingFault[]): Promise<Check[]> {
@@ -23,7 +24,11 @@ export async function checkSettingsAndProviders(config: Config, faults: readonly
   }, defaultSettings satisfies Settings);
   const selected = orElse<SelectionFile | null>(() => readSelectionNow(config.selectionFile), null);
   const active = selected ? selectionRef(selected.selection) : orElse(() => unselectedRef(config), null);
-  return [...settingChecks(found), ...(await checkProviders({ config, settings, definitions, active }))];
+  const [providers, stale] = await Promise.all([
+    checkProviders({ config, settings, definitions, active }),
+    checkStale(config),
+  ]);
+  return [...settingChecks(found), ...providers, ...stale];
 }
 
 function settingChecks(found: readonly SettingFault[]): Check[] {

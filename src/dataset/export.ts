@@ -1,10 +1,9 @@
-import { createReadStream } from 'node:fs';
 import { access } from 'node:fs/promises';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
 import type { DatasetFile, DatasetRow, Split } from '../core/dataset.ts';
 import { RatchetError } from '../core/errors.ts';
 import type { WireMessage } from '../core/message.ts';
+import { linesOf } from '../store/lines.ts';
 
 /** One line of OpenAI's supervised fine-tuning format. */
 export interface SftLine {
@@ -14,7 +13,7 @@ export interface SftLine {
 
 /** The lines of a file of a version, one at a time. */
 export async function* readLines<Line>(path: string): AsyncGenerator<Line> {
-  for await (const line of createInterface({ input: createReadStream(path), crlfDelay: Number.POSITIVE_INFINITY })) {
+  for await (const line of linesOf(path)) {
     if (line !== '') yield JSON.parse(line) as Line;
   }
 }

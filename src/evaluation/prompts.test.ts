@@ -31,10 +31,10 @@ function settings(change: object = {}): Recipe['evaluate'] {
 
 describe('loadPrompts', () => {
   test('asks the test split for the learned answers, but none that is a tool call only', async () => {
-    await splitsWith(row('a', 'one') + row('b', ''), row('c', 'three'));
+    await splitsWith(row('a', 'one\u2028more') + row('b', ''), row('c', 'three'));
     expect(await loadPrompts(settings(), folder)).toEqual({
       source: 'test',
-      prompts: [{ id: 'a', messages: [{ role: 'user', content: 'q a' }], checks: [], reference: 'one' }],
+      prompts: [{ id: 'a', messages: [{ role: 'user', content: 'q a' }], checks: [], reference: 'one\u2028more' }],
     });
   });
 

@@ -1,13 +1,12 @@
 import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
 import type { JsonObject } from '../core/canonical.ts';
 import type { DatasetRow } from '../core/dataset.ts';
 import { RatchetError } from '../core/errors.ts';
 import { type WireMessage, textOf } from '../core/message.ts';
 import type { Check, Recipe } from '../core/recipe.ts';
+import { linesOf } from '../store/lines.ts';
 
 /** One thing to ask, and what its answer is scored by: checks, or the answer that a person approved or wrote. */
 export interface EvaluationPrompt {
@@ -54,7 +53,7 @@ async function readSplit(path: string): Promise<EvaluationPrompt[]> {
     throw new RatchetError('NotFound', `The dataset file ${path} is gone: build the dataset again.`, { cause });
   });
   const prompts: EvaluationPrompt[] = [];
-  for await (const line of createInterface({ input: createReadStream(path), crlfDelay: Number.POSITIVE_INFINITY })) {
+  for await (const line of linesOf(path)) {
     const prompt = line === '' ? null : toPrompt(JSON.parse(line) as DatasetRow);
     if (prompt) prompts.push(prompt);
   }

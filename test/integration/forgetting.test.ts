@@ -1,10 +1,18 @@
+import { spawn } from 'node:child_process';
 import { mkdir, readFile, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { childEnvironment, packageRoot } from '../../src/config.ts';
 import type { JsonObject } from '../../src/core/canonical.ts';
 import type { Evaluation } from '../../src/core/evaluation.ts';
 import type { ForgetReport } from '../../src/core/forgetting.ts';
+import { recipeSchema } from '../../src/core/recipe.ts';
+import { buildDataset } from '../../src/dataset/build.ts';
+import { collect } from '../../src/dataset/collect.ts';
+import { buildCacheFolder } from '../../src/dataset/scratch.ts';
+import { refuseForgotten } from '../../src/dataset/forget/redact-version.ts';
+import { refuseRedacted } from '../../src/dataset/forget/redacted.ts';
 import { sha256Hex } from '../../src/store/digest.ts';
 import { type ApiProcess, startApiProcess } from '../fixtures/api-process.ts';
 import { type Learned, type Places, learn, saltFor, withStore } from '../fixtures/learned-chats.ts';
@@ -63,6 +71,18 @@ async function rowsOf({ folder }: Learned): Promise<string[]> {
     ['train', 'val', 'test'].map((split) => readFile(join(folder, `${split}.jsonl`), 'utf8')),
   );
   return texts.flatMap((text) => text.split('\n').filter((line) => line !== ''));
+}
+
+async function ratchet(...args: string[]): Promise<{ code: number | null; said: string }> {
+  const command = [join(packageRoot, 'bin/ratchet.js'), ...args];
+  const settings = { RATCHET_HOME: api.home, RATCHET_DATA_DIR: api.dataDir, RATCHET_PORT: new URL(api.url).port };
+  const variables = childEnvironment({ ...settings, ...env, RATCHET_API_KEY: api.adminKey });
+  const child = spawn(process.execPath, command, { env: variables, stdio: ['ignore', 'pipe', 'pipe'] });
+  let said = '';
+  for (const stream of [child.stdout, child.stderr])
+    stream.setEncoding('utf8').on('data', (text: string) => (said += text));
+  const code = await new Promise<number | null>((resolve) => child.on('close', resolve));
+  return { code, said };
 }
 
 /** Selects a model of the wire server, which cannot tell as Ollama does which it has. */
@@ -191,6 +211,10 @@ test('a dataset version and a model that lost something say so wherever they are
     state: 'yellow',
     reason: expect.stringContaining('ollama/learned') as string,
   });
+  expect((await ratchet('models')).said).toMatch(/ollama\/learned {2}from tiny {2}stale: /);
+  expect((await ratchet('datasets', 'list')).said).toMatch(/redacted 2\n/);
+  const { said } = await ratchet('doctor');
+  expect(said).toMatch(/warning +ollama\/learned learned something that is forgotten\n +→ run a cycle/);
 });
 
 test('a forgotten rater is in no file any more: what they wrote, who they were, and what rests on them alone', async () => {
@@ -206,7 +230,10 @@ test('a forgotten rater is in no file any more: what they wrote, who they were, 
   expect(api.filesWith(secret.traces).length).toBeGreaterThan(4);
 
   expect(await call('POST', '/api/forget', { rater, dry_run: true })).toMatchObject({ feedback: 3, completions: 0 });
-  const report = await call<ForgetReport>('POST', '/api/forget', { rater });
+  const planned = await ratchet('forget', rater, '--dry-run');
+  expect(planned.said).toMatch(/^This would go:\n {2}3 events of feedback\n {2}2 rows of the dataset /);
+  const told = await ratchet('forget', rater, '--json');
+  const report = JSON.parse(told.said) as ForgetReport;
   expect(report).toMatchObject({ state: 'done', feedback: 3, datasets: [{ digest: learned.dataset, rows: 2 }] });
   forgotten.push(...secret.traces);
   expect(api.filesWith(secret.traces)).toEqual([]);
@@ -217,8 +244,20 @@ test('a forgotten rater is in no file any more: what they wrote, who they were, 
   expect(api.filesWith(alone.traces).length).toBeGreaterThan(0);
   const lineage = await call<JsonObject>('GET', `/api/datasets/${learned.dataset}/rows/${ids[1]}.0/lineage`);
   expect(lineage).toMatchObject({ raters: ['bob'], feedback_forgotten: [expect.any(String)] });
-  const again = await api.send('POST', '/api/forget', { rater });
-  expect(again.status).toBe(404);
+  const row = await ratchet('lineage', `${ids[1]}.0`);
+  expect(row.said).toMatch(
+    new RegExp(`^row ${ids[1]}.0 of dataset ${learned.dataset}  support  train\n  approved, written by ollama/tiny\n`),
+  );
+  expect(row.said).toMatch(
+    /feedback \S+ {2}by bob {2}rating 1\n {2}feedback \S+ {2}forgotten\n {4}model \S+ {2}ollama\/learned-too {2}stale\n$/,
+  );
+  expect((await ratchet('lineage', ids[1] ?? '')).said).toContain(
+    `dataset ${learned.dataset}  support  train  row ${ids[1]}.0`,
+  );
+  expect(await ratchet('forget', rater)).toMatchObject({
+    code: 1,
+    said: expect.stringContaining('There is no feedback by') as string,
+  });
 });
 
 test.each([
@@ -229,6 +268,55 @@ test.each([
 ])('%j: %i', async (body, status) => {
   expect((await api.send('POST', '/api/forget', body)).status).toBe(status);
   expect((await call<{ items: unknown[] }>('GET', '/api/forget')).items).toHaveLength(3);
+});
+
+test('what lost something is not learned from, nor measured, and neither is what is forgotten while it is built', async () => {
+  await withStore(places, async (store) => {
+    const [version] = (await store.datasets.list({ limit: 1 })).items;
+    const { digest = '' } = version ?? {};
+    await expect(refuseRedacted(store, digest)).rejects.toMatchObject({
+      code: 'Conflict',
+      message: expect.stringMatching(/is redacted, 2 rows were taken out .*: build a new one/) as string,
+    });
+    await expect(refuseForgotten({ store, ...places }, digest)).rejects.toMatchObject({ code: 'Conflict' });
+    // One that is built from a collection of before has lost it when it is refused.
+    const [said, other] = [makeUpChat(), makeUpChat()];
+    const [gone, kept] = [await chat(said), await chat(other)];
+    for (const { id } of [gone, kept]) {
+      // Its process has it in a journal of its own until it reads it.
+      await call('GET', `/api/completions/${id}`);
+      await store.feedback.add({ completionId: id, choice: 0, rater: 'bob', rating: 1, source: 'api', tags: ['late'] });
+    }
+    const recipe = recipeSchema.parse({
+      name: 'late',
+      base: 'b',
+      collect: { tags: ['late'] },
+      build: { min_examples: 1 },
+    });
+    const { collection } = await collect({ store, trainAllowed: () => true }, recipe);
+    const intent = {
+      kind: 'conversation' as const,
+      subject: gone.conversation,
+      actor: 'test',
+      now: false,
+      feedback: [],
+    };
+    await store.forgotten.begin({ ...intent, completions: [gone.id] });
+    const request = { recipe, recipeDigest: 'a'.repeat(64), collection, cycleId: null };
+    const { dataDir, datasetsDir } = places;
+    const deps = { store, datasetsDir, evalsDir: join(dataDir, 'evals'), buildCacheDir: buildCacheFolder(dataDir) };
+    const built = await buildDataset(deps, request);
+    await expect(refuseForgotten({ store, ...places }, built.manifest.digest)).rejects.toMatchObject({
+      message: expect.stringContaining('retry from the step collect') as string,
+    });
+    const texts = await Promise.all(
+      ['train', 'val', 'test'].map((split) => readFile(join(built.folder, `${split}.jsonl`), 'utf8')),
+    );
+    expect(texts.join('')).not.toContain(said.traces[1]);
+    expect(texts.join('')).toContain(other.traces[1]);
+    expect(await store.datasets.get(built.manifest.digest)).toMatchObject({ redacted: { rows: 1 } });
+    await refuseForgotten({ store, ...places }, 'nobody');
+  });
 });
 
 test('nothing of it has come back when the process has ended', async () => {
