@@ -38,7 +38,7 @@ beforeEach(async () => {
     }
     return (await store.chats.get(talk.id))?.node ?? '';
   });
-  learned = await learn(places, said.question, { salt: saltFor(node, 'test') }, 'ollama/learned');
+  learned = await learn(places, said.question, { salt: saltFor(node) }, 'ollama/learned');
   built = await linesOf();
   expect(built).toHaveLength(others + 2);
 });

@@ -229,6 +229,7 @@ async function writeSecrets(store: Store): Promise<string[]> {
     comment: `not ${secret}`,
     correction: assistant(`rather ${secret}`),
     tags: ['quillonix'],
+    key: `verbatium ${first.id}`,
     source: 'api',
   });
   return [first.id, second.id, failed.id];

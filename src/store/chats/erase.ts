@@ -174,12 +174,12 @@ function clearCompletion({ build }: Database, row: CompletionTable): Statement {
   );
 }
 
-/** Ratings and scores are figures; comments, corrections and tags are text. */
+/** Ratings and scores are figures; comments, corrections and tags are text, and a rater's own name for an event may be. */
 function clearFeedback({ build }: Database, rows: readonly CompletionTable[]): Statement {
   return statement(
     build
       .updateTable('feedback')
-      .set({ body_json: encodeJson({}) })
+      .set({ body_json: encodeJson({}), key: null })
       .where(
         'completion_id',
         'in',
