@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { loadConfig, packageRoot } from '../src/config.ts';
 import { runProcess } from '../src/process/run.ts';
@@ -12,6 +12,8 @@ const chats = 100_000;
 const more = chats / 100;
 /** Chats for which the memory is looked at. */
 const million = 1_000_000;
+/** Chats whose splits are compared row by row. */
+const splitChats = 3_000;
 /** Questions of evaluations that are looked for. */
 const questions = 1_000;
 
@@ -32,7 +34,7 @@ export const build: Bench = {
   kind: 'bench',
   about:
     'a dataset version from rated chats: chats a second and core, what one in a hundred more costs, memory of a million',
-  parts: [],
+  parts: ['python'],
   count: 3,
   run,
 };
@@ -46,7 +48,7 @@ interface Round {
   anew: Built;
 }
 
-async function run({ count, tell }: BenchContext): Promise<Outcome> {
+async function run({ count, paths, tell }: BenchContext): Promise<Outcome> {
   const { cacheDir } = loadConfig();
   mkdirSync(cacheDir, { recursive: true });
   const folder = mkdtempSync(join(cacheDir, 'bench-build-'));
@@ -59,11 +61,15 @@ async function run({ count, tell }: BenchContext): Promise<Outcome> {
       rounds.push(await oneRound(folder, files));
       tell(`  round ${number + 1} of ${count}`);
     }
-    tell(`A million chats, for the memory.`);
+    const split = await splits(folder, paths.python ?? '');
+    tell('A million chats, for the memory.');
     const large = join(folder, 'million');
     await make(large, 0, million);
     const most = await buildOnce({ files: [large], settings: core, cacheDir: null, folder, items: [] });
-    return { claims: claimsOf(rounds, most), details: { pinned: canPin(), chats, rounds, million: most } };
+    return {
+      claims: [...claimsOf(rounds, most), leakClaim(split)],
+      details: { pinned: canPin(), chats, rounds, million: most, split },
+    };
   } finally {
     rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
   }
@@ -86,6 +92,57 @@ async function oneRound(folder: string, { most, more: extra }: { most: string; m
   const warm = await buildOnce({ ...task, files: [most, extra], settings: settings.all, cacheDir });
   const anew = await buildOnce({ ...task, files: [most, extra], settings: settings.all });
   return { of, cold, warm, anew };
+}
+
+interface Splits {
+  chats: number;
+  /** Rows that are held out, and how many of them have a near duplicate in what is learned. */
+  ours: { heldOut: number; leaking: number };
+  litgpt: { heldOut: number; leaking: number };
+}
+
+/** What is held out of the same chats by us, and by LitGPT's data module, which draws rows. */
+async function splits(folder: string, python: string): Promise<Splits> {
+  const [file, rows] = [join(folder, 'split'), join(folder, 'split.json')];
+  await make(file, 0, splitChats);
+  const { places } = await buildOnce({
+    files: [file],
+    settings: core,
+    cacheDir: null,
+    folder,
+    items: [],
+    places: true,
+  });
+  const { kept = [], heldOut = [] } = places ?? {};
+  const lines = readFileSync(file, 'utf8')
+    .split('\n')
+    .filter((line) => line !== '');
+  const keptFile = join(folder, 'split-kept');
+  writeFileSync(keptFile, kept.map((at) => `${lines[at]}\n`).join(''));
+  const ours = kept.flatMap((at, place) => (heldOut.includes(at) ? [place] : []));
+  writeFileSync(rows, JSON.stringify(lines.map((_, at) => ({ instruction: String(at), output: '' }))));
+  const share = heldOut.length / kept.length;
+  const script = join(import.meta.dirname, 'peers', 'random_split.py');
+  const args = [script, rows, String(share)];
+  const drawn = await runProcess({ command: python, args, cwd: packageRoot, timeoutMs: 300_000 });
+  if (drawn.code !== 0) throw new Error(`LitGPT did not split: ${drawn.tail}`);
+  const theirs = JSON.parse(drawn.stdout.split('\n').at(-1) ?? '[]') as number[];
+  const leaking = async (of: string, places_: readonly number[]): Promise<{ heldOut: number; leaking: number }> => {
+    const listed = JSON.stringify(places_);
+    return { heldOut: places_.length, leaking: Number(await inNode('leaks', [of, listed])) };
+  };
+  return { chats: splitChats, ours: await leaking(keptFile, ours), litgpt: await leaking(file, theirs) };
+}
+
+function leakClaim({ ours, litgpt }: Splits): Claim {
+  return {
+    name: `of ${ours.heldOut} rows held out, those with a near duplicate in what is learned, each compared with each, beside LitGPT's random split`,
+    ours: ours.leaking,
+    peer: litgpt.leaking,
+    ratio: litgpt.leaking === 0 ? null : rounded(ours.leaking / litgpt.leaking),
+    target: '0, where the random split leaks',
+    holds: ours.leaking === 0 && litgpt.leaking > 0,
+  };
 }
 
 async function make(file: string, first: number, count: number): Promise<void> {

@@ -6,6 +6,7 @@ import { createInterface } from 'node:readline';
 import { recipeSchema } from '../../src/core/recipe.ts';
 import { runStages } from '../../src/dataset/engine.ts';
 import type { Entry } from '../../src/dataset/entry.ts';
+import type { Placed } from '../../src/dataset/leak-check.ts';
 import { linesOf } from '../../src/dataset/lines.ts';
 import { writeDataset } from '../../src/dataset/write.ts';
 import type { Built, Task } from './task.ts';
@@ -36,7 +37,7 @@ async function* read(files: readonly string[], spent: { reading: number }): Asyn
   }
 }
 
-async function build({ files, settings, cacheDir, folder, items }: Task): Promise<Built> {
+async function build({ files, settings, cacheDir, folder, items, places }: Task): Promise<Built> {
   const scratch = mkdtempSync(join(folder, 'build-'));
   const { build: options } = recipeSchema.parse({ name: 'bench', base: 'b', build: settings });
   const spent = { reading: 0 };
@@ -67,7 +68,13 @@ async function build({ files, settings, cacheDir, folder, items }: Task): Promis
     peakMegabytes: process.resourceUsage().maxRSS / 1024,
     digest,
     leaks,
+    ...(places && { places: placesOf(placed) }),
   };
+}
+
+function placesOf(placed: readonly Placed[]): NonNullable<Built['places']> {
+  const numberOf = ({ draft }: Placed): number => Number(draft.id.slice(1, 10));
+  return { kept: placed.map(numberOf), heldOut: placed.filter(({ split }) => split !== 'train').map(numberOf) };
 }
 
 console.log(JSON.stringify(await build(JSON.parse(process.argv[2] ?? '{}') as Task)));

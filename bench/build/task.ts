@@ -11,6 +11,8 @@ export interface Task {
   /** Where it may write. */
   folder: string;
   items: readonly EvalItem[];
+  /** Whether to say which rows are in the version, and which of them are held out. */
+  places?: true;
 }
 
 /** What it took. Times are seconds of a processor, of all threads. */
@@ -26,4 +28,6 @@ export interface Built {
   peakMegabytes: number;
   digest: string;
   leaks: LeakCheck | null;
+  /** Places, by the numbers of the chats. */
+  places?: { kept: number[]; heldOut: number[] };
 }
