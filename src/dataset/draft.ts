@@ -10,19 +10,15 @@ export interface Texts {
   tools?: JsonObject[];
 }
 
-/** Where something stands in a file, in bytes. */
-export interface Place {
-  at: number;
-  length: number;
-}
-
 /** An entry without its texts, which stand in the spool: light enough for a million of them. */
 export interface Draft
   extends Pick<Entry, 'id' | 'kind' | 'signal' | 'author' | 'topic' | 'at' | 'raters' | 'ratings' | 'corrections'> {
   node: string;
   /** Counts up in the order in which entries came. */
   index: number;
-  place: Place;
+  /** Where its texts stand in the spool, and how long they are, in bytes. */
+  spooledAt: number;
+  spooledBytes: number;
   /** Names the normalised messages before the answer, and the tools. */
   promptKey: string;
   /** Names the normalised answer; of a preference both answers. */

@@ -69,7 +69,7 @@ async function refine(source: EntrySource, options: EngineOptions, spool: Spool)
   const documents = drafted.bands && documentsOf(chosen, drafted.bands.bands, shinglesOf);
   return {
     placed,
-    textsOf: ({ draft }) => spool.read(draft.place),
+    textsOf: ({ draft }) => textsIn(spool, draft),
     joins,
     leaks: documents && checkLeaks(placed, documents, build.near_duplicates ?? 1),
     stages: report.counts(),
@@ -138,13 +138,17 @@ function promptJoins(drafts: readonly Draft[]): Join[] {
   return joins;
 }
 
+function textsIn(spool: Spool, { spooledAt: at, spooledBytes: length }: Draft): Texts {
+  return spool.read({ at, length });
+}
+
 type ShinglesOf = Documents['shinglesOf'];
 
 /** Shingles of drafts' documents by their index, made again from the spool; the last of them are kept. */
 function shinglesIn(drafts: readonly Draft[], spool: Spool): ShinglesOf {
   return keepShingles((index) => {
     const draft = drafts[index];
-    return shingleHashes(draft ? documentOf(spool.read(draft.place).messages) : '');
+    return shingleHashes(draft ? documentOf(textsIn(spool, draft).messages) : '');
   });
 }
 

@@ -33,9 +33,9 @@ export function bareKey(message: WireMessage): number {
   return gramName(rest === 'null' ? words : Uint32Array.of(...words, ...wordHashes(rest)));
 }
 
-/** 128 bits of SHA-256. */
+/** 128 bits of SHAKE128, as latin1: a string of its own, since a part of a longer one would keep that alive. */
 function nameOf(text: string): string {
-  return hash('sha256', text, 'base64url').slice(0, 22);
+  return hash('shake128', text, { outputEncoding: 'binary', outputLength: 16 });
 }
 
 /** What counts of a message, each part behind its length so that parts cannot run into each other. */

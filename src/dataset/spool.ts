@@ -1,5 +1,11 @@
 import { closeSync, openSync, readSync, writeSync } from 'node:fs';
-import type { Place, Texts } from './draft.ts';
+import type { Texts } from './draft.ts';
+
+/** Where something stands in a file, in bytes. */
+export interface Place {
+  at: number;
+  length: number;
+}
 
 /** Texts on the disk while a build runs: written once, read by place, gone with the build. */
 export interface Spool {

@@ -61,6 +61,7 @@ function createCounting(report: Report): (id: string, result: RowResult) => void
 
 function toDraft(entry: Entry, { texts, keys }: KeptRow, index: number, spool: Spool): Draft {
   const { id, kind, signal, author, topic, at, raters, ratings, corrections, node } = entry;
+  const place = spool.add(texts);
   return {
     id,
     kind,
@@ -73,7 +74,8 @@ function toDraft(entry: Entry, { texts, keys }: KeptRow, index: number, spool: S
     corrections: corrections.length === 0 ? none : corrections,
     node: node ?? '',
     index,
-    place: spool.add(texts),
+    spooledAt: place.at,
+    spooledBytes: place.length,
     promptKey: keys.promptKey,
     answerKey: keys.answerKey,
     bareKey: keys.bareKey,

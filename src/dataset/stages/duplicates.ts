@@ -3,15 +3,22 @@ import type { StageReport } from '../report.ts';
 
 /** Of drafts with the same normalised prompt and answer only the strongest stays. */
 export function dropDuplicates(drafts: readonly Draft[], stage: StageReport): Draft[] {
-  const best = new Map<string, Draft>();
-  const keyOf = ({ kind, promptKey, answerKey }: Draft): string => `${kind} ${promptKey} ${answerKey}`;
+  // By prompt, of which most have one draft; names of prompt and answer together would be a million strings more.
+  const best = new Map<string, Draft | Draft[]>();
+  const find = ({ promptKey, kind, answerKey }: Draft): Draft | undefined =>
+    [best.get(promptKey) ?? []].flat().find((other) => other.kind === kind && other.answerKey === answerKey);
   for (const draft of drafts) {
-    const key = keyOf(draft);
-    const rival = best.get(key);
-    if (!rival || byStrength(draft, rival) < 0) best.set(key, draft);
+    const { promptKey } = draft;
+    const there = best.get(promptKey);
+    const rival = find(draft);
+    if (!there) best.set(promptKey, draft);
+    else if (!rival) best.set(promptKey, [there, draft].flat());
+    else if (byStrength(draft, rival) < 0) {
+      best.set(promptKey, Array.isArray(there) ? there.with(there.indexOf(rival), draft) : draft);
+    }
   }
   return drafts.filter((draft) => {
-    const kept = best.get(keyOf(draft));
+    const kept = find(draft);
     if (kept === draft || !kept) return true;
     stage.drop(draft.id, 'duplicate', kept.id);
     return false;
