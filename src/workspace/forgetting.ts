@@ -85,6 +85,7 @@ export function createForgetting(deps: ForgettingDeps): Forgetting & { start(): 
 async function plan(deps: ForgettingDeps, request: ForgetRequest): Promise<ForgetReport> {
   const found = await find(deps, await gather(deps.store, request));
   const report = { ...(await cleanFiles(deps, found, true)), state: 'planned' as const };
+  report.waiting.cycles = await runsOf(deps, found, report, true);
   const models = await modelsOf(deps, found);
   return { ...report, models, ...(await outcome(deps, found)) };
 }
@@ -184,12 +185,17 @@ async function clearRecord({ store }: ForgettingDeps, record: ForgettingRecord, 
 }
 
 /** Cleans the runs of cycles that trained on these versions; gives the cycles that are at it right now. */
-async function runsOf({ store, dataDir }: ForgettingDeps, found: Found, report: ForgetReport): Promise<string[]> {
+async function runsOf(
+  { store, dataDir }: ForgettingDeps,
+  found: Found,
+  report: ForgetReport,
+  look = false,
+): Promise<string[]> {
   const atWork: string[] = [];
   const digests = new Set(found.versions.map(({ digest }) => digest));
   for await (const { cycle, keys, isAtWork } of runsWith(store, digests)) {
     if (isAtWork) atWork.push(cycle);
-    else for (const key of keys) report.removed.push(...(await cleanRun(dataDir, cycle, key)));
+    else for (const key of keys) report.removed.push(...(await cleanRun(dataDir, cycle, key, look)));
   }
   return atWork;
 }

@@ -150,6 +150,27 @@ test('a process that is killed before anything was written down has changed noth
   expect((await filesWith(said.traces)).length).toBeGreaterThan(5);
 });
 
+test('a cycle that learns from it right now is waited for, and its run is cleaned when it is over', async () => {
+  const run = join(places.dataDir, 'cycles', learned.cycle, learned.keys.train);
+  await withStore(places, async (store) => {
+    await store.cycles.update(learned.cycle, { state: 'running', step: 'train' });
+    const forgetting = createForgetting({ ...partsOf(store), againMs: 50 });
+    const request = { kind: 'conversation' as const, subject: conversation, now: false, actor: 'test' };
+    const waiting = { cycles: [learned.cycle], completions: 0 };
+    expect(await forgetting.plan(request)).toMatchObject({ state: 'planned', waiting });
+    expect(await forgetting.forget(request)).toMatchObject({ state: 'waiting', waiting });
+    expect(await readdir(run)).toContain('checkpoints');
+    forgetting.start();
+    await sleep(300);
+    expect(await store.forgotten.open()).toHaveLength(1);
+    await store.cycles.update(learned.cycle, { state: 'completed' });
+    await expect.poll(async () => (await store.forgotten.open()).length, { timeout: 20_000 }).toBe(0);
+    await forgetting.stop();
+    expect((await store.forgotten.all())[0]?.report).toMatchObject({ state: 'done', completions: 2, failures: 1 });
+  });
+  await expectForgotten();
+});
+
 test('whenever it is killed, no file of a dataset is half written, and the next process makes it good', async () => {
   for (const afterMs of [0, 15, 40, 80, 120]) {
     await killIn(null, afterMs);
