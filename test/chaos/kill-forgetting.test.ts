@@ -6,6 +6,7 @@ import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import type { RedactedManifest } from '../../src/dataset/forget/redacted.ts';
 import { createForgetting } from '../../src/workspace/forgetting.ts';
 import type { Store } from '../../src/store/types.ts';
 import { assistant, chat, user } from '../contract/chat-samples.ts';
@@ -114,10 +115,12 @@ async function expectForgotten(): Promise<void> {
   expect(await filesWith(said.traces)).toEqual([]);
   expect(await linesOf()).toHaveLength(others);
   expect((await readdir(learned.folder)).filter((name) => name.startsWith('.'))).toEqual([]);
-  const manifest = JSON.parse(await readFile(join(learned.folder, 'manifest.json'), 'utf8')) as object;
-  expect(manifest).toMatchObject({ digest: learned.dataset, redacted: { rows: 2 } });
+  const manifest = JSON.parse(await readFile(join(learned.folder, 'manifest.json'), 'utf8')) as RedactedManifest;
+  expect(manifest.digest).toBe(learned.dataset);
+  // Every row has its judged answer beside it.
+  expect(manifest.redacted).toEqual({ rows: 4 });
   await withStore(places, async (store) => {
-    expect(await store.datasets.get(learned.dataset)).toMatchObject({ manifest, redacted: { rows: 2 } });
+    expect(await store.datasets.get(learned.dataset)).toMatchObject({ manifest, redacted: { rows: 4 } });
     expect((await store.models.stale()).map(({ id }) => id)).toEqual([learned.modelVersion]);
     expect(await store.forgotten.list()).toHaveLength(1);
     expect((await store.forgotten.all()).map(({ state }) => state)).toEqual(['done']);

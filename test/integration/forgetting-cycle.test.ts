@@ -109,7 +109,8 @@ test('forgotten, its model answers with a warning, and what it learned from is i
   expect(report).toMatchObject({
     state: 'done',
     completions: 1,
-    datasets: [{ rows: 1 }],
+    // The row, and its judged answer beside it.
+    datasets: [{ rows: 2 }],
     models: [{ deleted: false }],
   });
   // Of a run there is what it was told, what came of it, and its log.
@@ -139,7 +140,7 @@ test('--now goes back to what learned nothing of it, and deletes the model with 
   await expect(readdir(run)).rejects.toThrow();
   expect((await ask('active')).headers.get('x-ratchet-model')).toBe(base.slice('ollama/'.length));
   const { items } = await house.api.get<{ items: JsonObject[] }>('/api/models');
-  expect(items).toMatchObject([{ stale: { rows: 1 }, deleted_at: expect.any(String) as string }]);
+  expect(items).toMatchObject([{ stale: { rows: 2 }, deleted_at: expect.any(String) as string }]);
   expect(await filesWith(said.traces)).toEqual([]);
 });
 
