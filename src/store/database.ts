@@ -35,7 +35,7 @@ export interface WriteOptions {
   inFlight?: number;
 }
 
-/** What was committed since the database was opened: transactions, and how many of them were synced. */
+/** What was committed since the database was opened: transactions and groups of a journal, and how many of them were synced. */
 export interface WriteCounts {
   commits: number;
   syncs: number;

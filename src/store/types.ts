@@ -626,7 +626,7 @@ export interface Store {
   readonly usage: UsageStore;
   readonly keys: KeyStore;
   readonly blobs: BlobStore;
-  /** Transactions committed since it was opened, and how many of them were synced. */
+  /** Transactions, and groups of a journal, committed since it was opened, and how many of them were synced. */
   writes(): { commits: number; syncs: number };
   figures(): Promise<StoreFigures>;
   /** SQLite: `integrity_check`; PostgreSQL: a round trip. Throws StoreUnavailable. */

@@ -29,7 +29,8 @@ export function withJournal(
         : beneath.write(statements, options),
     writes: () => {
       const { commits, syncs } = beneath.writes();
-      return { commits, syncs: syncs + journal.syncs };
+      // What the journal syncs is committed by that.
+      return { commits: commits + journal.syncs, syncs: syncs + journal.syncs };
     },
     recover: () => recoverJournals(folder, beneath),
     tidy: async () => {
