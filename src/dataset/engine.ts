@@ -1,10 +1,11 @@
 import type { LeakCheck, LeftOutRow, StageCounts } from '../core/dataset.ts';
 import type { Draft, Texts } from './draft.ts';
-import { type Placed, checkLeaks } from './leak-check.ts';
+import type { Placed } from './leak-check.ts';
 import { type Documents, keepShingles } from './near/documents.ts';
 import { bandCount } from './near/signature.ts';
 import { shingleHashes } from './near/shingles.ts';
 import type { Recipe } from '../core/recipe.ts';
+import { placeDrafts } from './place.ts';
 import { type Report, createReport } from './report.ts';
 import { documentOf } from './rows/document.ts';
 import { openRowCache } from './rows/cache.ts';
@@ -17,7 +18,7 @@ import { type Contradiction, setAsideContradictions } from './stages/contradicti
 import { dropDuplicates, dropOverruled } from './stages/duplicates.ts';
 import { dropNearDuplicates } from './stages/near.ts';
 import { limitRaters } from './stages/rater-limits.ts';
-import { type Join, type Tombstone, splitNodes } from './stages/split.ts';
+import type { Join, Tombstone } from './stages/split.ts';
 
 export interface EngineOptions extends Omit<RunRows, 'build' | 'cache'> {
   build: Recipe['build'];
@@ -64,14 +65,14 @@ async function refine(source: EntrySource, options: EngineOptions, spool: Spool)
   const { left, joins } = dropRepeated(drafted, { build, report, shinglesOf });
   const chosen = choose(left, options, report);
   report.stage('split').took(chosen.length);
-  const splitOf = splitNodes(joins, tombstones, build);
-  const placed = chosen.map((draft) => ({ draft, split: splitOf(draft.node) }));
   const documents = drafted.bands && documentsOf(chosen, drafted.bands.bands, shinglesOf);
+  const near = documents && { documents, jaccard: build.near_duplicates ?? 1 };
+  const { placed, leaks } = placeDrafts(chosen, { joins, tombstones, shares: build, near });
   return {
     placed,
     textsOf: ({ draft }) => textsIn(spool, draft),
     joins,
-    leaks: documents && checkLeaks(placed, documents, build.near_duplicates ?? 1),
+    leaks,
     stages: report.counts(),
     leftOut: report.leftOut(),
     close: spool.close,

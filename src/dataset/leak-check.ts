@@ -1,7 +1,9 @@
 import type { LeakCheck, Split } from '../core/dataset.ts';
 import { RatchetError } from '../core/errors.ts';
 import type { Draft } from './draft.ts';
+import { pairsAcross } from './near/across.ts';
 import { closestAcross } from './near/closest.ts';
+import type { NearPair } from './near/clusters.ts';
 import type { Documents } from './near/documents.ts';
 
 /** What is in a version, with where it stands. */
@@ -14,9 +16,27 @@ const labels: Record<Split, number> = { train: 0, val: 1, test: 2 };
 /** What is less alike than this is of no interest. */
 const floor = 0.2;
 
-/** Looks for whatever stands in two splits, over all that goes into a version; `documents` are numbered as `placed` is. */
-export function checkLeaks(placed: readonly Placed[], documents: Documents, jaccard: number): LeakCheck {
-  const closest = closestAcross({ ...documents, labels: placed.map(({ split }) => labels[split]), floor });
+/** Pairs across splits that are at least so alike; none is missed. */
+export function alikeAcross(placed: readonly Placed[], documents: Documents, jaccard: number): NearPair[] {
+  return pairsAcross({ ...documents, labels: labelsOf(placed), threshold: jaccard });
+}
+
+function labelsOf(placed: readonly Placed[]): number[] {
+  return placed.map(({ split }) => labels[split]);
+}
+
+/**
+ * Looks for whatever stands in two splits, over all that goes into a version; `documents` are numbered as `placed` is. Near duplicates
+ * are not looked for by their bands, as the build did, but so that none is missed.
+ */
+export function checkLeaks(
+  placed: readonly Placed[],
+  documents: Documents,
+  jaccard: number,
+  pairs = alikeAcross(placed, documents, jaccard),
+): LeakCheck {
+  const [most] = pairs.toSorted((a, b) => b.jaccard - a.jaccard);
+  const closest = most ?? closestAcross({ ...documents, labels: labelsOf(placed), floor });
   const named = closest && {
     jaccard: Number(closest.jaccard.toFixed(4)),
     a: placed[closest.a]?.draft.id ?? '',
@@ -26,7 +46,7 @@ export function checkLeaks(placed: readonly Placed[], documents: Documents, jacc
     nodes: inTwo(placed, ({ node }) => [node]),
     prompts: inTwo(placed, ({ promptKey }) => [promptKey]),
     corrections: inTwo(placed, ({ corrections }) => corrections),
-    pairs: closest && closest.jaccard >= jaccard ? 1 : 0,
+    pairs: pairs.length,
     jaccard,
     closest: named,
   };

@@ -1,0 +1,63 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { pairsAcross } from './across.ts';
+import { jaccardFrom } from './jaccard.ts';
+import { shingleHashes } from './shingles.ts';
+
+interface Document {
+  shingles: Uint32Array;
+  label: number;
+}
+
+const find = (documents: readonly Document[], threshold: number) =>
+  pairsAcross({
+    count: documents.length,
+    shinglesOf: (document) => documents[document]?.shingles ?? new Uint32Array(),
+    labels: documents.map(({ label }) => label),
+    threshold,
+  });
+
+/** By comparing each with each. */
+function all(documents: readonly Document[], threshold: number) {
+  return documents.flatMap((one, a) =>
+    documents.slice(a + 1).flatMap((other, at) => {
+      const jaccard = jaccardFrom(one.shingles, other.shingles, threshold);
+      return one.label !== other.label && jaccard >= threshold ? [{ a, b: a + 1 + at, jaccard }] : [];
+    }),
+  );
+}
+
+test('finds every pair that comparing each with each finds, and no other', () => {
+  // Few shingles, so that many sets are alike; some are in nearly all of them.
+  const set = fc.uniqueArray(fc.oneof(fc.nat(12), fc.nat(60)), { minLength: 1, maxLength: 30 });
+  const document = fc.record({ set, label: fc.nat(2) }).map(({ set: numbers, label }) => ({
+    shingles: Uint32Array.from(numbers.map((number) => Math.imul(number + 1, 0x9e3779b1) >>> 0)).sort(),
+    label,
+  }));
+  const threshold = fc.constantFrom(0.5, 0.75, 0.8, 0.9, 1);
+  fc.assert(
+    fc.property(fc.array(document, { maxLength: 40 }), threshold, (documents, least) => {
+      expect(find(documents, least)).toEqual(all(documents, least));
+    }),
+    { numRuns: 400 },
+  );
+});
+
+test('finds pairs of texts of which every one holds the same boilerplate', () => {
+  const boilerplate = 'thank you for asking us we are glad to help you with whatever it is that you need';
+  const text = (number: number, more: string): string =>
+    `${boilerplate} ${Array.from({ length: 120 }, (_, at) => `word${number * 1000 + at}`).join(' ')} ${more}`;
+  const documents = Array.from({ length: 400 }, (_, at) => ({
+    shingles: shingleHashes(text(at % 350, at < 350 ? '' : 'indeed')),
+    label: at % 3,
+  }));
+  const found = find(documents, 0.8);
+  expect(found).toEqual(all(documents, 0.8));
+  expect(found.length).toBeGreaterThan(20);
+});
+
+test('of one label nothing is told, nor of no documents', () => {
+  const same = [1, 2, 3].map(() => ({ shingles: Uint32Array.of(1, 2, 3), label: 0 }));
+  expect(find(same, 0.8)).toEqual([]);
+  expect(find([], 0.8)).toEqual([]);
+});
