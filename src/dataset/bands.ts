@@ -6,6 +6,8 @@ export interface BandTable {
   add(bands: Uint32Array): void;
   /** `bandCount` values a document. */
   readonly bands: Uint32Array;
+  /** Forgets all but these documents, given in ascending order, which are numbered anew. */
+  keepOnly(documents: Iterable<number>): void;
 }
 
 const firstRoom = 1024;
@@ -26,6 +28,13 @@ export function createBandTable(): BandTable {
     },
     get bands() {
       return table.subarray(0, count * bandCount);
+    },
+    keepOnly(documents) {
+      count = 0;
+      for (const document of documents) {
+        table.copyWithin(count * bandCount, document * bandCount, (document + 1) * bandCount);
+        count += 1;
+      }
     },
   };
 }

@@ -1,8 +1,8 @@
 import type { LeakCheck, LeftOutRow, StageCounts } from '../core/dataset.ts';
+import type { BandTable } from './bands.ts';
 import type { Draft, Texts } from './draft.ts';
 import type { Placed } from './leak-check.ts';
 import { type Documents, keepShingles } from './near/documents.ts';
-import { bandCount } from './near/signature.ts';
 import { shingleHashes } from './near/shingles.ts';
 import type { Recipe } from '../core/recipe.ts';
 import { placeDrafts } from './place.ts';
@@ -65,11 +65,11 @@ async function refine(source: EntrySource, options: EngineOptions, spool: Spool)
   const { left, joins } = dropRepeated(drafted, { build, report, shinglesOf });
   const chosen = choose(left, options, report);
   report.stage('split').took(chosen.length);
-  const documents = drafted.bands && documentsOf(chosen, drafted.bands.bands, shinglesOf);
+  const documents = drafted.bands && documentsOf(chosen, drafted.bands, shinglesOf);
   const near = documents && { documents, jaccard: build.near_duplicates ?? 1 };
   const { placed, leaks } = placeDrafts(chosen, { joins, tombstones, shares: build, near });
   return {
-    placed,
+    placed: placed.sort((a, b) => (a.draft.id < b.draft.id ? -1 : 1)),
     textsOf: ({ draft }) => textsIn(spool, draft),
     joins,
     leaks,
@@ -109,11 +109,10 @@ function dropRepeated(
   return { left: inStage(report, 'overruled', agreed, dropOverruled), joins };
 }
 
-/** What of the rows that are good enough goes into the version, sorted by id. */
+/** What of the rows that are good enough goes into the version, in the order in which it came. */
 function choose(drafts: readonly Draft[], { build, ofBase }: EngineOptions, report: Report): Draft[] {
   const limited = inStage(report, 'rater_limits', drafts, (input, stage) => limitRaters(input, stage, build));
-  const balanced = inStage(report, 'balance', limited, (input, stage) => keepBalance(input, stage, build, ofBase));
-  return balanced.sort((a, b) => (a.id < b.id ? -1 : 1));
+  return inStage(report, 'balance', limited, (input, stage) => keepBalance(input, stage, build, ofBase));
 }
 
 function inStage(
@@ -153,11 +152,8 @@ function shinglesIn(drafts: readonly Draft[], spool: Spool): ShinglesOf {
   });
 }
 
-/** The documents of the rows that are chosen, numbered as they stand. */
-function documentsOf(chosen: readonly Draft[], bands: Uint32Array, shinglesOf: ShinglesOf): Documents {
-  const own = new Uint32Array(chosen.length * bandCount);
-  for (const [at, { index }] of chosen.entries()) {
-    own.set(bands.subarray(index * bandCount, (index + 1) * bandCount), at * bandCount);
-  }
-  return { count: chosen.length, bands: own, shinglesOf: (at) => shinglesOf(chosen[at]?.index ?? -1) };
+/** The documents of the rows that are chosen, numbered as they stand. Bands of others are forgotten. */
+function documentsOf(chosen: readonly Draft[], table: BandTable, shinglesOf: ShinglesOf): Documents {
+  table.keepOnly(chosen.map(({ index }) => index));
+  return { count: chosen.length, bands: table.bands, shinglesOf: (at) => shinglesOf(chosen[at]?.index ?? -1) };
 }
