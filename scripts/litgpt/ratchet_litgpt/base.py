@@ -1,10 +1,7 @@
 """The base model: a Hugging Face folder, named by its digest, converted once into LitGPT's tensors."""
 
-import fcntl
 import json
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +12,7 @@ from safetensors.torch import load_file, save_file
 
 from .architecture import State, architecture_of, lit_from_hf, litgpt_config, make_config
 from .errors import JobError
-from .files import digest_json, read_json, sha256_file, write_folder, write_json
+from .files import digest_json, one_at_a_time, read_json, sha256_file, write_folder, write_json
 
 CONVERTER = 1
 HEAD, EMBEDDING = "lm_head.weight", "transformer.wte.weight"
@@ -63,7 +60,7 @@ def prepare_base(folder: Path, cache: Path) -> Base:
     prepared = cache / digest
     base = Base(folder, digest, hf_config, prepared)
     if not (prepared / "base.json").is_file():
-        with _one_at_a_time(cache / f".{digest}.lock"):
+        with one_at_a_time(cache / f".{digest}.lock"):
             if not (prepared / "base.json").is_file():
                 write_folder(prepared, lambda aside: _convert(base, weights, aside))
     return base
@@ -140,13 +137,6 @@ def _digest(paths: list[Path], cache: Path) -> str:
 
 def _stamp(path: Path, stat: os.stat_result) -> str:
     return json.dumps([str(path.resolve()), stat.st_size, stat.st_mtime_ns, stat.st_ino])
-
-
-@contextmanager
-def _one_at_a_time(path: Path) -> Iterator[None]:
-    with path.open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
 
 
 def dtype_of(name: str) -> torch.dtype:

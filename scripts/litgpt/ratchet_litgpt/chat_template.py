@@ -83,6 +83,11 @@ def load_chat_template(folder: Path, now: datetime | None = None) -> ChatTemplat
     return ChatTemplate(template, tokens, tuple(sorted(marks, key=len, reverse=True)))
 
 
+def prints_time(folder: Path) -> bool:
+    """Return whether a base's chat template may print the time."""
+    return "strftime_now" in _source(folder, read_json(folder / "tokenizer_config.json"))
+
+
 def learned_spans(
     template: ChatTemplate, messages: Sequence[Message], learn: Sequence[int], tools: Any
 ) -> tuple[str, list[Span], int]:

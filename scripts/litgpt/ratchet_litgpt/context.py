@@ -12,13 +12,13 @@ from lightning.fabric import Fabric
 from litgpt.lora import GPT
 
 from .base import Base
-from .chat_template import load_chat_template
-from .data import Dataset, Sample, load_dataset, load_tokenizer, micro_batches
+from .data import Dataset, Sample, micro_batches
 from .events import Events
 from .files import read_json, write_json
 from .job import Job
 from .lifetime import Stop
 from .model import RECOMPUTE_ABOVE, TokenLoss
+from .prepared import Request, load_dataset
 
 
 @dataclass(frozen=True)
@@ -32,18 +32,18 @@ class Context:
 
     def load(self, path: Path, max_length: int) -> Dataset:
         """Return a dataset in the base's tokens, and tell what it holds."""
-        template = load_chat_template(self.base.folder, _clock(self.job.work))
-        dataset = load_dataset(path, load_tokenizer(self.base.folder), template, max_length, self.stop.check)
+        request = Request(path, self.base.folder, _clock(self.job.work), max_length, self.job.cache)
+        dataset = load_dataset(request, self.stop.check, self.events.warn)
+        counts = dataset.counts
         self.events.emit(
             "data",
-            rows=dataset.rows,
-            tokens=dataset.tokens,
-            target_tokens=dataset.target_tokens,
-            truncated=dataset.truncated,
-            skipped=dataset.skipped,
+            rows=counts.rows,
+            tokens=counts.tokens,
+            target_tokens=counts.targets,
+            truncated=counts.truncated,
+            skipped=counts.skipped,
+            encoded=dataset.encoded,
         )
-        if dataset.broken_turns:
-            self.events.warn(f"{dataset.broken_turns} turns were left out: the chat template rewrites earlier turns.")
         return dataset
 
     def fabric(self) -> Fabric:
@@ -82,8 +82,10 @@ def peak_memory(device: torch.device) -> int:
 
 
 def _clock(work: Path) -> datetime:
-    """Return the time of the job's first start, which templates may print: a resumed job sees the same text."""
+    """Return the day of the job's first start, at midnight, which templates may print: a resumed job sees the same
+    text, and so does every job of one day."""
     path = work / "clock.json"
     if not path.is_file():
         write_json(path, {"started": datetime.now().isoformat()})
-    return datetime.fromisoformat(read_json(path)["started"])
+    started = datetime.fromisoformat(read_json(path)["started"])
+    return started.replace(hour=0, minute=0, second=0, microsecond=0)

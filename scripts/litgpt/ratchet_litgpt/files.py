@@ -1,10 +1,12 @@
 """Files that are whole or absent: written aside, fsynced, renamed; and their digests."""
 
+import fcntl
 import hashlib
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -92,3 +94,11 @@ def sync_folder(path: Path) -> None:
 def digests(folder: Path, names: Iterable[str]) -> dict[str, str]:
     """Return the digest of each named file of a folder."""
     return {name: sha256_file(folder / name) for name in names}
+
+
+@contextmanager
+def one_at_a_time(path: Path) -> Iterator[None]:
+    """Hold a lock file against other processes of this machine."""
+    with path.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield

@@ -232,7 +232,7 @@ class Run:
         if progress.best_loss is None or loss < progress.best_loss:
             progress.best_loss, progress.best_step = loss, progress.step
             self.best = lora_state(self.gpt)
-        self.context.events.emit("validation", step=progress.step, loss=loss, target_tokens=val.target_tokens)
+        self.context.events.emit("validation", step=progress.step, loss=loss, target_tokens=val.counts.targets)
 
     def _save(self) -> None:
         """Write a checkpoint of the last whole step."""

@@ -25,6 +25,6 @@ def validate(context: Context) -> dict[str, Any]:
     return {
         "base_loss": base_loss,
         "candidate_loss": loss() if about else None,
-        "target_tokens": dataset.target_tokens,
-        "rows": dataset.rows,
+        "target_tokens": dataset.counts.targets,
+        "rows": dataset.counts.rows,
     }

@@ -11,6 +11,9 @@ from typing import Any
 import pytest
 import torch
 
+from ratchet_litgpt.chat_template import load_chat_template
+from ratchet_litgpt.data import Sample
+from ratchet_litgpt.encode import Encoder, render_row
 from ratchet_litgpt.events import Events
 from ratchet_litgpt.job import parse_job
 from ratchet_litgpt.lifetime import Stop
@@ -63,6 +66,16 @@ def styled_rows(count: int, start: int = 0) -> list[dict[str, Any]]:
         }
         for number, question in enumerate(prompts)
     ]
+
+
+def sample_of(row: dict[str, Any]) -> Sample:
+    """Return a row in the tiny base's tokens."""
+    template = load_chat_template(BASE)
+    encoder = Encoder(BASE, template)
+    rendered = render_row(row, 1, "rows", template)
+    tokens = encoder.encode([rendered.text])[0]
+    learned = encoder.learned(rendered, tokens)
+    return Sample(tokens.ids, learned, rendered.weight, int(learned[1:].sum()))
 
 
 def write_rows(path: Path, rows: list[dict[str, Any]]) -> Path:

@@ -6,12 +6,12 @@ from typing import Any
 import pytest
 
 from ratchet_litgpt.chat_template import ChatTemplate, clean_messages, learned_spans, load_chat_template
-from ratchet_litgpt.data import encode_row, load_tokenizer
+from ratchet_litgpt.encode import load_tokenizer
 from ratchet_litgpt.errors import JobError
 from ratchet_litgpt.files import read_json, write_json
 from ratchet_litgpt.model import IGNORED
 
-from .conftest import BASE
+from .conftest import BASE, sample_of
 
 THINKS = (
     "{% for m in messages %}<|im_start|>{{ m.role }}\n"
@@ -57,23 +57,14 @@ def test_spans_hold_the_learned_turns_and_their_end(learn: list[int], said: list
 def test_labels_are_the_next_tokens_of_learned_turns_only() -> None:
     tokenizer = load_tokenizer(BASE)
     row = {"messages": CHAT, "learn": [2, 6], "weight": 0.5}
-    sample, cut, _ = encode_row(row, tokenizer, load_chat_template(BASE), 512)
-    assert sample is not None and not cut and sample.weight == 0.5
-    learned = [label for label in sample.labels if label != IGNORED]
+    sample = sample_of(row)
+    assert sample.weight == 0.5
+    ids, labels = sample.ids.tolist(), sample.labels.tolist()
+    learned = [label for label in labels if label != IGNORED]
     assert tokenizer.decode(learned, skip_special_tokens=False) == "First answer.<|im_end|>Third\nanswer. <|im_end|>"
-    for at, label in enumerate(sample.labels[:-1]):
-        assert label in (IGNORED, sample.ids[at + 1])
-    assert sample.labels[-1] == IGNORED and sample.targets == len(learned)
-
-
-def test_a_cut_row_keeps_what_is_left_and_one_without_targets_is_skipped() -> None:
-    tokenizer, template = load_tokenizer(BASE), load_chat_template(BASE)
-    whole, _, _ = encode_row({"messages": CHAT, "learn": [2, 6]}, tokenizer, template, 512)
-    part, cut, _ = encode_row({"messages": CHAT, "learn": [2, 6]}, tokenizer, template, 60)
-    none, _, _ = encode_row({"messages": CHAT, "learn": [6]}, tokenizer, template, 60)
-    assert whole is not None and part is not None
-    assert cut and len(part.ids) == 60 and 0 < part.targets < whole.targets
-    assert none is None
+    for at, label in enumerate(labels[:-1]):
+        assert label in (IGNORED, ids[at + 1])
+    assert labels[-1] == IGNORED and sample.targets == len(learned)
 
 
 def test_turns_that_the_template_rewrites_are_left_out(tmp_path: Path) -> None:

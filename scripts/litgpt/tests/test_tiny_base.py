@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from ratchet_litgpt.chat_template import load_chat_template
-from ratchet_litgpt.data import load_tokenizer
+from ratchet_litgpt.encode import load_tokenizer
 from ratchet_litgpt.files import read_json
 from tiny_base.build import encode
 from tiny_base.score import answers_of, score

@@ -7,22 +7,20 @@ import pytest
 import torch
 
 from ratchet_litgpt.base import prepare_base
-from ratchet_litgpt.chat_template import load_chat_template
-from ratchet_litgpt.data import Dataset, Sample, encode_row, load_tokenizer, micro_batches, step_rows
+from ratchet_litgpt.data import Counts, Dataset, Sample, micro_batches, step_rows
 from ratchet_litgpt.errors import JobError
 from ratchet_litgpt.files import read_json, sha256_file
 from ratchet_litgpt.model import TokenLoss, build_model, trainable
 
-from .conftest import BASE, JobMaker, common_job, run_here, styled_rows, write_rows
+from .conftest import BASE, JobMaker, common_job, run_here, sample_of, styled_rows, write_rows
 
 LORA = {"rank": 4, "alpha": 8, "dropout": 0.0, "targets": ["q", "v", "o", "gate"]}
 CPU = torch.device("cpu")
 
 
 def samples(count: int) -> list[Sample]:
-    tokenizer, template = load_tokenizer(BASE), load_chat_template(BASE)
-    found = [encode_row(row, tokenizer, template, 128)[0] for row in styled_rows(count)]
-    return [dataclasses.replace(sample, weight=1.0 + (number % 3)) for number, sample in enumerate(found) if sample]
+    found = [sample_of(row) for row in styled_rows(count)]
+    return [dataclasses.replace(sample, weight=1.0 + (number % 3)) for number, sample in enumerate(found)]
 
 
 def gradients(cache: Path, rows: list[Sample], size: int) -> list[torch.Tensor]:
@@ -62,7 +60,7 @@ def test_only_the_named_targets_learn(cache: Path) -> None:
 
 def test_an_epoch_sees_every_row_once_in_an_order_of_its_own() -> None:
     rows = samples(10)
-    dataset = Dataset(tuple(rows), 10, 0, 0, 0)
+    dataset = Dataset(rows, Counts())
     epochs = [[sample for step in range(e * 3, e * 3 + 3) for sample in step_rows(dataset, 5, step, 4)] for e in (0, 1)]
     assert all(sorted(epoch, key=id) == sorted(rows, key=id) for epoch in epochs)
     assert epochs[0] != epochs[1]
@@ -115,9 +113,9 @@ def test_a_run_that_diverges_says_so(make_job: JobMaker) -> None:
     assert (caught.value.code, caught.value.exit_code) == ("Diverged", 72)
 
 
-def test_rows_without_targets_are_not_enough(make_job: JobMaker) -> None:
+def test_no_rows_are_not_enough(make_job: JobMaker) -> None:
     job = make_job()
-    write_rows(Path(job["train"]["data"]["train"]), [{**row, "learn": []} for row in styled_rows(3)])
+    write_rows(Path(job["train"]["data"]["train"]), [])
     with pytest.raises(JobError) as caught:
         run_here(job)
     assert caught.value.exit_code == 65

@@ -1,0 +1,140 @@
+"""From rows of chats to tokens, and which of those are learned."""
+
+import hashlib
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import torch
+from tokenizers import Tokenizer
+
+from .chat_template import ChatTemplate, Span, clean_messages, learned_spans
+from .errors import JobError
+
+
+@dataclass(frozen=True)
+class Rendered:
+    """A row as the text that its chat template makes of it, with the characters to learn."""
+
+    row: str
+    text: str
+    spans: tuple[Span, ...]
+    broken_turns: int
+    weight: float
+
+    @property
+    def digest(self) -> bytes:
+        return hashlib.sha256(self.text.encode("utf-8", "surrogatepass")).digest()
+
+
+@dataclass(frozen=True)
+class Tokens:
+    """A text's token ids and the character at which each begins, both (T,) and int32."""
+
+    ids: torch.Tensor
+    starts: torch.Tensor
+
+
+class Encoder:
+    """A base's tokenizer, which neither cuts nor pads, and the tokens that may end a turn."""
+
+    def __init__(self, folder: Path, template: ChatTemplate) -> None:
+        self.tokenizer = load_tokenizer(folder)
+        found = (self.tokenizer.token_to_id(mark) for mark in template.end_marks)
+        self.ends = frozenset(token for token in found if token is not None)
+
+    def encode(self, texts: Sequence[str]) -> list[Tokens]:
+        """Return the tokens of some texts, all encoded in one call."""
+        return [
+            Tokens(
+                torch.tensor(encoding.ids, dtype=torch.int32),
+                torch.tensor([start for start, _ in encoding.offsets], dtype=torch.int32),
+            )
+            for encoding in self.tokenizer.encode_batch(list(texts), add_special_tokens=False)
+        ]
+
+    def learned(self, rendered: Rendered, tokens: Tokens) -> torch.Tensor:
+        """Return which tokens are learned, (T,) and bool; refuse a turn whose end the model would never learn."""
+        learned = torch.zeros(len(tokens.ids), dtype=torch.bool)
+        for span in rendered.spans:
+            places = ((tokens.starts >= span.start) & (tokens.starts < span.end)).nonzero().flatten()
+            if len(places) == 0 or int(tokens.ids[places[-1]]) not in self.ends:
+                raise JobError(
+                    "InvalidInput",
+                    f"The answer in row {rendered.row} loses its end-of-turn token, so that the model would not learn "
+                    "to stop: use a base whose chat template ends a turn with a token of its tokenizer.",
+                )
+            learned[places] = True
+        if not learned[1:].any():
+            raise _nothing_to_learn(rendered.row, rendered.broken_turns)
+        return learned
+
+
+def read_rendered(path: Path, template: ChatTemplate) -> Iterator[Rendered]:
+    """Yield the rows of a JSONL file of `{"id", "messages", "learn", "tools"?, "weight"?}`, as text.
+
+    Raises InvalidInput, which names the row, for one of which nothing can be learned.
+    """
+    for number, row in read_rows(path):
+        yield render_row(row, number, path.name, template)
+
+
+def render_row(row: dict[str, Any], number: int, file: str, template: ChatTemplate) -> Rendered:
+    """Return a row as text, with what of it is learned.
+
+    Args:
+        row: `{"id", "messages", "learn", "tools"?, "weight"?}`.
+        number: its line, counted from 1.
+        file: the name of its file.
+        template: of the base.
+    """
+    try:
+        name = f"{row.get('id', number)} ({file}, line {number})"
+        messages = clean_messages(row["messages"])
+        for index in row["learn"]:
+            if messages[index]["role"] != "assistant":
+                raise TypeError(f"learn names message {index}, which is not the assistant's")
+        text, spans, broken = learned_spans(template, messages, row["learn"], row.get("tools"))
+        weight = float(row.get("weight", 1.0))
+    except jinja2.TemplateError as error:
+        raise JobError(
+            "InvalidInput", f"The base's chat template refuses row {name} ({error}): leave that chat out."
+        ) from error
+    except (KeyError, TypeError, IndexError, AttributeError, ValueError) as error:
+        raise JobError(
+            "InvalidInput", f"Line {number} of {file} is no chat row ({error!r}): build it again."
+        ) from error
+    if not spans or weight <= 0:
+        raise _nothing_to_learn(name, broken)
+    return Rendered(name, text, tuple(spans), broken, weight)
+
+
+def _nothing_to_learn(name: str, broken: int) -> JobError:
+    why = ", since the chat template rewrites its answers" if broken else ""
+    return JobError("InvalidInput", f"Row {name} has no token to learn{why}: leave it out and build again.")
+
+
+def load_tokenizer(folder: Path) -> Tokenizer:
+    """Return the base's tokenizer, which neither cuts nor pads."""
+    tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+    tokenizer.no_truncation()
+    tokenizer.no_padding()
+    return tokenizer
+
+
+def read_rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Yield the rows of a JSONL file, each with the number of its line."""
+    try:
+        with path.open(encoding="utf-8") as file:
+            for number, line in enumerate(file, start=1):
+                if line.strip():
+                    yield number, json.loads(line)
+    except FileNotFoundError as error:
+        raise JobError("InvalidInput", f"There is no dataset at {path}: build it again.") from error
+    except ValueError as error:
+        raise JobError(
+            "InvalidInput", f"The dataset {path} has a line that is not JSON ({error}): build it again."
+        ) from error
