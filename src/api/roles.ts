@@ -79,6 +79,7 @@ export const routeRoles: Readonly<Record<string, Role | 'open'>> = {
   'GET /api/datasets/{digest}/export': 'operate',
   'GET /api/datasets/{digest}/{file}': 'operate',
   'GET /api/datasets/{digest}/rows/{id}/lineage': 'operate',
+  'GET /api/datasets/{digest}/rows/{id}/tokens': 'operate',
   'GET /api/models': 'operate',
   'GET /api/models/{id}': 'operate',
   'GET /api/promotions': 'operate',

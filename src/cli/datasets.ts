@@ -7,6 +7,7 @@ import { exporters } from '../dataset/export/all.ts';
 import type { Preview } from '../dataset/preview.ts';
 import { connectApi } from './connection.ts';
 import { type FetchedExport, fetchExport } from './fetch-export.ts';
+import { type RowTokens, tokensText } from './tokens-view.ts';
 
 interface Common {
   url?: string;
@@ -47,6 +48,14 @@ export function registerDatasets(program: Command): void {
   common(datasets.command('diff <first> <second>').description('what is another in the second version, and why'))
     .option('--limit <number>', 'how many changes to name', '20')
     .action(diff);
+  common(
+    datasets.command('tokens <digest> [row]').description('a row as the model sees it, with what is learned of it'),
+  )
+    .option('--base <name>', 'whose tokens (default: the base of its recipe)')
+    .addOption(
+      new Option('--split <split>', 'where the row is (default: where it is; of the first, train)').choices(splits),
+    )
+    .action(tokens);
   common(datasets.command('preview').description('what each stage of a build would do with the first rated answers'))
     .option('--recipe <file>', 'recipe as JSON (default: every setting at its default)')
     .option('--limit <number>', 'how many rated answers to look at, 2000 at most', '500')
@@ -119,6 +128,18 @@ async function diff(first: string, second: string, { url, json, limit }: Common 
       change === 'moved' ? `${from} → ${to}` : [from ?? to, reason?.replaceAll('_', ' ')].filter(Boolean).join(', ');
     console.log(`  ${change.padEnd(8)} ${id}  ${where}`);
   }
+}
+
+async function tokens(
+  digest: string,
+  row: string | undefined,
+  { url, json, base, split }: Common & { base?: string; split?: string },
+): Promise<void> {
+  const query = new URLSearchParams({ ...(base !== undefined && { base }), ...(split !== undefined && { split }) });
+  const path = `/api/datasets/${encodeURIComponent(digest)}/rows/${encodeURIComponent(row ?? 'first')}/tokens`;
+  const found = await connectApi(url).api.get<RowTokens>(`${path}?${query.toString()}`);
+  if (json) return console.log(JSON.stringify(found, null, 2));
+  console.log(tokensText(found, process.stdout.isTTY));
 }
 
 async function preview({ url, json, recipe, limit }: Common & { recipe?: string; limit: string }): Promise<void> {

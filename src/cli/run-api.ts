@@ -3,6 +3,7 @@ import { createApp } from '../api/app.ts';
 import { baseRoutes } from '../api/bases.ts';
 import { cycleRoutes } from '../api/cycles.ts';
 import { datasetToolRoutes } from '../api/dataset-tools.ts';
+import { rowTokenRoutes } from '../api/row-tokens.ts';
 import { datasetRoutes } from '../api/datasets.ts';
 import { createGuard } from '../api/guard.ts';
 import { keyRoutes } from '../api/keys.ts';
@@ -156,6 +157,7 @@ function routesOf(house: House, cycles: LazyCycleService, telemetry: Telemetry) 
     ollamaRoutes({ ...house.ollama, selected: () => selectedRef(house) }),
     // Before those that take any file of a version.
     datasetToolRoutes(house.activities),
+    rowTokenRoutes(house.activities),
     datasetRoutes({ store, datasetsDir: config.datasetsDir }),
     usageRoutes({ store }),
     metricsRoutes(telemetry),

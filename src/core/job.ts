@@ -39,6 +39,14 @@ const validateJob = z.strictObject({
 
 const exportJob = z.strictObject({ adapter: path, dtype: z.enum(['float16', 'bfloat16', 'float32']) });
 
+const tokensJob = z.strictObject({
+  data: path,
+  /** Id of a row; null for the first. */
+  row: z.string().nullable(),
+  /** Tokens after which training cuts a chat; null for never. */
+  max_seq_length: counts.nullable(),
+});
+
 const common = {
   schema: z.literal(1),
   /** Names the step call; the same through retries, so that a second attempt finds what the first left. */
@@ -63,10 +71,26 @@ export const jobSchema = z.discriminatedUnion('kind', [
   z.strictObject({ ...common, kind: z.literal('train'), train: trainJob }),
   z.strictObject({ ...common, kind: z.literal('validate'), validate: validateJob }),
   z.strictObject({ ...common, kind: z.literal('export'), export: exportJob }),
+  z.strictObject({ ...common, kind: z.literal('tokens'), tokens: tokensJob }),
 ]);
 
 export type Job = z.infer<typeof jobSchema>;
 export type JobOf<K extends Job['kind']> = Extract<Job, { kind: K }>;
+
+/** What a dataset holds in the base's tokens. */
+export interface DataEvent {
+  event: 'data';
+  rows: number;
+  /** After the cut to length. */
+  tokens: number;
+  target_tokens: number;
+  /** Rows that were cut. */
+  truncated: number;
+  /** Rows of which the cut leaves nothing to learn. */
+  skipped: number;
+  /** Texts that were tokenised just now; 0 when an earlier job prepared them all. */
+  encoded: number;
+}
 
 /** Figures of one optimizer step. Loss is in nats per learned token. */
 export interface StepEvent {
@@ -108,16 +132,34 @@ export interface ExportResult {
   bytes: number;
 }
 
+/** A row as the model sees it; `ids`, `pieces` and `learned` have one entry per token. */
+export interface TokensResult {
+  row: string;
+  /** Counted from 1. */
+  line: number;
+  weight: number;
+  ids: number[];
+  /** Together they are the whole chat as the template writes it. */
+  pieces: string[];
+  learned: boolean[];
+  /** How many tokens are left after the cut to `max_seq_length`. */
+  kept: number;
+  /** Answers that cannot be learned, because the template rewrites them later in the chat. */
+  broken_turns: number;
+  /** Why training refuses the row. */
+  fault: string | null;
+}
+
 /** One line of a job's standard output. */
 export type JobEvent =
   | { event: 'started'; kind: string; pid: number; device: string }
   | { event: 'waiting'; for: string }
-  | { event: 'data'; rows: number; tokens: number; target_tokens: number; truncated: number; skipped: number }
+  | DataEvent
   | { event: 'resumed'; step: number }
   | { event: 'warning'; message: string }
   | StepEvent
   | { event: 'validation'; step: number; loss: number; target_tokens: number }
   | { event: 'checkpoint'; step: number; path: string }
   | { event: 'stopped'; step: number }
-  | ({ event: 'result' } & (TrainResult | ValidateResult | ExportResult))
+  | ({ event: 'result' } & (TrainResult | ValidateResult | ExportResult | TokensResult))
   | { event: 'error'; code: string; message: string };

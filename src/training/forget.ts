@@ -1,7 +1,7 @@
 import { readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isErrno } from '../core/errors.ts';
-import { runFolder } from './make-job.ts';
+import { baseCacheFolder, runFolder } from './make-job.ts';
 
 /** What of a finished run holds no text and is still needed: the adapter, what it is, and what was logged. */
 const kept = /^adapter$|\.(json|log|lock)$/;
@@ -26,6 +26,11 @@ export async function removeRun(dataDir: string, cycleId: string, key: string): 
   );
   if (isThere) await rm(folder, { recursive: true, force: true });
   return isThere ? folder : null;
+}
+
+/** Removes the tokens of datasets that jobs prepared; the next job makes anew what it needs. */
+export async function removePreparedTokens(dataDir: string): Promise<void> {
+  await rm(join(baseCacheFolder(dataDir), 'tokens'), { recursive: true, force: true });
 }
 
 async function namesIn(folder: string): Promise<string[]> {

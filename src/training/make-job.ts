@@ -7,6 +7,11 @@ export function runFolder(dataDir: string, cycleId: string, key: string): string
   return join(dataDir, 'cycles', cycleId, key);
 }
 
+/** Holds the bases converted for LitGPT, by digest, and in `tokens` the prepared tokens of datasets. */
+export function baseCacheFolder(dataDir: string): string {
+  return join(dataDir, 'bases-litgpt');
+}
+
 export interface JobPlace {
   dataDir: string;
   /** Folder of the base in Hugging Face layout. */
@@ -60,19 +65,25 @@ export function exportJob(place: JobPlace, recipe: Recipe, adapter: string): Job
   return made({ ...common(place, recipe), kind: 'export', export: { adapter, dtype: 'float16' } });
 }
 
+/** The job that shows a row as tokens. It needs no device, and waits for nobody who trains. */
+export function tokensJob(place: JobPlace, tokens: JobOf<'tokens'>['tokens']): JobOf<'tokens'> {
+  const plain = { device: 'cpu', precision: '32-true', threads: 1, seed: 0, lock: null };
+  return made({ ...placed(place), ...plain, kind: 'tokens', tokens });
+}
+
 function common(place: JobPlace, recipe: Recipe) {
   return {
-    schema: 1,
-    key: place.key,
-    base: place.base,
-    work: place.work,
-    cache: join(place.dataDir, 'bases-litgpt'),
+    ...placed(place),
     device: recipe.train.device,
     precision: recipe.train.precision,
     threads: null,
     seed: recipe.train.seed,
     lock: join(place.dataDir, 'gpu.lock'),
   };
+}
+
+function placed({ dataDir, key, base, work }: JobPlace) {
+  return { schema: 1, key, base, work, cache: baseCacheFolder(dataDir) };
 }
 
 function made<K extends Job['kind']>(job: Record<string, unknown> & { kind: K }): JobOf<K> {

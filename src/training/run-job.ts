@@ -2,7 +2,7 @@ import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isObject } from '../core/canonical.ts';
 import { type ErrorCode, RatchetError, traits } from '../core/errors.ts';
-import type { ExportResult, Job, JobEvent, JobOf, TrainResult, ValidateResult } from '../core/job.ts';
+import type { ExportResult, Job, JobEvent, JobOf, TokensResult, TrainResult, ValidateResult } from '../core/job.ts';
 import type { ProcessExit } from '../process/types.ts';
 import { writeFileDurably } from '../store/files.ts';
 import { type JobProcess, type JobRequest, startJobProcess } from './job-process.ts';
@@ -38,6 +38,7 @@ interface Results {
   validate: ValidateResult;
   export: ExportResult;
   prepare: Record<string, never>;
+  tokens: TokensResult;
 }
 
 /**

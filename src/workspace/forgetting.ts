@@ -11,7 +11,7 @@ import { type ForgottenIds, everForgotten, rowsToGo, versionsWith } from '../dat
 import { buildCacheFolder } from '../dataset/scratch.ts';
 import { forgetAnswers } from '../evaluation/forget.ts';
 import { type RetireDeps, retire } from '../models/retire.ts';
-import { cleanRun } from '../training/forget.ts';
+import { cleanRun, removePreparedTokens } from '../training/forget.ts';
 import type { ForgettingRecord } from '../store/forgotten-types.ts';
 import { scrubFolder } from '../store/scrub.ts';
 import type { DatasetRecord, Store } from '../store/types.ts';
@@ -166,6 +166,7 @@ async function cleanFiles(deps: ForgettingDeps, found: Found, look: boolean): Pr
   report.removed = await removeLeftovers(datasetsDir, texts, look);
   // What was said of rows is made anew by the next build.
   if (!look) await rm(buildCacheFolder(dataDir), { recursive: true, force: true });
+  if (!look) await removePreparedTokens(dataDir);
   if (!look) report.failures = await store.forgotten.rewriteFailures(quotes.without);
   report.notes = quoting.map(
     (digest) => `The blob ${digest} quotes it and stays: it is a recipe or a file of your own.`,

@@ -74,6 +74,12 @@ async function filesWith(texts: readonly string[]): Promise<string[]> {
   return found;
 }
 
+/** Tokens of chats are chats. */
+async function preparedTokens(): Promise<string[]> {
+  const files = await readdir(house.folder, { recursive: true });
+  return files.filter((file) => file.endsWith('tokens.safetensors'));
+}
+
 async function ask(model: string): Promise<Response> {
   const body = JSON.stringify({ model, messages: [{ role: 'user', content: 'hello' }], max_tokens: 4, store: false });
   const headers = { 'content-type': 'application/json' };
@@ -102,6 +108,7 @@ test('a cycle learns from it, is judged by it, and its model is selected', async
     models: [{ id: modelVersion, stale: null }],
   });
   expect((await filesWith(said.traces)).some((file) => file.includes('test.jsonl'))).toBe(true);
+  expect(await preparedTokens()).not.toEqual([]);
 });
 
 test('forgotten, its model answers with a warning, and what it learned from is in no file', async () => {
@@ -119,6 +126,7 @@ test('forgotten, its model answers with a warning, and what it learned from is i
   expect(left.filter((name) => name !== 'adapter' && !/\.(json|log|lock)$/.test(name))).toEqual([]);
   expect(left).toContain('adapter');
   expect(await filesWith(said.traces)).toEqual([]);
+  expect(await preparedTokens()).toEqual([]);
   expect((await ask('active')).headers.get('x-ratchet-warning')).toMatch(/^stale: /);
   expect((await ask(base)).headers.get('x-ratchet-warning')).toBeNull();
   // What the evaluation found stays.

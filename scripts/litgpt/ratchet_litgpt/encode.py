@@ -57,27 +57,28 @@ class Encoder:
         ]
 
     def learned(self, rendered: Rendered, tokens: Tokens) -> torch.Tensor:
-        """Return which tokens are learned, (T,) and bool; refuse a turn whose end the model would never learn."""
+        """Return which tokens are learned, (T,) and bool; raise the fault that `mark` finds."""
+        learned, fault = self.mark(rendered, tokens)
+        if fault is not None:
+            raise fault
+        return learned
+
+    def mark(self, rendered: Rendered, tokens: Tokens) -> tuple[torch.Tensor, JobError | None]:
+        """Return which tokens are learned, (T,) and bool, and why the row cannot be learned from, if so."""
         learned = torch.zeros(len(tokens.ids), dtype=torch.bool)
+        fault = None
         for span in rendered.spans:
             places = ((tokens.starts >= span.start) & (tokens.starts < span.end)).nonzero().flatten()
-            if len(places) == 0 or int(tokens.ids[places[-1]]) not in self.ends:
-                raise JobError(
-                    "InvalidInput",
-                    f"The answer in row {rendered.row} loses its end-of-turn token, so that the model would not learn "
-                    "to stop: use a base whose chat template ends a turn with a token of its tokenizer.",
-                )
             learned[places] = True
-        if not learned[1:].any():
-            raise _nothing_to_learn(rendered.row, rendered.broken_turns)
-        return learned
+            if len(places) == 0 or int(tokens.ids[places[-1]]) not in self.ends:
+                fault = _never_ends(rendered)
+        if rendered.weight <= 0 or not learned[1:].any():
+            fault = _nothing_to_learn(rendered)
+        return learned, fault
 
 
 def read_rendered(path: Path, template: ChatTemplate) -> Iterator[Rendered]:
-    """Yield the rows of a JSONL file of `{"id", "messages", "learn", "tools"?, "weight"?}`, as text.
-
-    Raises InvalidInput, which names the row, for one of which nothing can be learned.
-    """
+    """Yield the rows of a JSONL file of `{"id", "messages", "learn", "tools"?, "weight"?}`, as text."""
     for number, row in read_rows(path):
         yield render_row(row, number, path.name, template)
 
@@ -107,14 +108,29 @@ def render_row(row: dict[str, Any], number: int, file: str, template: ChatTempla
         raise JobError(
             "InvalidInput", f"Line {number} of {file} is no chat row ({error!r}): build it again."
         ) from error
-    if not spans or weight <= 0:
-        raise _nothing_to_learn(name, broken)
     return Rendered(name, text, tuple(spans), broken, weight)
 
 
-def _nothing_to_learn(name: str, broken: int) -> JobError:
-    why = ", since the chat template rewrites its answers" if broken else ""
-    return JobError("InvalidInput", f"Row {name} has no token to learn{why}: leave it out and build again.")
+def find_row(path: Path, row: str | None) -> tuple[int, dict[str, Any]]:
+    """Return a row by its id, or the first one, and the number of its line."""
+    for number, found in read_rows(path):
+        if row is None or str(found.get("id", number)) == row:
+            return number, found
+    wanted = "row" if row is None else f"row {row[:200]}"
+    raise JobError("InvalidInput", f"There is no {wanted} in {path.name}: its ids stand in that file.")
+
+
+def _nothing_to_learn(rendered: Rendered) -> JobError:
+    why = ", since the chat template rewrites its answers" if rendered.broken_turns else ""
+    return JobError("InvalidInput", f"Row {rendered.row} has no token to learn{why}: leave it out and build again.")
+
+
+def _never_ends(rendered: Rendered) -> JobError:
+    return JobError(
+        "InvalidInput",
+        f"The answer in row {rendered.row} loses its end-of-turn token, so that the model would not learn to stop: "
+        "use a base whose chat template ends a turn with a token of its tokenizer.",
+    )
 
 
 def load_tokenizer(folder: Path) -> Tokenizer:

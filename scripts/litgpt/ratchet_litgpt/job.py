@@ -12,7 +12,6 @@ from .errors import JobError
 from .files import read_json
 
 SCHEMA = Path(__file__).resolve().parent.parent / "job.schema.json"
-KINDS = ("prepare", "train", "validate", "export")
 
 
 @dataclass(frozen=True)

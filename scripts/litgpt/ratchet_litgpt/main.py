@@ -21,6 +21,7 @@ from .export import export
 from .files import read_json, sha256_file, write_json
 from .job import Job, read_job
 from .lifetime import Stop, end_with_parent, hold
+from .tokens import show_tokens
 from .train import job_digest, train
 from .validate import validate
 
@@ -65,6 +66,8 @@ def run_job(job: Job, events: Events, stop: Stop) -> dict[str, Any]:
         if job.lock:
             held.enter_context(hold(job.lock, events, stop))
         stop.check()
+        if job.kind == "tokens":
+            return show_tokens(job)
         context = Context(job, prepare_base(job.base, job.cache), events, stop)
         return _dispatch(context)
 
