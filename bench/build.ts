@@ -150,7 +150,9 @@ async function make(file: string, first: number, count: number): Promise<void> {
 }
 
 async function buildOnce(task: Task): Promise<Built> {
-  return JSON.parse(await inNode('child', [JSON.stringify(task)])) as Built;
+  const file = join(task.folder, 'task.json');
+  writeFileSync(file, JSON.stringify(task));
+  return JSON.parse(await inNode('child', [file])) as Built;
 }
 
 /** Its last line. */

@@ -1,6 +1,7 @@
-// One build of chats that stand in a file, in a process of its own, so that its memory is its own: `node child.ts JSON`.
+// One build of chats that stand in a file, in a process of its own, so that its memory is its own: `node child.ts FILE`, with a
+// task as JSON in the file.
 import { createReadStream } from 'node:fs';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { recipeSchema } from '../../src/core/recipe.ts';
@@ -77,4 +78,4 @@ function placesOf(placed: readonly Placed[]): NonNullable<Built['places']> {
   return { kept: placed.map(numberOf), heldOut: placed.filter(({ split }) => split !== 'train').map(numberOf) };
 }
 
-console.log(JSON.stringify(await build(JSON.parse(process.argv[2] ?? '{}') as Task)));
+console.log(JSON.stringify(await build(JSON.parse(readFileSync(process.argv[2] ?? '', 'utf8')) as Task)));
