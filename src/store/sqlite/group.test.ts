@@ -26,8 +26,10 @@ test('a chat alone is due at once', () => {
   expect(dueAfter([synced(1)], 0)).toBe('now');
 });
 
-test('a group is a quarter of those in flight, of a smaller crowd up to half', () => {
-  expect([0, 8, 9, 16, 32, 64, 128, 200].map(wantedOf)).toEqual([1, 2, 2, 4, 12, 28, 32, 50]);
+test('a group is a quarter of those in flight, or an eighth that has waited; a crowd has 32 at least', () => {
+  const sizes = [0, 8, 16, 32, 48, 64, 72, 128, 200];
+  expect(sizes.map((inFlight) => wantedOf(inFlight, 'at once'))).toEqual([1, 2, 4, 8, 12, 24, 32, 32, 50]);
+  expect(sizes.map((inFlight) => wantedOf(inFlight, 'waited'))).toEqual([1, 1, 2, 4, 8, 24, 32, 32, 50]);
 });
 
 test('of many, the first is due later, and at once when there are enough for a group', () => {
@@ -35,8 +37,8 @@ test('of many, the first is due later, and at once when there are enough for a g
   expect(due(1, 200)).toBeCloseTo(25, 0);
   expect(due(49, 200)).toBeCloseTo(25, 0);
   expect(due(50, 200)).toBe('now');
-  expect(due(27, 64)).toBeCloseTo(waitFor(64), 0);
-  expect(due(28, 64)).toBe('now');
+  expect(due(23, 64)).toBeCloseTo(waitFor(64), 0);
+  expect(due(24, 64)).toBe('now');
 });
 
 test('where chats end slowly a group is waited for longer, if half of it comes in that time', () => {

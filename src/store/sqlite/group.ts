@@ -17,9 +17,11 @@ const fewest = 8;
 /** With so many, a batch waits longest. */
 const most = 200;
 const longestMs = 25;
-/** So large a part of the chats in flight is a group that waits for no more. Of a smaller crowd it is up to half, */
+/** A group goes out at once when so large a part of the chats in flight has come, and after its wait with half of that. */
 const part = 1 / 4;
-/** but not more than so many: a sync for less would be one of too many. */
+/** In a crowd of more than this it is as many as there are above it, since a sync for less would be one of too many; */
+const crowd = 40;
+/** but where they are no more than a part of the crowd, so many are enough. */
 const enough = 32;
 /**
  * Where chats end more slowly a group is waited for so many times as long, if half of it comes in that time. By Little's
@@ -28,6 +30,8 @@ const enough = 32;
 const times = 20;
 /** Over what time it is measured how many come and are in flight, in ms. */
 const memoryMs = 500;
+/** How long a crowd is remembered: it ends one by one, in ms. */
+const crowdMs = 2_000;
 /** What came in less time than this says little of how many come, in ms. */
 const shortestMs = 50;
 
@@ -36,9 +40,11 @@ export function waitFor(inFlight: number): number {
   return (longestMs * Math.max(0, Math.min(inFlight, most) - fewest)) / (most - fewest);
 }
 
-/** How many synced batches are a group that waits for no more. */
-export function wantedOf(inFlight: number): number {
-  return Math.max(1, Math.floor(Math.max(inFlight * part, Math.min((inFlight - fewest) / 2, enough))));
+/** How many synced batches are a group: `at once`, or when the first of them has waited. */
+export function wantedOf(inFlight: number, when: 'at once' | 'waited'): number {
+  const least = Math.min(inFlight - crowd, Math.max(enough, inFlight * part));
+  const share = when === 'at once' ? part : part / 2;
+  return Math.max(1, Math.floor(Math.max(inFlight * share, least)));
 }
 
 export interface WaitingLine {
@@ -75,7 +81,7 @@ export function createLine(): WaitingLine {
     lately = {
       came: lately.came * left + 1,
       // Chats come in waves: the few of a wave's end are followed by many.
-      inFlight: Math.max(inFlight, lately.inFlight * left),
+      inFlight: Math.max(inFlight, lately.inFlight * Math.exp((lately.at - now) / crowdMs)),
       at: now,
       since: now - lately.at > memoryMs ? now : lately.since,
     };
@@ -91,15 +97,16 @@ export function createLine(): WaitingLine {
     const first = synced[0];
     if (!first) return null;
     const cannotWait = synced.some(({ batch }) => batch[1] === 0);
-    const wanted = wantedOf(lately.inFlight);
     const count = synced.length;
-    if (cannotWait || count >= wanted) return first.since;
+    if (cannotWait || count >= wantedOf(lately.inFlight, 'at once')) return first.since;
     const wait = waitFor(lately.inFlight);
     const elapsed = now - first.since;
     if (elapsed < wait) return first.since + wait;
+    const wanted = wantedOf(lately.inFlight, 'waited');
     const longest = wait * times;
     const willCome = comeIn(longest, now);
-    return elapsed >= longest || willCome < wanted / 2 || count >= willCome ? now : now + wait / 5;
+    const hopeless = elapsed >= longest || willCome < wanted / 2;
+    return hopeless || count >= Math.min(wanted, willCome) ? now : now + wait / 5;
   }
 
   return {
