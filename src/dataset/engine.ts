@@ -66,6 +66,7 @@ async function refine(source: EntrySource, options: EngineOptions, spool: Spool)
   const chosen = choose(left, options, report);
   report.stage('split').took(chosen.length);
   const documents = drafted.bands && documentsOf(chosen, drafted.bands, shinglesOf);
+  forgetOthers(drafted.drafts, chosen);
   const near = documents && { documents, jaccard: build.near_duplicates ?? 1 };
   const { placed, leaks } = placeDrafts(chosen, { joins, tombstones, shares: build, near });
   return {
@@ -140,6 +141,16 @@ function promptJoins(drafts: readonly Draft[]): Join[] {
 
 function textsIn(spool: Spool, { spooledAt: at, spooledBytes: length }: Draft): Texts {
   return spool.read({ at, length });
+}
+
+/** Lets go of the drafts that are in no file: what follows asks for those that are only. */
+function forgetOthers(drafts: Draft[], chosen: readonly Draft[]): void {
+  const kept = chosen.values();
+  let next = kept.next();
+  for (let index = 0; index < drafts.length; index += 1) {
+    if (next.value?.index === index) next = kept.next();
+    else delete drafts[index];
+  }
 }
 
 type ShinglesOf = Documents['shinglesOf'];
