@@ -25,6 +25,8 @@ const trainJob = z.strictObject({
     micro_batch_size: counts,
     max_seq_length: counts,
   }),
+  /** Whether a row of a batch may hold several chats; `auto`: where that saves a tenth of the positions or more. */
+  packing: z.enum(['auto', 'on', 'off']),
   checkpoint: z.strictObject({ every_steps: counts, keep: counts }),
   eval_every_steps: counts.nullable(),
   restart: z.boolean(),
@@ -116,6 +118,8 @@ export interface TrainResult {
   tokens: number;
   target_tokens: number;
   seconds: number;
+  /** Whether rows held several chats. */
+  packed: boolean;
 }
 
 export interface ValidateResult {
@@ -155,6 +159,7 @@ export type JobEvent =
   | { event: 'started'; kind: string; pid: number; device: string }
   | { event: 'waiting'; for: string }
   | DataEvent
+  | { event: 'packing'; packed: boolean; saving: number }
   | { event: 'resumed'; step: number }
   | { event: 'warning'; message: string }
   | StepEvent

@@ -154,6 +154,8 @@ const train = z.strictObject({
   batch_size: z.int().min(1).max(1024).default(16),
   micro_batch_size: z.int().min(1).max(1024).default(4),
   max_seq_length: z.int().min(16).max(131_072).default(2048),
+  /** Whether a row of a batch may hold several chats. */
+  packing: z.enum(['auto', 'on', 'off']).default('auto'),
   checkpoint_steps: z.int().min(1).default(20),
   eval_steps: z.int().min(1).nullable().default(null),
   seed: z

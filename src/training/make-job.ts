@@ -43,6 +43,7 @@ export function trainJob(place: JobPlace, recipe: Recipe, data: { train: string;
         micro_batch_size: Math.min(train.micro_batch_size, train.batch_size),
         max_seq_length: train.max_seq_length,
       },
+      packing: train.packing,
       checkpoint: { every_steps: train.checkpoint_steps, keep: 2 },
       eval_every_steps: train.eval_steps,
       restart: train.restart,

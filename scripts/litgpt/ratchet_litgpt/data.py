@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import torch
 
 from .model import IGNORED
+from .packing import plan
 from .schedule import steps_per_epoch
 
 
@@ -53,11 +54,17 @@ class Dataset:
 
 @dataclass(frozen=True)
 class MicroBatch:
-    """Rows padded to one length: tokens and labels (B, T), weights (B,)."""
+    """Rows padded to one length, all (B, T): tokens, labels, the weight of each token's chat.
+
+    Rows of several chats have the number of the chat in its row at each position, and the place in that chat; the
+    padding is a chat of its own.
+    """
 
     tokens: torch.Tensor
     labels: torch.Tensor
     weights: torch.Tensor
+    chats: torch.Tensor | None = None
+    places: torch.Tensor | None = None
 
 
 def step_rows(dataset: Dataset, seed: int, step: int, batch_size: int) -> list[Sample]:
@@ -69,20 +76,38 @@ def step_rows(dataset: Dataset, seed: int, step: int, batch_size: int) -> list[S
     return [dataset.samples[index] for index in order[place * batch_size : (place + 1) * batch_size]]
 
 
-def micro_batches(samples: Sequence[Sample], size: int, device: torch.device) -> Iterator[MicroBatch]:
-    """Yield the samples in padded batches, like lengths together; equal lengths stay in the order given."""
-    by_length = sorted(samples, key=len)
-    for start in range(0, len(by_length), size):
-        yield collate(by_length[start : start + size], device)
+def micro_batches(
+    samples: Sequence[Sample], size: int, device: torch.device, packed: bool = False
+) -> Iterator[MicroBatch]:
+    """Yield the samples in padded batches of `size` rows, like lengths together; equal lengths stay in the order given.
+
+    Args:
+        samples: any number of them.
+        size: rows of a batch.
+        device: where the tensors go.
+        packed: whether a row may hold several samples, as long as it is no longer than the longest of all.
+    """
+    for rows in plan([len(sample) for sample in samples], size, packed):
+        yield collate([[samples[index] for index in row] for row in rows], device, packed)
 
 
-def collate(samples: Sequence[Sample], device: torch.device) -> MicroBatch:
-    """Return samples padded on the right; causal attention never looks at the padding."""
-    width = max(len(sample) for sample in samples)
-    tokens = torch.zeros(len(samples), width, dtype=torch.long)
-    labels = torch.full((len(samples), width), IGNORED)
-    for row, sample in enumerate(samples):
-        tokens[row, : len(sample)] = sample.ids
-        labels[row, : len(sample)] = sample.labels
-    weights = torch.tensor([sample.weight for sample in samples])
-    return MicroBatch(tokens.to(device), labels.to(device), weights.to(device))
+def collate(rows: Sequence[Sequence[Sample]], device: torch.device, packed: bool = False) -> MicroBatch:
+    """Return rows of samples padded on the right; causal attention never looks at the padding."""
+    width = max(sum(map(len, row)) for row in rows)
+    tokens = torch.zeros(len(rows), width, dtype=torch.long)
+    labels = torch.full((len(rows), width), IGNORED)
+    weights = torch.zeros(len(rows), width)
+    chats = torch.full((len(rows), width), -1)
+    places = torch.zeros(len(rows), width, dtype=torch.long)
+    for number, row in enumerate(rows):
+        start = 0
+        for chat, sample in enumerate(row):
+            end = start + len(sample)
+            tokens[number, start:end] = sample.ids
+            labels[number, start:end] = sample.labels
+            weights[number, start:end] = sample.weight
+            chats[number, start:end] = chat
+            places[number, start:end] = torch.arange(len(sample))
+            start = end
+    layout = (chats.to(device), places.to(device)) if packed else (None, None)
+    return MicroBatch(tokens.to(device), labels.to(device), weights.to(device), *layout)

@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from safetensors.torch import load_file, save
 from torch.utils.checkpoint import checkpoint
 
 from .architecture import State
+from .attention import chat_bounds, compute_dtype, has_varlen, run_chat_by_chat, same_chat
 from .base import Base
 from .errors import JobError
 from .files import read_json, sha256_bytes, sha256_file, write_file, write_json
@@ -31,27 +32,46 @@ class TokenLoss(torch.nn.Module):
         self.gpt = gpt
         self.recompute = recompute
 
-    def forward(self, tokens: torch.Tensor, labels: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
+    def forward(
+        self,
+        tokens: torch.Tensor,
+        labels: torch.Tensor,
+        weights: torch.Tensor,
+        chats: torch.Tensor | None = None,
+        places: torch.Tensor | None = None,
+    ) -> torch.Tensor:
         """Return the weighted and the plain sum of losses, in nats, shape (2,).
 
         Args:
             tokens: token ids, (B, T).
             labels: the token to say at each position, or IGNORED, (B, T).
-            weights: the weight of each row, (B,).
+            weights: the weight of each position, (B, T).
+            chats: which chat of its row each position belongs to, (B, T); None where each row is one chat.
+            places: the place of each position in its chat, (B, T); None as before.
         """
         learned = labels != IGNORED
-        logits = self.gpt.lm_head(self.hidden(tokens)[learned]).float()
+        logits = self.gpt.lm_head(self.hidden(tokens, chats, places)[learned]).float()
         losses = torch.nn.functional.cross_entropy(logits, labels[learned], reduction="none")
-        scale = weights[:, None].expand_as(labels)[learned]
-        return torch.stack(((losses * scale).sum(), losses.detach().sum()))
+        return torch.stack(((losses * weights[learned]).sum(), losses.detach().sum()))
 
-    def hidden(self, tokens: torch.Tensor) -> torch.Tensor:
-        """Return the last hidden states, (B, T, n_embd): LitGPT's forward without its head."""
+    def hidden(
+        self, tokens: torch.Tensor, chats: torch.Tensor | None = None, places: torch.Tensor | None = None
+    ) -> torch.Tensor:
+        """Return the last hidden states, (B, T, n_embd): LitGPT's forward without its head, chat by chat."""
         gpt = self.gpt
-        cos, sin = gpt.cos[None, : tokens.size(1)], gpt.sin[None, : tokens.size(1)]
+        run: Callable[..., torch.Tensor] = torch.nn.Module.__call__
+        if chats is None or places is None:
+            cos, sin, last = gpt.cos[None, : tokens.size(1)], gpt.sin[None, : tokens.size(1)], None
+        elif has_varlen(tokens.device, compute_dtype(gpt)):
+            cos, sin, last, run = gpt.cos[places], gpt.sin[places], chat_bounds(chats), run_chat_by_chat
+        else:
+            cos, sin, last = gpt.cos[places], gpt.sin[places], same_chat(chats)
         x = gpt.transformer.wte(tokens)
         for block in gpt.transformer.h:
-            x = checkpoint(block, x, cos, sin, use_reentrant=False) if self.recompute else block(x, cos, sin)
+            if self.recompute:
+                x = checkpoint(run, block, x, cos, sin, last, use_reentrant=False)
+            else:
+                x = run(block, x, cos, sin, last)
         return gpt.transformer.ln_f(x)
 
 

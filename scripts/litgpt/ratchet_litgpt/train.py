@@ -8,15 +8,18 @@ from typing import Any
 import torch
 
 from .architecture import State
+from .attention import can_pack
 from .checkpoint import find_checkpoint, save_checkpoint
 from .context import Context, mean_loss, peak_memory
 from .data import Dataset, micro_batches, step_rows
 from .errors import JobError, Stopped
 from .files import digest_json, sha256_file
 from .model import build_model, load_lora, lora_state, save_adapter, trainable
+from .packing import WORTH, saving
 from .schedule import Schedule, make_schedule, steps_per_epoch
 
 RECENT_STEPS = 10
+STEPS_TO_LOOK_AT = 50
 
 
 @dataclass
@@ -52,7 +55,7 @@ def job_digest(context: Context) -> str:
     """Name what is trained: everything that decides the adapter, and nothing else."""
     spec = context.job.spec
     data = {name: sha256_file(Path(path)) if path else None for name, path in spec["data"].items()}
-    kept = {name: spec[name] for name in ("lora", "optim", "eval_every_steps", "restart")}
+    kept = {name: spec[name] for name in ("lora", "optim", "packing", "eval_every_steps", "restart")}
     return digest_json(
         {"base": context.base.digest, "seed": context.job.seed, "dtype": str(context.job.dtype), "data": data, **kept}
     )
@@ -83,6 +86,7 @@ def train(context: Context, digest: str) -> dict[str, Any]:
         "tokens": progress.tokens,
         "target_tokens": progress.target_tokens,
         "seconds": round(progress.seconds, 3),
+        "packed": run.packed,
         "peak_memory_bytes": peak_memory(job.device),
     }
 
@@ -110,9 +114,27 @@ class Run:
             betas=(optim["beta1"], optim["beta2"]),
             weight_decay=optim["weight_decay"],
         )
+        self.packed = self._decide_packing()
         self.fabric = context.fabric()
         self.model = self.fabric.setup_module(context.loss_module(self.gpt), move_to_device=False)
         self.rng = _rng_state(job.device)
+
+    def _decide_packing(self) -> bool:
+        """Return whether rows hold several chats, by the job or by what its first steps would save; and tell it."""
+        job = self.context.job
+        wish, optim = job.spec["packing"], job.spec["optim"]
+        if wish != "off" and not can_pack(self.gpt):
+            if wish == "on":
+                raise JobError(
+                    "InvalidInput", "This base has sliding windows, which cannot be packed: set packing to auto."
+                )
+            wish = "off"
+        looked_at = min(self.per_epoch, STEPS_TO_LOOK_AT)
+        steps = [step_rows(self.dataset, job.seed, step, optim["batch_size"]) for step in range(looked_at)]
+        saved = saving([[len(sample) for sample in rows] for rows in steps], optim["micro_batch_size"])
+        packed = wish == "on" or (wish == "auto" and saved >= WORTH)
+        self.context.events.emit("packing", packed=packed, saving=round(saved, 4))
+        return packed
 
     def resume(self) -> None:
         """Go on from the newest whole checkpoint of this job, if there is one."""
@@ -191,8 +213,8 @@ class Run:
         scale = sum(row.weight * row.targets for row in rows)
         self.optimizer.zero_grad(set_to_none=True)
         sums = torch.zeros(2, dtype=torch.float64)
-        for batch in micro_batches(rows, optim["micro_batch_size"], job.device):
-            losses = self.model(batch.tokens, batch.labels, batch.weights)
+        for batch in micro_batches(rows, optim["micro_batch_size"], job.device, self.packed):
+            losses = self.model(batch.tokens, batch.labels, batch.weights, batch.chats, batch.places)
             self.fabric.backward(losses[0] / scale)
             sums += losses.detach().double().cpu()
             self.context.stop.check(self.progress.step)

@@ -114,6 +114,7 @@ def make_job(tmp_path: Path, cache: Path) -> JobMaker:
             "lora": {**lora, **{key: changes.pop(key) for key in list(changes) if key in lora}},
             "optim": {**optim, **{key: changes.pop(key) for key in list(changes) if key in optim}},
             "checkpoint": {"every_steps": 4, "keep": 2},
+            "packing": "auto",
             "eval_every_steps": None,
             "restart": False,
         }

@@ -29,7 +29,7 @@ def gradients(cache: Path, rows: list[Sample], size: int) -> list[torch.Tensor]:
         torch.nn.init.normal_(parameter, std=0.05, generator=torch.Generator().manual_seed(parameter.numel()))
     model, scale = TokenLoss(gpt), sum(row.weight * row.targets for row in rows)
     for batch in micro_batches(rows, size, CPU):
-        (model(batch.tokens, batch.labels, batch.weights)[0] / scale).backward()
+        (model(batch.tokens, batch.labels, batch.weights, batch.chats, batch.places)[0] / scale).backward()
     return [parameter.grad for parameter in trainable(gpt) if parameter.grad is not None]
 
 
