@@ -144,19 +144,19 @@ function textsIn(spool: Spool, { spooledAt: at, spooledBytes: length }: Draft): 
 }
 
 /** Lets go of the drafts that are in no file: what follows asks for those that are only. */
-function forgetOthers(drafts: Draft[], chosen: readonly Draft[]): void {
+function forgetOthers(drafts: (Draft | null)[], chosen: readonly Draft[]): void {
   const kept = chosen.values();
   let next = kept.next();
   for (let index = 0; index < drafts.length; index += 1) {
     if (next.value?.index === index) next = kept.next();
-    else delete drafts[index];
+    else drafts[index] = null;
   }
 }
 
 type ShinglesOf = Documents['shinglesOf'];
 
 /** Shingles of drafts' documents by their index, made again from the spool; the last of them are kept. */
-function shinglesIn(drafts: readonly Draft[], spool: Spool): ShinglesOf {
+function shinglesIn(drafts: readonly (Draft | null)[], spool: Spool): ShinglesOf {
   return keepShingles((index) => {
     const draft = drafts[index];
     return shingleHashes(draft ? documentOf(textsIn(spool, draft).messages) : '');

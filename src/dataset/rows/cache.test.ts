@@ -35,7 +35,7 @@ function everything(count: number): Assembled[] {
       entry(`${id}e`, 'Call it.', '', {
         messages: [
           { role: 'user', content: 'Call it.' },
-          { ...said(''), tool_calls: [{ id: 'c', function: { name: 'f', arguments: '{"to":"anna@example.org"}' } }] },
+          { ...said(''), tool_calls: [{ id: 'c', function: { name: 'f', arguments: '{"to":"all"}' } }] },
         ],
         tools: [{ type: 'function', function: { name: 'f' } }],
       }),
@@ -78,6 +78,23 @@ test('what was said of a row is said again without looking, whatever became of i
   );
   const warm = await run(entries);
   expect(warm).toEqual({ results: cold.results, looked: 0 });
+});
+
+test('a row of which the arguments of a call were redacted is looked at again', async () => {
+  const calls = [{ id: 'c', function: { name: 'f', arguments: '{"to":"anna@example.org"}' } }];
+  const call = { role: 'assistant', content: '', tool_calls: calls };
+  const entries = [entry('a', 'Call it.', '', { messages: [{ role: 'user', content: 'Call it.' }, call] })];
+  const cold = await run(entries);
+  expect(JSON.stringify(cold.results)).toContain('[EMAIL_1]');
+  expect(await run(entries)).toEqual(cold);
+});
+
+test('no word of a row is kept, only what was said of it', async () => {
+  await run([entry('a', 'I am anna@example.org, call me.', 'Gladly, anna@example.org!  '), ...everything(3)]);
+  const [name = ''] = readdirSync(folder);
+  const held = readFileSync(join(folder, name), 'latin1');
+  expect(held).toContain('[EMAIL_1]');
+  expect(held).not.toMatch(/anna|Gladly|call me|Because/u);
 });
 
 test('only what is new, or says something else, is looked at, and the result is that of a first build', async () => {

@@ -19,8 +19,8 @@ const ending = '.rows';
 const leftBehind = 24 * 3_600_000;
 
 /**
- * What the row stages said of every row of the last build with the same options, by the rows' content. It is read along with the
- * rows, both being in the order of a collection, so that it needs no index and no memory.
+ * What the row stages said of the rows of the last build with the same options, by the rows' content, without a word of them. It is
+ * read along with the rows, both being in the order of a collection, so that it needs no index and no memory.
  */
 export interface RowCache {
   /** What was said of this row, where its content is the same; rows are asked for in their order. */
@@ -59,12 +59,8 @@ export function openRowCache(folder: string, options: RowOptions): RowCache {
       return decodeResult(entry, head.body);
     },
     put(entry, result) {
-      fresh.add({
-        kind: kinds.indexOf(entry.kind),
-        id: entry.id,
-        key: keyOf(entry),
-        body: encodeResult(entry, result),
-      });
+      const body = encodeResult(entry, result);
+      if (body) fresh.add({ kind: kinds.indexOf(entry.kind), id: entry.id, key: keyOf(entry), body });
     },
     commit() {
       old.close();
