@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,7 +33,7 @@ class Rendered:
 
 @dataclass(frozen=True)
 class Tokens:
-    """A text's token ids and the character at which each begins, both (T,) and int32."""
+    """A text's token ids and the character at which each begins, which never falls, both (T,) and int32."""
 
     ids: torch.Tensor
     starts: torch.Tensor
@@ -66,13 +67,16 @@ class Encoder:
     def mark(self, rendered: Rendered, tokens: Tokens) -> tuple[torch.Tensor, JobError | None]:
         """Return which tokens are learned, (T,) and bool, and why the row cannot be learned from, if so."""
         learned = torch.zeros(len(tokens.ids), dtype=torch.bool)
-        fault = None
+        starts = tokens.starts.tolist()
+        fault, said = None, 0
         for span in rendered.spans:
-            places = ((tokens.starts >= span.start) & (tokens.starts < span.end)).nonzero().flatten()
-            learned[places] = True
-            if len(places) == 0 or int(tokens.ids[places[-1]]) not in self.ends:
+            first, end = bisect_left(starts, span.start), bisect_left(starts, span.end)
+            learned[first:end] = True
+            # Nobody says the first token of all.
+            said += end - max(first, 1)
+            if first == end or int(tokens.ids[end - 1]) not in self.ends:
                 fault = _never_ends(rendered)
-        if rendered.weight <= 0 or not learned[1:].any():
+        if rendered.weight <= 0 or said <= 0:
             fault = _nothing_to_learn(rendered)
         return learned, fault
 

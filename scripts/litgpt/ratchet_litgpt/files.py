@@ -5,10 +5,13 @@ import hashlib
 import json
 import os
 import shutil
+import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+LOCK_POLL_SECONDS = 0.05
 
 
 def sha256_bytes(data: bytes) -> str:
@@ -97,8 +100,14 @@ def digests(folder: Path, names: Iterable[str]) -> dict[str, str]:
 
 
 @contextmanager
-def one_at_a_time(path: Path) -> Iterator[None]:
-    """Hold a lock file against other processes of this machine."""
+def one_at_a_time(path: Path, check: Callable[[], None] = lambda: None) -> Iterator[None]:
+    """Hold a lock file against other processes of this machine; `check` is called while it is waited for."""
     with path.open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+        while True:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                check()
+                time.sleep(LOCK_POLL_SECONDS)
         yield

@@ -12,6 +12,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from .chat_template import load_chat_template, prints_time
 from .data import Dataset
 from .encode import Encoder, Rendered, Tokens, read_rendered
@@ -53,7 +55,7 @@ def load_dataset(request: Request, check: Callable[[], None], warn: Callable[[st
     folder = home / digest_json(key)
     home.mkdir(parents=True, exist_ok=True)
     encoded = 0
-    with one_at_a_time(home / ".lock"):
+    with one_at_a_time(home / ".lock", check):
         found = _open(folder, key, warn)
         if found is None:
             encoded = _prepare(request, key, folder, check)
@@ -84,6 +86,8 @@ def _prepare(request: Request, key: dict[str, Any], folder: Path, check: Callabl
     """Write the shard and return how many texts were encoded; the others' tokens are those of earlier shards."""
     template = load_chat_template(request.base, request.now)
     encoder = Encoder(request.base, template)
+    # The parent forbids it to whatever forks; a job does not.
+    os.environ["TOKENIZERS_PARALLELISM"] = "true" if torch.get_num_threads() > 1 else "false"
     known = _Memory(folder.parent)
     writer = ShardWriter(request.max_length)
     encoded = 0

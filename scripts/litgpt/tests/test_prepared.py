@@ -13,7 +13,7 @@ from tokenizers import Tokenizer
 from ratchet_litgpt import encode
 from ratchet_litgpt.data import Dataset, Sample
 from ratchet_litgpt.errors import JobError, Stopped
-from ratchet_litgpt.files import read_json, write_json
+from ratchet_litgpt.files import one_at_a_time, read_json, write_json
 from ratchet_litgpt.prepared import FOLDER, KEPT_SHARDS, Request, load_dataset
 
 from .conftest import BASE, JobMaker, common_job, run_here, sample_of, styled_rows, write_rows
@@ -184,6 +184,18 @@ def test_a_job_that_is_stopped_while_it_prepares_leaves_no_shard(tmp_path: Path)
     with pytest.raises(Stopped):
         load_dataset(Request(data, BASE, DAY, 128, tmp_path / "cache"), stop, lambda _: None)
     assert not shards(tmp_path)
+
+
+def test_a_job_that_waits_for_another_to_prepare_can_be_stopped(tmp_path: Path) -> None:
+    load(tmp_path, styled_rows(3))
+
+    def stop() -> None:
+        raise Stopped(0)
+
+    request = Request(tmp_path / "rows.jsonl", BASE, DAY, 128, tmp_path / "cache")
+    with one_at_a_time(shards(tmp_path)[0].parents[1] / ".lock"), pytest.raises(Stopped):
+        load_dataset(request, stop, lambda _: None)
+    assert load_dataset(request, stop, lambda _: None).encoded == 0
 
 
 def test_only_the_shards_used_last_are_kept(tmp_path: Path) -> None:
