@@ -42,6 +42,8 @@ export function openRowCache(folder: string, options: RowOptions): RowCache {
   const old = openRecordFile(path);
   const fresh: RecordFile = createRecordFile(aside);
   const keys = new WeakMap<Assembled, string>();
+  /** Of rows of which something was known: it is kept as it stood there. */
+  const bodies = new WeakMap<Assembled, Buffer>();
   let head = old.next();
   let open = true;
 
@@ -56,10 +58,11 @@ export function openRowCache(folder: string, options: RowOptions): RowCache {
       const { kind, id } = entry;
       while (head && compare(kinds[head.kind] ?? 'prefer', head.id, kind, id) < 0) head = old.next();
       if (!head || head.id !== id || kinds[head.kind] !== kind || head.key !== keyOf(entry)) return undefined;
+      bodies.set(entry, head.body);
       return decodeResult(entry, head.body);
     },
     put(entry, result) {
-      const body = encodeResult(entry, result);
+      const body = bodies.get(entry) ?? encodeResult(entry, result);
       if (body) fresh.add({ kind: kinds.indexOf(entry.kind), id: entry.id, key: keyOf(entry), body });
     },
     commit() {

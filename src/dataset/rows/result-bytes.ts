@@ -26,7 +26,7 @@ export function encodeResult(entry: Assembled, result: RowResult): Buffer | null
   const { keys, changed, pair } = result;
   const { bands } = keys;
   const strings = Buffer.from(`${keys.promptKey}${keys.answerKey}`, 'latin1');
-  const patch = patchOf(entry as Entry, result);
+  const patch = changed.length === 0 ? [] : patchOf(entry as Entry, result);
   if (patch === null) return null;
   const extra = changed.length === 0 ? '' : JSON.stringify([changed, patch]);
   const head = Buffer.alloc(16);
