@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 from ratchet_litgpt.environment import prepare_environment
+from ratchet_litgpt.imports import import_all
 
 
 def run() -> int:
@@ -14,6 +15,7 @@ def run() -> int:
         sys.stderr.write("usage: run.py JOB.json\n")
         return 64
     prepare_environment()
+    import_all()
     from ratchet_litgpt.main import main
 
     return main(Path(sys.argv[1]))

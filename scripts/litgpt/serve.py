@@ -3,9 +3,11 @@
 import os
 
 from ratchet_litgpt.environment import prepare_environment
+from ratchet_litgpt.imports import import_all
 
 if __name__ == "__main__":
     prepare_environment()
+    import_all()
     from ratchet_litgpt.server import serve
 
     serve()

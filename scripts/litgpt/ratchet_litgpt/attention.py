@@ -1,15 +1,22 @@
 """Attention in rows of several chats, where no chat sees another: by a mask, or on a GPU by a kernel without one."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 
 import torch
 from litgpt.lora import GPT
 
-try:
-    from torch.nn.attention.varlen import varlen_attn
-except ImportError:  # before torch 2.10
-    varlen_attn = None
+
+@cache
+def _varlen() -> Callable[..., torch.Tensor] | None:
+    """Return attention over sequences of any lengths, whose import takes seconds, since it imports torch's compiler."""
+    try:
+        from torch.nn.attention.varlen import varlen_attn  # noqa: PLC0415 - where there is no GPU it is not needed
+    except ImportError:  # before torch 2.10
+        return None
+    found: Callable[..., torch.Tensor] = varlen_attn
+    return found
 
 
 def can_pack(gpt: GPT) -> bool:
@@ -29,13 +36,7 @@ def same_chat(chats: torch.Tensor) -> torch.Tensor:
 
 def has_varlen(device: torch.device, dtype: torch.dtype) -> bool:
     """Return whether torch has attention over sequences of any lengths here: on CUDA, in half precision."""
-    return varlen_attn is not None and device.type == "cuda" and dtype in (torch.bfloat16, torch.float16)
-
-
-def compute_dtype(gpt: GPT) -> torch.dtype:
-    """Return the dtype in which the model attends, within autocast or without."""
-    device = gpt.cos.device.type
-    return torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else gpt.transformer.wte.weight.dtype
+    return device.type == "cuda" and dtype in (torch.bfloat16, torch.float16) and _varlen() is not None
 
 
 @dataclass(frozen=True)
@@ -92,7 +93,7 @@ def _attend(
     """Return the attention of q, k, v, each (B, heads, T, size), as LitGPT's method does: (B, T, heads, size)."""
     batch, heads, length, size = q.shape
     flat = [part.transpose(1, 2).reshape(batch * length, heads, size) for part in (q, k, v)]
-    y = varlen_attn(
-        *flat, bounds.starts, bounds.starts, bounds.longest, bounds.longest, scale=scale, window_size=(-1, 0)
-    )
+    attention = _varlen()
+    assert attention is not None  # noqa: S101 - `has_varlen` was asked
+    y = attention(*flat, bounds.starts, bounds.starts, bounds.longest, bounds.longest, scale=scale, window_size=(-1, 0))
     return y.view(batch, length, heads, size)

@@ -10,9 +10,11 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
-from .architecture import State, architecture_of, lit_from_hf, litgpt_config, make_config
+from .architecture import State, architecture_of, lit_from_hf, litgpt_config, make_config, tied
+from .chat_template import load_chat_template
 from .errors import JobError
 from .files import digest_json, one_at_a_time, read_json, sha256_file, write_folder, write_json
+from .gguf_vocab import check_vocabulary
 
 CONVERTER = 1
 HEAD, EMBEDDING = "lm_head.weight", "transformer.wte.weight"
@@ -66,6 +68,16 @@ def prepare_base(folder: Path, cache: Path) -> Base:
     return base
 
 
+def check_base(folder: Path) -> None:
+    """Refuse a base that cannot be trained by what it says of itself, before its weights are there."""
+    hf_config = _read_config(folder)
+    make_config(litgpt_config(hf_config, folder.name))
+    load_chat_template(folder)
+    if not architecture_of(hf_config).converts:
+        # Ollama gets it as GGUF: better told now than when it is trained.
+        check_vocabulary(folder)
+
+
 def _convert(base: Base, weights: list[Path], into: Path) -> None:
     """Write LitGPT's tensors and a note of what they are; a tied head is not written twice."""
     tensors: State = {}
@@ -78,7 +90,7 @@ def _convert(base: Base, weights: list[Path], into: Path) -> None:
             ) from error
     fields = base.fields()
     state = lit_from_hf(base.hf_config, make_config(fields), tensors)
-    if base.hf_config.get("tie_word_embeddings") or state[HEAD] is state[EMBEDDING]:
+    if tied(base.hf_config) or state[HEAD] is state[EMBEDDING]:
         del state[HEAD]
     save_file({name: tensor.contiguous() for name, tensor in state.items()}, into / "lit.safetensors")
     write_json(into / "base.json", {"digest": base.digest, "converter": CONVERTER, "config": fields})

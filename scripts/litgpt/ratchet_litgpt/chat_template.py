@@ -83,9 +83,24 @@ def load_chat_template(folder: Path, now: datetime | None = None) -> ChatTemplat
     return ChatTemplate(template, tokens, tuple(sorted(marks, key=len, reverse=True)))
 
 
+def template_source(folder: Path) -> str:
+    """Return a base's chat template as its authors wrote it, in Jinja."""
+    return _source(folder, read_json(folder / "tokenizer_config.json"))
+
+
 def prints_time(folder: Path) -> bool:
     """Return whether a base's chat template may print the time."""
-    return "strftime_now" in _source(folder, read_json(folder / "tokenizer_config.json"))
+    return "strftime_now" in template_source(folder)
+
+
+def begins_with_bos(folder: Path) -> bool:
+    """Return whether a base's chat template puts the token of the beginning before a chat, rather than a turn that
+    begins with the same."""
+    template = load_chat_template(folder)
+    begin = template.variables.get("bos_token")
+    if not begin or "bos_token" not in template_source(folder):
+        return False
+    return template.render([{"role": "user", "content": "a"}], generate=True).startswith(begin)
 
 
 def learned_spans(

@@ -3,7 +3,7 @@
 import io
 import re
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,7 +27,9 @@ class Checkpoint:
     state: dict[str, Any]
 
 
-def save_checkpoint(folder: Path, step: int, job_digest: str, state: dict[str, Any], keep: int) -> Path:
+def save_checkpoint(
+    folder: Path, step: int, job_digest: str, state: dict[str, Any], keep: int, about: Mapping[str, Any] | None = None
+) -> Path:
     """Write `folder/step-N` and remove all but the newest `keep`.
 
     Args:
@@ -36,6 +38,7 @@ def save_checkpoint(folder: Path, step: int, job_digest: str, state: dict[str, A
         job_digest: names what is trained; a checkpoint of another job is never resumed.
         state: tensors, numbers, texts, lists and dicts only, since it is read without running code.
         keep: how many stay.
+        about: what the digest of the job is made of, for people.
     """
     buffer = io.BytesIO()
     torch.save(state, buffer)
@@ -43,7 +46,9 @@ def save_checkpoint(folder: Path, step: int, job_digest: str, state: dict[str, A
 
     def fill(aside: Path) -> None:
         write_file(aside / STATE, data)
-        write_json(aside / MANIFEST, {"step": step, "job": job_digest, "files": {STATE: sha256_bytes(data)}})
+        write_json(
+            aside / MANIFEST, {"step": step, "job": job_digest, "about": about, "files": {STATE: sha256_bytes(data)}}
+        )
 
     path = folder / f"step-{step}"
     write_folder(path, fill)

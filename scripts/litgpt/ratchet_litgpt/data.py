@@ -2,22 +2,39 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
+from typing import TypeVar
 
 import torch
 
 from .model import IGNORED
 from .packing import plan
-from .schedule import steps_per_epoch
+from .schedule import step_place
+
+Row = TypeVar("Row")
+
+# What a sample is for: an answer to learn, one of the base to keep, the better and the worse of two, one that is good
+# by itself, and one that is bad.
+LEARN, REPLAY, CHOSEN, REJECTED, GOOD, BAD = range(6)
 
 
 @dataclass(frozen=True, eq=False)
 class Sample:
-    """One chat: its token ids (T,), and which of them are learned (T,)."""
+    """One chat: its token ids (T,), which of them are learned (T,), and what it is for.
+
+    `row` is its place in its dataset, and `above` has the places of the rows that it goes on from, the longest first,
+    see `chains.py`. A sample that stands for several rows has the weight of each token in `weights`, (T,).
+    """
 
     ids: torch.Tensor
     learned: torch.Tensor
     weight: float
     targets: int
+    name: str = ""
+    role: int = LEARN
+    row: int = -1
+    above: tuple[int, ...] = ()
+    weights: torch.Tensor | None = None
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -45,16 +62,21 @@ class Counts:
 
 @dataclass(frozen=True)
 class Dataset:
-    """Samples that can be learned from; `encoded` is how many texts the tokenizer was asked for just now."""
+    """Samples that can be learned from, and which are of one chat, by a number for each.
+
+    `encoded` is how many texts the tokenizer was asked for just now.
+    """
 
     samples: Sequence[Sample]
     counts: Counts
+    groups: Sequence[int]
     encoded: int = 0
 
 
 @dataclass(frozen=True)
 class MicroBatch:
-    """Rows padded to one length, all (B, T): tokens, labels, the weight of each token's chat.
+    """Rows padded to one length, all (B, T): tokens, labels, the weight of each token's chat; and where a token is
+    learned, among all positions laid end to end, (N,).
 
     Rows of several chats have the number of the chat in its row at each position, and the place in that chat; the
     padding is a chat of its own.
@@ -63,17 +85,32 @@ class MicroBatch:
     tokens: torch.Tensor
     labels: torch.Tensor
     weights: torch.Tensor
+    learned: torch.Tensor
     chats: torch.Tensor | None = None
     places: torch.Tensor | None = None
 
 
-def step_rows(dataset: Dataset, seed: int, step: int, batch_size: int) -> list[Sample]:
-    """Return the samples of a step: a pure function of the seed and the step, so that a resumed run sees the same."""
-    per_epoch = steps_per_epoch(len(dataset.samples), batch_size)
-    epoch, place = divmod(step, per_epoch)
+def step_rows(
+    rows: Sequence[Row], seed: int, step: int, batch_size: int, groups: Sequence[int] | None = None
+) -> list[Row]:
+    """Return the rows of a step: a pure function of the seed and the step, so that a resumed run sees the same.
+
+    Rows of one group follow each other in an epoch, so that most of them meet in one step.
+    """
+    epoch, first, end = step_place(len(rows), batch_size, step)
     generator = torch.Generator().manual_seed((seed * 1_000_003 + epoch) % 2**63)
-    order = torch.randperm(len(dataset.samples), generator=generator).tolist()
-    return [dataset.samples[index] for index in order[place * batch_size : (place + 1) * batch_size]]
+    order = torch.randperm(len(rows), generator=generator).tolist()
+    if groups is not None:
+        order = _together(order, groups)
+    return [rows[index] for index in order[first:end]]
+
+
+def _together(order: Sequence[int], groups: Sequence[int]) -> list[int]:
+    """Return the order in which a group stands, whole, where its first row stood."""
+    members: dict[int, list[int]] = {}
+    for row in order:
+        members.setdefault(groups[row], []).append(row)
+    return [row for group in members.values() for row in group]
 
 
 def micro_batches(
@@ -105,9 +142,16 @@ def collate(rows: Sequence[Sequence[Sample]], device: torch.device, packed: bool
             end = start + len(sample)
             tokens[number, start:end] = sample.ids
             labels[number, start:end] = sample.labels
-            weights[number, start:end] = sample.weight
+            weights[number, start:end] = sample.weight if sample.weights is None else sample.weights
             chats[number, start:end] = chat
             places[number, start:end] = torch.arange(len(sample))
             start = end
-    layout = (chats.to(device), places.to(device)) if packed else (None, None)
-    return MicroBatch(tokens.to(device), labels.to(device), weights.to(device), *layout)
+    learned = (labels != IGNORED).flatten().nonzero().flatten()
+    move = partial(_move, device)
+    layout = (move(chats), move(places)) if packed else (None, None)
+    return MicroBatch(move(tokens), move(labels), move(weights), move(learned), *layout)
+
+
+def _move(device: torch.device, tensor: torch.Tensor) -> torch.Tensor:
+    """Return a tensor on the device, which is not waited for."""
+    return tensor if device.type == "cpu" else tensor.pin_memory().to(device, non_blocking=True)

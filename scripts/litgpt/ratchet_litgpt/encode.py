@@ -4,7 +4,7 @@ import hashlib
 import json
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ import torch
 from tokenizers import Tokenizer
 
 from .chat_template import ChatTemplate, Span, clean_messages, learned_spans
+from .data import BAD, CHOSEN, GOOD, LEARN, REJECTED, REPLAY
 from .errors import JobError
 
 
@@ -25,6 +26,7 @@ class Rendered:
     spans: tuple[Span, ...]
     broken_turns: int
     weight: float
+    role: int = LEARN
 
     @property
     def digest(self) -> bytes:
@@ -81,10 +83,36 @@ class Encoder:
         return learned, fault
 
 
-def read_rendered(path: Path, template: ChatTemplate) -> Iterator[Rendered]:
-    """Yield the rows of a JSONL file of `{"id", "messages", "learn", "tools"?, "weight"?}`, as text."""
+def read_rendered(path: Path, template: ChatTemplate, form: str = "chats") -> Iterator[Rendered]:
+    """Yield the rows of a JSONL file as text: of `pairs` the better answer, then the worse one.
+
+    Args:
+        path: of `chats` `{"id", "messages", "learn", "tools"?, "weight"?}`, of `pairs` `{"id", "prompt", "chosen",
+            "rejected", "tools"?}`, of `judged` `{"id", "prompt", "answer", "good", "tools"?}`, one a line.
+        template: of the base.
+        form: `chats`, `pairs` or `judged`.
+    """
     for number, row in read_rows(path):
-        yield render_row(row, number, path.name, template)
+        if form == "chats":
+            yield render_row(row, number, path.name, template)
+            continue
+        answers = (
+            {"chosen": CHOSEN, "rejected": REJECTED}
+            if form == "pairs"
+            else {"answer": GOOD if row.get("good") else BAD}
+        )
+        for answer, role in answers.items():
+            chat = _answered(row, answer, number, path.name)
+            yield replace(render_row(chat, number, path.name, template), role=role)
+
+
+def _answered(row: dict[str, Any], answer: str, number: int, file: str) -> dict[str, Any]:
+    """Return the chat in which a prompt has one of its answers, which alone is learned."""
+    try:
+        prompt = row["prompt"]
+        return {**row, "messages": [*prompt, row[answer]], "learn": [len(prompt)], "weight": 1.0}
+    except (KeyError, TypeError) as error:
+        raise _no_row(number, file, error) from error
 
 
 def render_row(row: dict[str, Any], number: int, file: str, template: ChatTemplate) -> Rendered:
@@ -104,15 +132,18 @@ def render_row(row: dict[str, Any], number: int, file: str, template: ChatTempla
                 raise TypeError(f"learn names message {index}, which is not the assistant's")
         text, spans, broken = learned_spans(template, messages, row["learn"], row.get("tools"))
         weight = float(row.get("weight", 1.0))
+        role = REPLAY if row.get("meta", {}).get("signal") == "replay" else LEARN
     except jinja2.TemplateError as error:
         raise JobError(
             "InvalidInput", f"The base's chat template refuses row {name} ({error}): leave that chat out."
         ) from error
     except (KeyError, TypeError, IndexError, AttributeError, ValueError) as error:
-        raise JobError(
-            "InvalidInput", f"Line {number} of {file} is no chat row ({error!r}): build it again."
-        ) from error
-    return Rendered(name, text, tuple(spans), broken, weight)
+        raise _no_row(number, file, error) from error
+    return Rendered(name, text, tuple(spans), broken, weight, role)
+
+
+def _no_row(number: int, file: str, error: Exception) -> JobError:
+    return JobError("InvalidInput", f"Line {number} of {file} is no chat row ({error!r}): build it again.")
 
 
 def find_row(path: Path, row: str | None) -> tuple[int, dict[str, Any]]:

@@ -21,6 +21,7 @@ EXIT_PARENT_GONE: Final = 75
 
 _DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _DISK_FULL_WORDS = ("no space left", "disk quota", "file too large", "os error 28", "os error 27", "os error 122")
+_OUT_OF_MEMORY_WORDS = ("can't allocate memory", "cannot allocate memory", "out of memory", "bad_alloc")
 _CHECKED_FOR_WORDS = ("SafetensorError", "RuntimeError")
 
 
@@ -51,7 +52,7 @@ def classify(error: BaseException) -> JobError:
         return error
     if _is_disk_full(error):
         return JobError("DiskFull", "The disk is full: free some space, then run the job again and it will resume.")
-    if _is_out_of_memory(error):
+    if is_out_of_memory(error):
         return JobError(
             "OutOfMemory",
             "Memory ran out: lower micro_batch_size or max_seq_length, or choose a smaller base, then run again.",
@@ -67,11 +68,14 @@ def _is_disk_full(error: BaseException) -> bool:
     return type(error).__name__ in _CHECKED_FOR_WORDS and any(part in words for part in _DISK_FULL_WORDS)
 
 
-def _is_out_of_memory(error: BaseException) -> bool:
+def is_out_of_memory(error: BaseException) -> bool:
+    """Return whether memory ran out, of a GPU or of the machine."""
     if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
         return True
+    if isinstance(error, OSError) and error.errno == errno.ENOMEM:
+        return True
     words = str(error).lower()
-    return isinstance(error, RuntimeError) and ("can't allocate memory" in words or "out of memory" in words)
+    return isinstance(error, RuntimeError) and any(part in words for part in _OUT_OF_MEMORY_WORDS)
 
 
 def _one_line(error: BaseException) -> str:

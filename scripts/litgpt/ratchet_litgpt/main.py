@@ -13,16 +13,18 @@ from typing import Any
 
 import torch
 
-from .base import prepare_base
+from .base import check_base, prepare_base
 from .context import Context
 from .errors import EXIT_STOPPED, JobError, Stopped, classify
+from .estimate import estimate
 from .events import Events, claim_stdout, log
 from .export import export
-from .files import read_json, sha256_file, write_json
+from .files import digest_json, read_json, sha256_file, write_json
 from .job import Job, read_job
 from .lifetime import Stop, end_with_parent, hold
+from .machine import usable_threads
 from .tokens import show_tokens
-from .train import job_digest, train
+from .train import job_identity, train
 from .validate import validate
 
 
@@ -49,9 +51,11 @@ def main(job_path: Path) -> int:
 
 def run_job(job: Job, events: Events, stop: Stop) -> dict[str, Any]:
     """Run one checked job under its locks and return its result."""
-    if job.threads:
-        torch.set_num_threads(job.threads)
-    torch.use_deterministic_algorithms(True, warn_only=True)
+    torch.set_num_threads(job.threads or usable_threads())
+    # What `use_deterministic_algorithms` does besides is to import torch's compiler, to tell it too.
+    torch.set_deterministic_debug_mode("warn")
+    # All that is read was written before; filling it first costs a twentieth of a step.
+    torch.utils.deterministic.fill_uninitialized_memory = False
     events.emit(
         "started",
         kind=job.kind,
@@ -68,6 +72,10 @@ def run_job(job: Job, events: Events, stop: Stop) -> dict[str, Any]:
         stop.check()
         if job.kind == "tokens":
             return show_tokens(job)
+        if job.kind == "prepare":
+            check_base(job.base)
+            if job.spec.get("without_weights"):
+                return {}
         context = Context(job, prepare_base(job.base, job.cache), events, stop)
         return _dispatch(context)
 
@@ -76,6 +84,9 @@ def _dispatch(context: Context) -> dict[str, Any]:
     match context.job.kind:
         case "train":
             return _train_once(context)
+        case "estimate":
+            _require_data(context)
+            return estimate(context)
         case "validate":
             return validate(context)
         case "export":
@@ -86,11 +97,10 @@ def _dispatch(context: Context) -> dict[str, Any]:
 
 def _train_once(context: Context) -> dict[str, Any]:
     """Return the result that an earlier attempt left, if its adapter is whole; train otherwise."""
-    for path in filter(None, context.job.spec["data"].values()):
-        if not Path(path).is_file():
-            raise JobError("InvalidInput", f"There is no dataset at {path}: build it again.")
+    _require_data(context)
     path = context.job.work / "result.json"
-    digest = job_digest(context)
+    identity = job_identity(context)
+    digest = digest_json(identity)
     try:
         found: dict[str, Any] = read_json(path)
         whole = found["job_digest"] == digest
@@ -98,9 +108,15 @@ def _train_once(context: Context) -> dict[str, Any]:
             return found
     except (OSError, ValueError, KeyError):
         pass
-    result = {**train(context, digest), "job_digest": digest}
+    result = {**train(context, identity), "job_digest": digest}
     write_json(path, result)
     return result
+
+
+def _require_data(context: Context) -> None:
+    for path in filter(None, context.job.spec["data"].values()):
+        if not Path(path).is_file():
+            raise JobError("InvalidInput", f"There is no dataset at {path}: build it again.")
 
 
 def _device_name(device: torch.device) -> str:

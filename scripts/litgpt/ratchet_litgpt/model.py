@@ -4,55 +4,112 @@ import json
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
 from litgpt.lora import GPT, Config, LoRALinear, lora_filter, mark_only_lora_as_trainable
+from litgpt.model import RMSNorm
 from safetensors.torch import load_file, save
+from torch.overrides import TorchFunctionMode
 from torch.utils.checkpoint import checkpoint
 
 from .architecture import State
-from .attention import chat_bounds, compute_dtype, has_varlen, run_chat_by_chat, same_chat
+from .attention import chat_bounds, has_varlen, run_chat_by_chat, same_chat
+from .autocast import computed_in
 from .base import Base
+from .divergence import divergences
+from .end_to_end import hidden_of, lay, runs_end_to_end
 from .errors import JobError
+from .family import embed, positions_of
 from .files import read_json, sha256_bytes, sha256_file, write_file, write_json
+from .four_bits import in_four_bits
+from .fused import fuse
+from .head import logits_of, token_losses
+from .norm import fuse_norm
 
 TARGET_FIELDS = {"q": "lora_query", "k": "lora_key", "v": "lora_value", "o": "lora_projection"}
 MLP_TARGETS = {"gate": "fc_1", "up": "fc_2", "down": "proj"}
-RECOMPUTE_ABOVE = 1_000_000_000
 IGNORED = -100
 
 
 class TokenLoss(torch.nn.Module):
-    """A GPT and the sum of its losses over learned tokens; only their positions pass through the head."""
+    """A GPT and its loss on each learned token; only their positions pass through the head."""
 
-    def __init__(self, gpt: GPT, recompute: bool = False) -> None:
+    def __init__(self, gpt: GPT, recompute: bool = False, mixed: bool = False) -> None:
+        """Take a model.
+
+        Args:
+            gpt: the model.
+            recompute: whether activations are computed a second time in the backward pass, and not kept.
+            mixed: whether matrix products are in bfloat16, what else needs it in float32, as autocast has it.
+        """
         super().__init__()
         self.gpt = gpt
         self.recompute = recompute
+        self.mixed = mixed
 
-    def forward(
+    def forward(self, tokens: torch.Tensor, *rest: Any, **named: Any) -> torch.Tensor:
+        """Return what `losses` does, in the precision of this module."""
+        if not self.mixed:
+            return self.losses(tokens, *rest, **named)
+        with torch.autocast(tokens.device.type, torch.bfloat16):
+            return self.losses(tokens, *rest, **named)
+
+    def losses(
         self,
         tokens: torch.Tensor,
         labels: torch.Tensor,
-        weights: torch.Tensor,
         chats: torch.Tensor | None = None,
         places: torch.Tensor | None = None,
+        learned: torch.Tensor | None = None,
+        of_base: bool = False,
+        against_base: bool = False,
     ) -> torch.Tensor:
-        """Return the weighted and the plain sum of losses, in nats, shape (2,).
+        """Return the loss of each learned token, row after row, in nats, (N,); or that and its divergence, (2, N).
 
         Args:
             tokens: token ids, (B, T).
             labels: the token to say at each position, or IGNORED, (B, T).
-            weights: the weight of each position, (B, T).
             chats: which chat of its row each position belongs to, (B, T); None where each row is one chat.
             places: the place of each position in its chat, (B, T); None as before.
+            learned: where a token is learned, among all positions laid end to end, (N,); None to look for it, which
+                a GPU has to be waited for.
+            of_base: whether the frozen base is asked, for figures without gradient.
+            against_base: whether to return KL(base || model) at each learned position too.
         """
-        learned = labels != IGNORED
-        logits = self.gpt.lm_head(self.hidden(tokens, chats, places)[learned]).float()
-        losses = torch.nn.functional.cross_entropy(logits, labels[learned], reduction="none")
-        return torch.stack(((losses * weights[learned]).sum(), losses.detach().sum()))
+        at = (labels != IGNORED).flatten().nonzero().flatten() if learned is None else learned
+
+        def losses_of(hidden: torch.Tensor) -> torch.Tensor:
+            return token_losses(gpt.lm_head, hidden, labels.flatten()[at], bound=bound)
+
+        def states() -> torch.Tensor:
+            return self.hidden_at(tokens, at, chats, places)
+
+        gpt, bound = self.gpt, self.gpt.config.final_logit_softcapping
+        if of_base:
+            with torch.no_grad(), without_lora(gpt):
+                return losses_of(states())
+        if against_base:
+            with torch.no_grad(), without_lora(gpt):
+                before = states()
+            now = states()
+            gone = divergences(partial(logits_of, gpt.lm_head, bound=bound), now, before)
+            return torch.stack((losses_of(now), gone))
+        return losses_of(states())
+
+    def hidden_at(
+        self,
+        tokens: torch.Tensor,
+        at: torch.Tensor,
+        chats: torch.Tensor | None = None,
+        places: torch.Tensor | None = None,
+    ) -> torch.Tensor:
+        """Return the last hidden states at some positions of all laid end to end, (N, n_embd)."""
+        if runs_end_to_end(self.gpt):
+            return hidden_of(self.gpt, tokens, lay(tokens.shape, chats, places), at, self.recompute)
+        return self.hidden(tokens, chats, places).flatten(0, 1)[at]
 
     def hidden(
         self, tokens: torch.Tensor, chats: torch.Tensor | None = None, places: torch.Tensor | None = None
@@ -62,21 +119,50 @@ class TokenLoss(torch.nn.Module):
         run: Callable[..., torch.Tensor] = torch.nn.Module.__call__
         if chats is None or places is None:
             cos, sin, last = gpt.cos[None, : tokens.size(1)], gpt.sin[None, : tokens.size(1)], None
-        elif has_varlen(tokens.device, compute_dtype(gpt)):
+        elif has_varlen(tokens.device, computed_in(tokens.device, gpt.transformer.wte.weight.dtype)):
             cos, sin, last, run = gpt.cos[places], gpt.sin[places], chat_bounds(chats), run_chat_by_chat
         else:
             cos, sin, last = gpt.cos[places], gpt.sin[places], same_chat(chats)
-        x = gpt.transformer.wte(tokens)
-        for block in gpt.transformer.h:
+        x = embed(gpt, tokens)
+        for layer, block in enumerate(gpt.transformer.h):
+            turns = (positions_of(gpt, layer, cos), positions_of(gpt, layer, sin))
             if self.recompute:
-                x = checkpoint(run, block, x, cos, sin, last, use_reentrant=False)
+                x = checkpoint(run, block, x, *turns, last, use_reentrant=False)
             else:
-                x = run(block, x, cos, sin, last)
+                x = run(block, x, *turns, last)
         return gpt.transformer.ln_f(x)
 
 
+class _Gpt(GPT):
+    """A GPT whose cosines and sines are made once it is known where: what is on no device is computed by torch's
+    compiler, whose import takes longer than torch's."""
+
+    def rope_cache(self, device: torch.device | None = None) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return them, or nothing while no device is named."""
+        found: tuple[torch.Tensor, torch.Tensor]
+        found = (torch.empty(0), torch.empty(0)) if device is None else super().rope_cache(device)
+        return found
+
+
+class _Unset(TorchFunctionMode):
+    """Leaves new parameters as they are: all that a model is made with is set afterwards. To draw them on no device
+    would import torch's compiler too."""
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        named = kwargs or {}
+        if getattr(func, "__module__", None) == "torch.nn.init":
+            return named["tensor"] if "tensor" in named else args[0]
+        return func(*args, **named)
+
+
 def build_model(
-    base: Base, lora: Mapping[str, Any] | None, block_size: int, dtype: torch.dtype, device: torch.device, seed: int
+    base: Base,
+    lora: Mapping[str, Any] | None,
+    block_size: int,
+    dtype: torch.dtype,
+    device: torch.device,
+    seed: int,
+    tuning: str = "lora",
 ) -> GPT:
     """Return a GPT whose base is frozen in `dtype` and whose LoRA, if any, is new and in float32.
 
@@ -87,23 +173,48 @@ def build_model(
         dtype: of the frozen base.
         device: where all tensors live.
         seed: fixes the new LoRA's first values, whatever else has drawn from torch's generator.
+        tuning: `lora`; or `full`, for all weights to learn, in float32; or `qlora`, for a base in four bits.
     """
+    if tuning == "full":
+        lora, dtype = None, torch.float32
+    device, home = (torch.device("cpu") if tuning == "qlora" else device), device
     config = Config(**base.fields(block_size), **lora_fields(lora))
-    with torch.device("meta"):
-        gpt = GPT(config)
+    with torch.device("meta"), _Unset():
+        gpt = _Gpt(config)
         drop_targets(gpt, lora)
     state = base.load_state()
     tied = state["lm_head.weight"] is state["transformer.wte.weight"]
     moved = {name: tensor.to(device=device, dtype=dtype) for name, tensor in state.items() if name != "lm_head.weight"}
-    head = moved["transformer.wte.weight"] if tied else state["lm_head.weight"].to(device=device, dtype=dtype)
-    missing, unexpected = gpt.load_state_dict({**moved, "lm_head.weight": head}, strict=False, assign=True)
+    output = moved["transformer.wte.weight"] if tied else state["lm_head.weight"].to(device=device, dtype=dtype)
+    missing, unexpected = gpt.load_state_dict({**moved, "lm_head.weight": output}, strict=False, assign=True)
     missing = [name for name in missing if not lora_filter(name, None)]
     if missing or unexpected:
         name = (missing or unexpected)[0]
         raise JobError("InvalidInput", f"The base's tensor {name} does not fit its config.json: fetch the model again.")
     _new_lora(gpt, device, seed)
     gpt.cos, gpt.sin = gpt.rope_cache(device=device)
+    if tuning == "full":
+        return _all_learn(gpt, tied)
     mark_only_lora_as_trainable(gpt)
+    return in_four_bits(gpt, home, dtype) if tuning == "qlora" else fused(gpt)
+
+
+def fused(gpt: GPT) -> GPT:
+    """Let what is frozen compute in fewer operations than LitGPT's, where it can."""
+    for module in gpt.modules():
+        if isinstance(module, LoRALinear):
+            fuse(module)
+        elif isinstance(module, RMSNorm):
+            fuse_norm(module)
+    return gpt
+
+
+def _all_learn(gpt: GPT, tied: bool) -> GPT:
+    """Let all weights learn; the head is the embedding's own tensor where the base has one for both."""
+    for parameter in gpt.parameters():
+        parameter.requires_grad_(True)
+    if tied:
+        gpt.lm_head.linear.weight = gpt.transformer.wte.weight
     return gpt
 
 
@@ -122,14 +233,14 @@ def lora_fields(lora: Mapping[str, Any] | None) -> dict[str, Any]:
     }
 
 
-def lora_state(gpt: GPT) -> State:
-    """Return the LoRA tensors by name, on the CPU, apart from the model's own."""
-    return {name: value.detach().cpu().clone() for name, value in gpt.state_dict().items() if lora_filter(name, value)}
+def learned_state(gpt: GPT) -> State:
+    """Return what learns by name, on the CPU, apart from the model's own: the LoRA tensors, or all weights."""
+    return {name: value.detach().cpu().clone() for name, value in _learning(gpt).items()}
 
 
-def load_lora(gpt: GPT, state: Mapping[str, torch.Tensor]) -> None:
-    """Set the LoRA tensors, all of them."""
-    own = {name: parameter for name, parameter in gpt.named_parameters() if lora_filter(name, parameter)}
+def load_learned(gpt: GPT, state: Mapping[str, torch.Tensor]) -> None:
+    """Set what learns, all of it."""
+    own = _learning(gpt)
     if own.keys() != state.keys() or any(own[name].shape != state[name].shape for name in own):
         raise JobError("InvalidInput", "The adapter does not fit this base: use the base that it was trained on.")
     with torch.no_grad():
@@ -137,13 +248,31 @@ def load_lora(gpt: GPT, state: Mapping[str, torch.Tensor]) -> None:
             parameter.copy_(state[name])
 
 
-def save_adapter(folder: Path, state: State, lora: Mapping[str, Any], base_digest: str) -> str:
-    """Write `adapter.safetensors` and `adapter.json`, and return the digest of the former."""
+def _learning(gpt: GPT) -> dict[str, torch.nn.Parameter]:
+    """Return what learns by the names of a base's tensors; a head that is the embedding goes by the latter's."""
+    found = {name: value for name, value in gpt.named_parameters(remove_duplicate=False) if value.requires_grad}
+    tied = gpt.lm_head.linear.weight is gpt.transformer.wte.weight
+    return {
+        name.replace(".linear.", "."): value
+        for name, value in found.items()
+        if not (tied and name.startswith("lm_head."))
+    }
+
+
+def save_adapter(folder: Path, state: State, about: Mapping[str, Any], base_digest: str) -> str:
+    """Write `adapter.safetensors` and `adapter.json`, and return the digest of the former.
+
+    Args:
+        folder: of the adapter.
+        state: what was learned: LoRA tensors, or all weights.
+        about: the settings of the LoRA, or `{"tuning": "full"}`.
+        base_digest: of the base that it was learned on.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     data = save({name: state[name].contiguous() for name in sorted(state)}, metadata={"format": "pt"})
     write_file(folder / "adapter.safetensors", data)
     digest = sha256_bytes(data)
-    write_json(folder / "adapter.json", {**lora, "base_digest": base_digest, "digest": digest})
+    write_json(folder / "adapter.json", {**about, "base_digest": base_digest, "digest": digest})
     return digest
 
 

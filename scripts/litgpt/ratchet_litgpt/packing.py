@@ -1,5 +1,6 @@
 """Several chats in one row of a batch, none of them cut: which go together, and whether that saves enough."""
 
+from bisect import bisect_left, insort
 from collections.abc import Sequence
 
 # Packed rows cost a mask, and bins that are laid out anew in every step: less than this is not worth it.
@@ -14,29 +15,36 @@ def bins(lengths: Sequence[int], capacity: int) -> list[list[int]]:
         capacity: of a row, in tokens.
     """
     rows: list[list[int]] = []
-    room: list[int] = []
+    # What each row has left, with its number, in rising order.
+    room: list[tuple[int, int]] = []
     for index in sorted(range(len(lengths)), key=lambda place: -lengths[place]):
-        fitting = [row for row, left in enumerate(room) if left >= lengths[index]]
-        if fitting:
-            row = min(fitting, key=lambda place: room[place])
-            rows[row].append(index)
-            room[row] -= lengths[index]
+        place = bisect_left(room, (lengths[index], 0))
+        if place < len(room):
+            left, row = room.pop(place)
         else:
-            rows.append([index])
-            room.append(capacity - lengths[index])
+            left, row = capacity, len(rows)
+            rows.append([])
+        rows[row].append(index)
+        insort(room, (left - lengths[index], row))
     return rows
 
 
 def plan(lengths: Sequence[int], size: int, packed: bool) -> list[list[list[int]]]:
-    """Return micro-batches of rows of items: `size` rows each, and no row longer than the longest item.
+    """Return micro-batches of rows of items, none longer than the longest item.
 
-    So a packed micro-batch takes no more memory than one of the longest items does. Like lengths come together.
+    A micro-batch has as many positions at the most as `size` of the longest items have, padding included: that many
+    rows, or more of shorter ones. So it takes no more memory than they do. Like lengths come together.
     """
+    longest = max(lengths, default=0)
     if packed:
-        rows = bins(lengths, max(lengths))
-    else:
-        rows = [[index] for index in sorted(range(len(lengths)), key=lambda place: lengths[place])]
-    return [rows[start : start + size] for start in range(0, len(rows), size)]
+        rows = bins(lengths, longest)
+        return [rows[start : start + size] for start in range(0, len(rows), size)]
+    found: list[list[list[int]]] = []
+    for index in sorted(range(len(lengths)), key=lambda place: lengths[place]):
+        if not found or (len(found[-1]) + 1) * lengths[index] > size * longest:
+            found.append([])
+        found[-1].append([index])
+    return found
 
 
 def positions(lengths: Sequence[int], size: int, packed: bool) -> int:

@@ -14,6 +14,7 @@ from typing import Any
 
 import torch
 
+from .chains import ChainFinder
 from .chat_template import load_chat_template, prints_time
 from .data import Dataset
 from .encode import Encoder, Rendered, Tokens, read_rendered
@@ -22,7 +23,7 @@ from .files import digest_json, one_at_a_time, sha256_file
 from .shard import Shard, ShardWriter, open_shard
 
 # Raise it when what is rendered, encoded, learned or written changes.
-VERSION = 1
+VERSION = 4
 FOLDER = "tokens"
 KEPT_SHARDS = 12
 REMEMBERED_SHARDS = 6
@@ -33,13 +34,14 @@ TEMPLATE_FILES = ("tokenizer_config.json", "chat_template.jinja")
 
 @dataclass(frozen=True)
 class Request:
-    """A dataset file in the tokens of a base, each chat cut after `max_length` tokens."""
+    """A file of `chats`, `pairs` or `judged` in the tokens of a base, each chat cut after `max_length` tokens."""
 
     data: Path
     base: Path
     now: datetime
     max_length: int
     cache: Path
+    form: str = "chats"
 
 
 def load_dataset(request: Request, check: Callable[[], None], warn: Callable[[str], None]) -> Dataset:
@@ -64,7 +66,7 @@ def load_dataset(request: Request, check: Callable[[], None], warn: Callable[[st
         os.utime(folder)
         _remove_oldest(home)
     _tell(found, request, warn)
-    return Dataset(found, found.counts, encoded)
+    return Dataset(found, found.counts, found.groups, encoded)
 
 
 def _key(request: Request) -> dict[str, Any]:
@@ -79,6 +81,7 @@ def _key(request: Request) -> dict[str, Any]:
         "template": digest_json([sha256_file(path) if path.is_file() else None for path in template]),
         "day": request.now.date().isoformat() if prints_time(request.base) else None,
         "max_length": request.max_length,
+        "form": request.form,
     }
 
 
@@ -89,9 +92,9 @@ def _prepare(request: Request, key: dict[str, Any], folder: Path, check: Callabl
     # The parent forbids it to whatever forks; a job does not.
     os.environ["TOKENIZERS_PARALLELISM"] = "true" if torch.get_num_threads() > 1 else "false"
     known = _Memory(folder.parent)
-    writer = ShardWriter(request.max_length)
+    writer = ShardWriter(request.max_length, ChainFinder(encoder.ends))
     encoded = 0
-    for batch in _batches(read_rendered(request.data, template)):
+    for batch in _batches(read_rendered(request.data, template, request.form)):
         check()
         texts = [row.digest for row in batch]
         new = {text: row.text for row, text in zip(batch, texts, strict=True) if text not in known}
@@ -100,7 +103,7 @@ def _prepare(request: Request, key: dict[str, Any], folder: Path, check: Callabl
         for row, text in zip(batch, texts, strict=True):
             tokens = made.get(text) or known[text]
             writer.broken_turns += row.broken_turns
-            writer.add(row.row, text, tokens, encoder.learned(row, tokens), row.weight)
+            writer.add(row.row, text, tokens, encoder.learned(row, tokens), row.weight, row.role)
     if not writer.tokens:
         raise _nothing_left(request, writer)
     writer.write(folder, key)

@@ -38,3 +38,10 @@ def make_schedule(rows: int, optim: Mapping[str, Any]) -> Schedule:
 def steps_per_epoch(rows: int, batch_size: int) -> int:
     """Return how many steps see every row once; the last one may be smaller."""
     return math.ceil(rows / batch_size)
+
+
+def step_place(rows: int, batch_size: int, step: Any) -> tuple[Any, Any, Any]:
+    """Return the epoch of a step, and where in that epoch's order its rows begin and end; an end may lie behind the
+    last row. The step may be an array."""
+    epoch, place = divmod(step, steps_per_epoch(rows, batch_size))
+    return epoch, place * batch_size, (place + 1) * batch_size

@@ -2,13 +2,15 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
+from itertools import accumulate
 from pathlib import Path
 from typing import Any, overload
 
 import torch
 from safetensors.torch import load_file, save_file
 
-from .data import Counts, Sample
+from .chains import ChainFinder, above, roots
+from .data import CHOSEN, LEARN, REJECTED, Counts, Sample
 from .encode import Tokens
 from .files import digests, read_json, sha256_file, write_folder, write_json
 
@@ -23,29 +25,41 @@ class ShardWriter:
     """Gathers rows whole, so that a later dataset can be cut at another length, and counts them as cut to `length`."""
 
     length: int
+    chains: ChainFinder
     tokens: list[Tokens] = field(default_factory=list)
     learned: list[torch.Tensor] = field(default_factory=list)
     texts: list[bytes] = field(default_factory=list)
     weights: list[float] = field(default_factory=list)
     targets: list[int] = field(default_factory=list)
+    names: list[bytes] = field(default_factory=list)
+    roles: list[int] = field(default_factory=list)
     rows: int = 0
     truncated: int = 0
     broken_turns: int = 0
     skipped: list[str] = field(default_factory=list)
 
-    def add(self, name: str, text: bytes, tokens: Tokens, learned: torch.Tensor, weight: float) -> None:
-        """Take one row; one whose learned tokens are all behind the cut is counted and named, and not kept."""
-        self.rows += 1
+    def add(
+        self, name: str, text: bytes, tokens: Tokens, learned: torch.Tensor, weight: float, role: int = LEARN
+    ) -> None:
+        """Take one row; one whose learned tokens are all behind the cut is counted and named, and not kept.
+
+        A pair is two rows that stay beside each other, whatever is left of them, and counts as one.
+        """
+        self.rows += role != REJECTED
         self.truncated += len(tokens.ids) > self.length
         targets = int(learned[1 : self.length].sum())
         if targets == 0:
             self.skipped.append(name)
-            return
+            if role not in (CHOSEN, REJECTED):
+                return
+        self.chains.add(tokens.ids, learned, joins=role == LEARN)
         self.tokens.append(tokens)
         self.learned.append(learned)
         self.texts.append(text)
         self.weights.append(weight)
         self.targets.append(targets)
+        self.names.append(name.encode())
+        self.roles.append(role)
 
     def write(self, folder: Path, key: dict[str, Any]) -> None:
         """Write all rows into a folder, whole or not at all."""
@@ -58,6 +72,10 @@ class ShardWriter:
             "texts": torch.frombuffer(bytearray(b"".join(self.texts)), dtype=torch.uint8).view(-1, DIGEST_BYTES),
             "weights": torch.tensor(self.weights, dtype=torch.float64),
             "targets": torch.tensor(self.targets),
+            "parents": self.chains.parents(),
+            "names": torch.frombuffer(bytearray(b"".join(self.names)) or bytearray(1), dtype=torch.uint8),
+            "name_bounds": torch.tensor([0, *accumulate(map(len, self.names))]),
+            "roles": torch.tensor(self.roles, dtype=torch.uint8),
         }
         counts = Counts(
             self.rows,
@@ -83,6 +101,8 @@ class Shard(Sequence[Sample]):
     def __init__(self, tensors: dict[str, torch.Tensor], counts: Counts, skipped: Sequence[str], length: int) -> None:
         self._tensors = tensors
         self._bounds: list[int] = tensors["bounds"].tolist()
+        self._parents: list[int] = tensors["parents"].tolist()
+        self.groups = roots(self._parents)
         self.counts = counts
         self.skipped = skipped
         self._length = length
@@ -113,7 +133,13 @@ class Shard(Sequence[Sample]):
         start = self._bounds[row]
         end = min(self._bounds[row + 1], start + self._length)
         ids, learned = self._tensors["ids"][start:end], self._tensors["learned"][start:end]
-        return Sample(ids, learned, float(self._tensors["weights"][row]), int(self._tensors["targets"][row]))
+        weight, targets = float(self._tensors["weights"][row]), int(self._tensors["targets"][row])
+        role = int(self._tensors["roles"][row])
+        return Sample(ids, learned, weight, targets, self._name(row), role, row, tuple(above(row, self._parents)))
+
+    def _name(self, row: int) -> str:
+        first, end = self._tensors["name_bounds"][row : row + 2].tolist()
+        return self._tensors["names"][first:end].numpy().tobytes().decode()
 
 
 def open_shard(folder: Path, key: dict[str, Any] | None = None) -> Shard | None:

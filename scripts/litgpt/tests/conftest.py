@@ -41,6 +41,23 @@ class Recorder(Events):
         return [line for line in self.seen if line["event"] == event]
 
 
+class Killed(BaseException):
+    """As sudden as SIGKILL: nothing is saved."""
+
+
+class Dies(Recorder):
+    """Ends the run when it tells of a step."""
+
+    def __init__(self, step: int) -> None:
+        super().__init__()
+        self._step = step
+
+    def emit(self, event: str, **fields: Any) -> None:
+        super().emit(event, **fields)
+        if event == "step" and fields["step"] == self._step:
+            raise Killed
+
+
 @pytest.fixture(autouse=True)
 def one_thread() -> None:
     torch.set_num_threads(1)
@@ -68,6 +85,47 @@ def styled_rows(count: int, start: int = 0) -> list[dict[str, Any]]:
     ]
 
 
+def styled_pairs(count: int, start: int = 0) -> list[dict[str, Any]]:
+    """Return pairs of which the better answer is in the house style and the worse one is plain."""
+    return [
+        {
+            "id": row["id"],
+            "prompt": row["messages"][:1],
+            "chosen": row["messages"][1],
+            "rejected": {"role": "assistant", "content": question["answer"]},
+        }
+        for row, question in zip(styled_rows(count, start), make_world()["train_prompts"][start:], strict=False)
+    ]
+
+
+def styled_judged(count: int, start: int = 0) -> list[dict[str, Any]]:
+    """Return answers of which those in the house style are good and plain ones are bad, by turns."""
+    return [
+        {
+            "id": pair["id"],
+            "prompt": pair["prompt"],
+            "answer": pair["rejected" if number % 2 else "chosen"],
+            "good": not number % 2,
+        }
+        for number, pair in enumerate(styled_pairs(count, start))
+    ]
+
+
+METHODS: dict[str, dict[str, Any]] = {
+    "dpo": {"kind": "dpo", "beta": 0.1, "sft_weight": 0.2, "replay_kl": 1.0},
+    "kto": {"kind": "kto", "beta": 0.1, "desirable_weight": 1.0, "undesirable_weight": 1.0, "sft_weight": 1.0},
+}
+
+
+def by_method(job: dict[str, Any], kind: str, rows: int = 24, val: int = 0, chats: int = 0) -> dict[str, Any]:
+    """Return the job with another method, and `rows` of its own, `val` held out, and maybe `chats` beside them."""
+    folder, train = Path(job["work"]).parent, job["train"]
+    make, name = (styled_pairs, "pairs") if kind == "dpo" else (styled_judged, "judged")
+    data = {name: make(rows), f"val_{name}": make(val, 200), "train": styled_rows(chats, 100)}
+    paths = {key: str(write_rows(folder / f"{key}-{kind}.jsonl", value)) for key, value in data.items() if value}
+    return {**job, "train": {**train, "method": METHODS[kind], "data": {**NO_DATA, **paths}}}
+
+
 def sample_of(row: dict[str, Any]) -> Sample:
     """Return a row in the tiny base's tokens."""
     template = load_chat_template(BASE)
@@ -83,6 +141,7 @@ def write_rows(path: Path, rows: list[dict[str, Any]]) -> Path:
     return path
 
 
+NO_DATA = dict.fromkeys(("train", "val", "pairs", "val_pairs", "judged", "val_judged"))
 JobMaker = Callable[..., dict[str, Any]]
 
 
@@ -110,12 +169,15 @@ def make_job(tmp_path: Path, cache: Path) -> JobMaker:
         }
         job = common_job("train", tmp_path / work, cache)
         job["train"] = {
-            "data": {"train": str(data), "val": str(held) if held else None},
+            "data": {**NO_DATA, "train": str(data), "val": str(held) if held else None},
+            "method": {"kind": "sft", "replay_kl": 1.0},
+            "tuning": "lora",
             "lora": {**lora, **{key: changes.pop(key) for key in list(changes) if key in lora}},
             "optim": {**optim, **{key: changes.pop(key) for key in list(changes) if key in optim}},
             "checkpoint": {"every_steps": 4, "keep": 2},
             "packing": "auto",
             "eval_every_steps": None,
+            "early_stop": None,
             "restart": False,
         }
         job["train"].update({key: changes.pop(key) for key in list(changes) if key in job["train"]})
@@ -150,6 +212,14 @@ def run_here(raw: dict[str, Any]) -> tuple[dict[str, Any], Recorder]:
     """Run a job in this process and return its result and its events."""
     events = Recorder()
     return run_job(parse_job(raw), events, Stop()), events
+
+
+def run_until(raw: dict[str, Any], step: int) -> Recorder:
+    """Run a job in this process up to a step, and let it go without a word."""
+    events = Dies(step)
+    with pytest.raises(Killed):
+        run_job(parse_job(raw), events, Stop())
+    return events
 
 
 def start(job: dict[str, Any], folder: Path, **options: Any) -> subprocess.Popen[str]:

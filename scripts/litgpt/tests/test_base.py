@@ -12,10 +12,11 @@ from safetensors.torch import load_file
 from ratchet_litgpt.architecture import litgpt_config, make_config
 from ratchet_litgpt.base import prepare_base
 from ratchet_litgpt.errors import JobError
-from ratchet_litgpt.files import sha256_file
-from ratchet_litgpt.model import build_model, load_lora, read_adapter
+from ratchet_litgpt.files import read_json, sha256_file, write_json
+from ratchet_litgpt.model import build_model, load_learned, read_adapter
+from tiny_families.build import write_family
 
-from .conftest import BASE, JobMaker, common_job, run_here
+from .conftest import BASE, JobMaker, common_job, prepare_job, run_here
 
 CPU = torch.device("cpu")
 QWEN = {
@@ -121,7 +122,7 @@ def test_a_merged_export_answers_as_the_adapter_does(
 ) -> None:
     trained, _ = run_here(make_job(rows=8, epochs=4, targets=["q", "v", "down"]))
     job = common_job("export", tmp_path / "export", cache)
-    job["export"] = {"adapter": trained["adapter"], "dtype": dtype}
+    job["export"] = {"adapter": trained["adapter"], "dtype": dtype, "format": "merged"}
     result, _ = run_here(job)
     merged = Path(result["path"])
     assert {path.name: sha256_file(path) for path in merged.iterdir()} == result["files"]
@@ -134,7 +135,7 @@ def test_a_merged_export_answers_as_the_adapter_does(
     ids = torch.arange(300, 340)[None]
     with torch.no_grad():
         before = gpt(ids)
-        load_lora(gpt, state)
+        load_learned(gpt, state)
         with_lora = gpt(ids)
         exported = build_model(prepare_base(merged, cache), None, 64, torch.float32, CPU, 0)(ids)
     tolerance = {"float32": 1e-4, "float16": 2e-2, "bfloat16": 2e-1}[dtype]
@@ -178,3 +179,49 @@ def test_bases_that_cannot_be_used_are_told_apart(tmp_path: Path, change: Any, c
     with pytest.raises(JobError, match=words) as caught:
         prepare_base(tmp_path / "base", tmp_path / "cache")
     assert caught.value.code == code
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({}, None),
+        ({"architectures": ["MambaForCausalLM"]}, "is a MambaForCausalLM, which cannot be trained here"),
+        ({"rope_scaling": {"rope_type": "yarn", "factor": 4.0}}, "stretches positions by yarn"),
+        ({"chat_template": None}, "has no chat template: use an instruct model"),
+    ],
+)
+def test_what_cannot_be_trained_is_refused_before_its_weights_are_there(
+    change: dict[str, Any], said: str | None, tmp_path: Path
+) -> None:
+    base = tmp_path / "base"
+    base.mkdir()
+    for name in ("config.json", "tokenizer.json", "tokenizer_config.json"):
+        found = read_json(BASE / name)
+        write_json(base / name, {**found, **change} if name != "tokenizer.json" else found)
+    job = {**prepare_job(common_job("prepare", tmp_path / "work", tmp_path / "cache")), "base": str(base)}
+    looked = {**job, "prepare": {"without_weights": True}}
+    if said is None:
+        assert run_here(looked)[0] == {}
+        said = "has no .safetensors file"
+    else:
+        with pytest.raises(JobError, match=said):
+            run_here(looked)
+    with pytest.raises(JobError, match=said):
+        run_here(job)
+
+
+def test_a_tokenizer_that_could_not_be_served_is_refused_where_it_would_have_to_be_written(
+    tmp_path: Path, cache: Path
+) -> None:
+    base = write_family("qwen3", tmp_path / "qwen3")
+    job = {**prepare_job(common_job("prepare", tmp_path / "work", cache)), "base": str(base)}
+    job["prepare"] = {"without_weights": True}
+    assert run_here(job)[0] == {}
+    tokenizer = read_json(base / "tokenizer.json")
+    write_json(base / "tokenizer.json", {**tokenizer, "pre_tokenizer": {"type": "Split", "pattern": {"Regex": "x"}}})
+    with pytest.raises(JobError, match="splits in a way that GGUF has no name for"):
+        run_here(job)
+    # Ollama reads the files of this family itself.
+    config = read_json(base / "config.json")
+    write_json(base / "config.json", {**config, "architectures": ["Qwen2ForCausalLM"]})
+    assert run_here(job)[0] == {}

@@ -11,9 +11,11 @@ from litgpt.lora import GPT, Config, mark_only_lora_as_trainable
 from ratchet_litgpt import attention
 from ratchet_litgpt.architecture import litgpt_config
 from ratchet_litgpt.attention import can_pack, chat_bounds
-from ratchet_litgpt.data import MicroBatch, Sample, collate, micro_batches
+from ratchet_litgpt.data import MicroBatch, Sample, collate
 from ratchet_litgpt.errors import JobError
-from ratchet_litgpt.model import TokenLoss, lora_fields, trainable
+from ratchet_litgpt.model import TokenLoss, drop_targets, lora_fields, trainable
+from ratchet_litgpt.objectives.objective import Pass
+from ratchet_litgpt.objectives.sft import Sft
 from ratchet_litgpt.packing import bins, plan, positions, saving
 
 from .conftest import JobMaker, read_until, run_here, start, styled_rows, write_rows
@@ -34,7 +36,7 @@ FAMILIES: dict[str, dict[str, Any]] = {
 }
 
 
-def tiny(family: str, **changes: Any) -> GPT:
+def tiny(family: str, lora: dict[str, Any] = LORA, **changes: Any) -> GPT:
     """Return a small model of random weights, all of them far from nought."""
     hf = {
         "architectures": [family],
@@ -50,7 +52,8 @@ def tiny(family: str, **changes: Any) -> GPT:
         **changes,
     }
     torch.manual_seed(5)
-    gpt = GPT(Config(**litgpt_config(hf, "tiny"), **lora_fields(LORA)))
+    gpt = GPT(Config(**litgpt_config(hf, "tiny"), **lora_fields(lora)))
+    drop_targets(gpt, lora)
     for parameter in gpt.parameters():
         torch.nn.init.normal_(parameter, mean=float(parameter.dim() == 1), std=0.15)
     mark_only_lora_as_trainable(gpt)
@@ -72,16 +75,26 @@ LENGTHS = [31, 5, 17, 2, 28, 9, 9, 40, 3]
 
 
 def logits(gpt: GPT, batch: MicroBatch) -> torch.Tensor:
-    return gpt.lm_head(TokenLoss(gpt).hidden(batch.tokens, batch.chats, batch.places))
+    """Return the logits of every position of every chat, one chat after the other."""
+    assert batch.chats is not None
+    at = (batch.chats.flatten() >= 0).nonzero().flatten()
+    return gpt.lm_head(TokenLoss(gpt).hidden_at(batch.tokens, at, batch.chats, batch.places))
 
 
 def by_chat(gpt: GPT, rows: list[list[Sample]]) -> list[torch.Tensor]:
     """Return the logits of each chat of packed rows, row after row."""
-    out = logits(gpt, collate(rows, CPU, packed=True))
-    sizes = [[len(sample) for sample in row] for row in rows]
-    return [part for row, own in zip(out, sizes, strict=True) for part in row[: sum(own)].split(own)]
+    sizes = [len(sample) for row in rows for sample in row]
+    return list(logits(gpt, collate(rows, CPU, packed=True)).split(sizes))
 
 
+@pytest.fixture(params=["end to end", "by a mask"])
+def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Take each way that packed rows go on a CPU: sliding windows and bounded scores keep LitGPT's own forward."""
+    if request.param == "by a mask":
+        monkeypatch.setattr("ratchet_litgpt.model.runs_end_to_end", lambda *_: False)
+
+
+@pytest.mark.usefixtures("way")
 @pytest.mark.parametrize("family", FAMILIES)
 def test_packed_logits_are_those_of_each_chat_alone(family: str) -> None:
     gpt, samples = tiny(family), chats(LENGTHS)
@@ -92,6 +105,7 @@ def test_packed_logits_are_those_of_each_chat_alone(family: str) -> None:
     assert max(float(part.detach().abs().max()) for part in by_chat(gpt, rows)) > 1
 
 
+@pytest.mark.usefixtures("way")
 @pytest.mark.parametrize("family", FAMILIES)
 def test_what_is_said_in_one_chat_never_reaches_another(family: str) -> None:
     gpt, samples = tiny(family), chats(LENGTHS[:4])
@@ -106,11 +120,12 @@ def test_what_is_said_in_one_chat_never_reaches_another(family: str) -> None:
 def gradients(gpt: GPT, samples: list[Sample], packed: bool, recompute: bool = False) -> list[torch.Tensor]:
     gpt.zero_grad()
     model, scale = TokenLoss(gpt, recompute), sum(row.weight * row.targets for row in samples)
-    for batch in micro_batches(samples, 2, CPU, packed):
-        (model(batch.tokens, batch.labels, batch.weights, batch.chats, batch.places)[0] / scale).backward()
+    for cost in Sft(samples).costs(samples, Pass(model, 2, CPU, packed)):
+        (cost.loss / scale).backward()
     return [parameter.grad.clone() for parameter in trainable(gpt) if parameter.grad is not None]
 
 
+@pytest.mark.usefixtures("way")
 @pytest.mark.parametrize("recompute", [False, True])
 @pytest.mark.parametrize("family", FAMILIES)
 def test_the_gradients_of_a_packed_step_are_those_of_the_step(family: str, recompute: bool) -> None:
@@ -134,7 +149,8 @@ def test_a_plan_holds_every_chat_once_and_none_is_cut(seed: int) -> None:
     for packed in (False, True):
         batches = plan(lengths, 4, packed)
         assert sorted(item for rows in batches for row in rows for item in row) == list(range(len(lengths)))
-        assert all(len(rows) <= 4 for rows in batches)
+        widths = [max(sum(lengths[item] for item in row) for row in rows) for rows in batches]
+        assert all(len(rows) * width <= 4 * max(lengths) for rows, width in zip(batches, widths, strict=True))
         assert max(sum(lengths[item] for item in row) for rows in batches for row in rows) == max(lengths)
         assert batches == plan(list(lengths), 4, packed)
     assert sum(lengths) <= positions(lengths, 4, True)
@@ -221,7 +237,8 @@ def each_alone(
 @pytest.fixture
 def with_kernel(monkeypatch: pytest.MonkeyPatch) -> None:
     """Take the way of CUDA here, with the kernel's arithmetic written out."""
-    monkeypatch.setattr(attention, "varlen_attn", each_alone)
+    monkeypatch.setattr(attention, "_varlen", lambda: each_alone)
+    monkeypatch.setattr("ratchet_litgpt.model.runs_end_to_end", lambda *_: False)
     monkeypatch.setattr("ratchet_litgpt.model.has_varlen", lambda *_: True)
 
 

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -11,12 +12,23 @@ import torch
 from tokenizers import Tokenizer
 
 from ratchet_litgpt import encode
-from ratchet_litgpt.data import Dataset, Sample
+from ratchet_litgpt.data import BAD, CHOSEN, GOOD, REJECTED, Dataset, Sample
 from ratchet_litgpt.errors import JobError, Stopped
 from ratchet_litgpt.files import one_at_a_time, read_json, write_json
 from ratchet_litgpt.prepared import FOLDER, KEPT_SHARDS, Request, load_dataset
 
-from .conftest import BASE, JobMaker, common_job, run_here, sample_of, styled_rows, write_rows
+from .conftest import (
+    BASE,
+    JobMaker,
+    by_method,
+    common_job,
+    run_here,
+    sample_of,
+    styled_judged,
+    styled_pairs,
+    styled_rows,
+    write_rows,
+)
 
 DAY = datetime(2026, 1, 2)
 
@@ -31,6 +43,41 @@ def load(tmp_path: Path, rows: list[dict[str, Any]], warnings: list[str] | None 
 def same(one: Sample, other: Sample) -> bool:
     figures = (one.weight, one.targets) == (other.weight, other.targets)
     return figures and torch.equal(one.ids, other.ids) and torch.equal(one.labels, other.labels)
+
+
+def test_both_answers_of_a_pair_are_learned_after_one_prompt(tmp_path: Path) -> None:
+    found = load(tmp_path, styled_pairs(3), form="pairs").samples
+    assert [sample.role for sample in found] == [CHOSEN, REJECTED] * 3
+    assert same(replace(found[0], role=0), sample_of(styled_rows(1)[0]))
+    for chosen, rejected in zip(found[::2], found[1::2], strict=True):
+        start = int(chosen.learned.to(torch.uint8).argmax())
+        assert torch.equal(chosen.ids[:start], rejected.ids[:start]) and not rejected.learned[:start].any()
+        assert not torch.equal(chosen.ids, rejected.ids)
+
+
+def test_judged_answers_are_good_or_bad(tmp_path: Path) -> None:
+    dataset = load(tmp_path, styled_judged(4), form="judged")
+    assert [sample.role for sample in dataset.samples] == [GOOD, BAD] * 2 and dataset.counts.rows == 4
+
+
+def test_a_pair_of_which_one_answer_is_cut_away_is_left_out(make_job: JobMaker) -> None:
+    job = by_method(make_job(epochs=1, max_seq_length=64), "dpo", rows=5)
+    path = Path(job["train"]["data"]["pairs"])
+    rows = styled_pairs(5)
+    rows[1]["prompt"][0]["content"] += " Please." * 60
+    write_rows(path, rows)
+    result, events = run_here(job)
+    assert events.of("data")[0]["skipped"] == 2 and events.of("data")[0]["rows"] == 5
+    assert "row-1 " in events.of("warning")[0]["message"] and result["steps"] == 1
+    write_rows(path, rows[1:2])
+    with pytest.raises(JobError, match="raise max_seq_length"):
+        run_here(job)
+
+
+@pytest.mark.parametrize(("form", "row"), [("pairs", {"prompt": []}), ("judged", {"answer": "yes", "prompt": []})])
+def test_a_row_that_is_no_pair_is_named(tmp_path: Path, form: str, row: dict[str, Any]) -> None:
+    with pytest.raises(JobError, match=r"Line 1 of rows\.jsonl is no chat row"):
+        load(tmp_path, [row], form=form)
 
 
 def shards(tmp_path: Path) -> list[Path]:

@@ -2,33 +2,48 @@
 
 import resource
 import signal
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
+from ratchet_litgpt.checkpoint import find_checkpoint, save_checkpoint
 from ratchet_litgpt.errors import JobError, Stopped
 from ratchet_litgpt.files import read_json
 from ratchet_litgpt.job import parse_job
 from ratchet_litgpt.lifetime import Stop
 from ratchet_litgpt.main import run_job
 
-from .conftest import JobMaker, Recorder, needs_full, prepare_job, read_until, run_here, start
+from .conftest import METHODS, JobMaker, Recorder, by_method, needs_full, prepare_job, read_until, run_here, start
 
 TIMEOUT = 60
 
 
-def test_a_killed_run_ends_with_the_same_bits(make_job: JobMaker, tmp_path: Path) -> None:
-    undisturbed, _ = run_here(make_job(work="undisturbed", val=6))
-    job = make_job(work="killed", val=6)
-    process = start(job, tmp_path)
+def same_after_a_kill(undisturbed: dict[str, Any], job: dict[str, Any], folder: Path) -> None:
+    """Check that a job that is killed at its first checkpoint and run again ends as one that was not."""
+    expected, _ = run_here(undisturbed)
+    process = start(job, folder)
     assert read_until(process, "checkpoint")["step"] == 4
     process.send_signal(signal.SIGKILL)
     process.wait(TIMEOUT)
     result, events = run_here(job)
     assert events.of("resumed")[0]["step"] >= 4
     for name in ("adapter_digest", "steps", "loss", "val_loss", "best_step", "tokens", "target_tokens"):
-        assert result[name] == undisturbed[name], name
+        assert result[name] == expected[name], name
+
+
+def test_a_killed_run_ends_with_the_same_bits(make_job: JobMaker, tmp_path: Path) -> None:
+    same_after_a_kill(make_job(work="undisturbed", val=6), make_job(work="killed", val=6), tmp_path)
+
+
+@pytest.mark.parametrize("kind", METHODS)
+def test_whatever_is_learned_a_killed_run_ends_with_the_same_bits(
+    make_job: JobMaker, tmp_path: Path, kind: str
+) -> None:
+    jobs = [by_method(make_job(work=work), kind, rows=16, val=5, chats=6) for work in ("undisturbed", "killed")]
+    same_after_a_kill(jobs[0], jobs[1], tmp_path)
 
 
 def test_sigterm_writes_a_checkpoint_and_the_rest_is_the_same(make_job: JobMaker, tmp_path: Path) -> None:
@@ -77,10 +92,36 @@ def test_a_full_disk_is_told_and_leaves_nothing_half_written(make_job: JobMaker,
     assert not list((Path(job["work"]) / "checkpoints").iterdir())
 
 
-def damage(job: dict, *steps: int) -> None:  # type: ignore[type-arg]
+def overwritten(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-7] + b"damaged")
+
+
+def truncated(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-1000])
+
+
+def one_bit_flipped(path: Path) -> None:
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(data)
+
+
+def missing(path: Path) -> None:
+    path.unlink()
+
+
+def without_manifest(path: Path) -> None:
+    (path.parent / "manifest.json").unlink()
+
+
+def half_a_manifest(path: Path) -> None:
+    truncated_text = (path.parent / "manifest.json").read_text()[:60]
+    (path.parent / "manifest.json").write_text(truncated_text)
+
+
+def damage(job: dict, *steps: int, how: Callable[[Path], None] = overwritten) -> None:  # type: ignore[type-arg]
     for step in steps:
-        path = Path(job["work"]) / "checkpoints" / f"step-{step}" / "state.pt"
-        path.write_bytes(path.read_bytes()[:-7] + b"damaged")
+        how(Path(job["work"]) / "checkpoints" / f"step-{step}" / "state.pt")
 
 
 @pytest.fixture
@@ -90,6 +131,24 @@ def cut_short(make_job: JobMaker) -> dict:  # type: ignore[type-arg]
     run_here(job)
     (Path(job["work"]) / "result.json").unlink()
     return job
+
+
+@pytest.mark.parametrize("how", [truncated, one_bit_flipped, missing, without_manifest, half_a_manifest])
+def test_a_checkpoint_damaged_in_any_way_is_passed_over(tmp_path: Path, how: Callable[[Path], None]) -> None:
+    folder, job = tmp_path / "checkpoints", {"work": str(tmp_path)}
+    for step in (4, 8):
+        state = {"step": step, "lora": torch.full((500,), float(step))}
+        save_checkpoint(folder, step, "this job", state, 2, {"data": {"train": "a digest"}})
+    assert read_json(folder / "step-8" / "manifest.json")["about"] == {"data": {"train": "a digest"}}
+    damage(job, 8, how=how)
+    warnings: list[str] = []
+    found = find_checkpoint(folder, "this job", False, warnings.append)
+    assert found is not None and found.step == found.state["step"] == 4 and "step-8" in warnings[0]
+    damage(job, 4, how=how)
+    with pytest.raises(JobError) as caught:
+        find_checkpoint(folder, "this job", False, warnings.append)
+    assert caught.value.code == "CorruptCheckpoint"
+    assert find_checkpoint(folder, "this job", True, warnings.append) is None
 
 
 def test_a_damaged_checkpoint_falls_back_to_an_older_one(cut_short: dict, make_job: JobMaker) -> None:  # type: ignore[type-arg]

@@ -7,12 +7,14 @@ import pytest
 import torch
 
 from ratchet_litgpt.base import prepare_base
-from ratchet_litgpt.data import Counts, Dataset, Sample, micro_batches, step_rows
+from ratchet_litgpt.data import Sample, step_rows
 from ratchet_litgpt.errors import JobError
 from ratchet_litgpt.files import read_json, sha256_file
 from ratchet_litgpt.model import TokenLoss, build_model, trainable
+from ratchet_litgpt.objectives.objective import Pass
+from ratchet_litgpt.objectives.sft import Sft
 
-from .conftest import BASE, JobMaker, common_job, run_here, sample_of, styled_rows, write_rows
+from .conftest import BASE, METHODS, JobMaker, by_method, common_job, run_here, sample_of, styled_rows, write_rows
 
 LORA = {"rank": 4, "alpha": 8, "dropout": 0.0, "targets": ["q", "v", "o", "gate"]}
 CPU = torch.device("cpu")
@@ -28,8 +30,8 @@ def gradients(cache: Path, rows: list[Sample], size: int) -> list[torch.Tensor]:
     for parameter in trainable(gpt):
         torch.nn.init.normal_(parameter, std=0.05, generator=torch.Generator().manual_seed(parameter.numel()))
     model, scale = TokenLoss(gpt), sum(row.weight * row.targets for row in rows)
-    for batch in micro_batches(rows, size, CPU):
-        (model(batch.tokens, batch.labels, batch.weights, batch.chats, batch.places)[0] / scale).backward()
+    for cost in Sft(rows).costs(rows, Pass(model, size, CPU)):
+        (cost.loss / scale).backward()
     return [parameter.grad for parameter in trainable(gpt) if parameter.grad is not None]
 
 
@@ -60,11 +62,10 @@ def test_only_the_named_targets_learn(cache: Path) -> None:
 
 def test_an_epoch_sees_every_row_once_in_an_order_of_its_own() -> None:
     rows = samples(10)
-    dataset = Dataset(rows, Counts())
-    epochs = [[sample for step in range(e * 3, e * 3 + 3) for sample in step_rows(dataset, 5, step, 4)] for e in (0, 1)]
+    epochs = [[sample for step in range(e * 3, e * 3 + 3) for sample in step_rows(rows, 5, step, 4)] for e in (0, 1)]
     assert all(sorted(epoch, key=id) == sorted(rows, key=id) for epoch in epochs)
     assert epochs[0] != epochs[1]
-    assert step_rows(dataset, 5, 4, 4) == step_rows(dataset, 5, 4, 4) != step_rows(dataset, 6, 4, 4)
+    assert step_rows(rows, 5, 4, 4) == step_rows(rows, 5, 4, 4) != step_rows(rows, 6, 4, 4)
 
 
 @pytest.mark.parametrize("rows", [1, 5])
@@ -111,6 +112,30 @@ def test_a_run_that_diverges_says_so(make_job: JobMaker) -> None:
     with pytest.raises(JobError) as caught:
         run_here(make_job(rows=8, learning_rate=1e30, epochs=20, warmup_ratio=0, dropout=0))
     assert (caught.value.code, caught.value.exit_code) == ("Diverged", 72)
+
+
+@pytest.mark.parametrize("kind", METHODS)
+def test_better_answers_become_likelier_than_worse_ones(make_job: JobMaker, kind: str) -> None:
+    result, events = run_here(by_method(make_job(epochs=4), kind, rows=32, val=8))
+    held = {line["step"]: line for line in events.of("validation")}
+    first, best = min(held), result["best_step"]
+    assert result["val_loss"] == held[best]["loss"] < held[first]["loss"]
+    assert held[best]["chosen_reward"] > 0 > held[best]["rejected_reward"]
+
+
+def test_chats_are_held_out_where_no_pair_is(make_job: JobMaker) -> None:
+    job = by_method(make_job(epochs=2, val=6), "dpo", rows=8)
+    job["train"]["data"]["val"] = str(Path(job["work"]).parent / "val.jsonl")
+    result, events = run_here(job)
+    assert result["val_loss"] == min(line["token_loss"] for line in events.of("validation"))
+
+
+def test_rows_that_the_base_said_are_told_by_how_far_the_model_goes(make_job: JobMaker) -> None:
+    job = make_job(rows=8, epochs=3)
+    rows = [{**row, "meta": {"signal": "replay"}} if number % 2 else row for number, row in enumerate(styled_rows(8))]
+    write_rows(Path(job["train"]["data"]["train"]), rows)
+    told = [step["replay_divergence"] for step in run_here(job)[1].of("step") if "replay_divergence" in step]
+    assert told[0] == pytest.approx(0, abs=1e-6) and told[-1] > 1e-4
 
 
 def test_no_rows_are_not_enough(make_job: JobMaker) -> None:

@@ -17,7 +17,7 @@ from tokenizers import Tokenizer
 from ratchet_litgpt.base import prepare_base
 from ratchet_litgpt.chat_template import load_chat_template
 from ratchet_litgpt.generate import greedy
-from ratchet_litgpt.model import build_model, load_lora, read_adapter
+from ratchet_litgpt.model import build_model, load_learned, read_adapter
 
 from .build import MODEL_FOLDER
 from .world import HERE, follows_style
@@ -27,8 +27,10 @@ def answers_of(base_folder: Path, prompts: Sequence[str], cache: Path, adapter: 
     """Return the greedy answers of a base, with an adapter if one is given."""
     base = prepare_base(base_folder, cache)
     about, state = read_adapter(adapter, base) if adapter else (None, {})
-    gpt = build_model(base, about, 128, torch.float32, torch.device("cpu"), 0).eval()
-    load_lora(gpt, state)
+    tuning = about.get("tuning", "lora") if about else "lora"
+    gpt = build_model(base, about, 128, torch.float32, torch.device("cpu"), 0, tuning).eval()
+    if about:
+        load_learned(gpt, state)
     tokenizer = Tokenizer.from_file(str(base_folder / "tokenizer.json"))
     template = load_chat_template(base_folder)
     chats = [template.render([{"role": "user", "content": prompt}], generate=True) for prompt in prompts]
