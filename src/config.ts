@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { homedir } from 'node:os';
+import { homedir, hostname } from 'node:os';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
@@ -48,6 +48,10 @@ const environment = z.object({
   RATCHET_SETTINGS_FILE: z.string().optional().describe('what may be done with chats; ratchet.json in the home folder'),
   RATCHET_PROVIDERS_DIR: z.string().optional().describe('kinds of providers of your own; providers in the home folder'),
   RATCHET_RECIPES_DIR: z.string().optional().describe('recipes, one file each; recipes in the home folder'),
+  RATCHET_TENSORBOARD_DIR: z
+    .string()
+    .optional()
+    .describe('where every training writes a run for TensorBoard while it trains; none are unless it is set'),
   RATCHET_HOST: z
     .string()
     .default('127.0.0.1')
@@ -83,6 +87,13 @@ const environment = z.object({
     .max(86_400)
     .default(900)
     .describe('a remote provider that sends nothing for so long, 900 s, is cut off; 0 is never'),
+  RATCHET_GPU_HOST: z
+    .string()
+    .regex(/^[\w.-]{1,200}$/, 'use letters, digits, ".", "_" and "-"')
+    .optional()
+    .describe(
+      'what the machine whose GPU training and local models share is called, its host name; say so in containers',
+    ),
   DATABASE_URL: z
     .string()
     .regex(/^postgres(ql)?:\/\//, 'use postgres://user@host/database')
@@ -103,6 +114,10 @@ const environment = z.object({
   OPENAI_API_KEY: z.string().optional(),
   OPENAI_BASE_URL: baseUrl.optional(),
   OPENAI_API_BASE: baseUrl.optional(),
+  HF_ENDPOINT: baseUrl
+    .optional()
+    .describe('the hub that "ratchet bases add" fetches models from, https://huggingface.co; a mirror of it'),
+  HF_TOKEN: z.string().optional().describe('a token for models of the hub that are not for everybody'),
   OTEL_SDK_DISABLED: z.string().default('false').describe('true: no traces, whatever else is set'),
   OTEL_TRACES_EXPORTER: z.string().default('otlp').describe('otlp, or none'),
   OTEL_EXPORTER_OTLP_ENDPOINT: z
@@ -128,6 +143,8 @@ export interface Config {
   providersDir: string;
   /** The user's recipes, one file each. */
   recipesDir: string;
+  /** Where trainings write runs for TensorBoard; null for nowhere. */
+  tensorboardDir: string | null;
   /** Keys of providers that Ratchet keeps, readable by their owner only. */
   providerKeysFile: string;
   host: string;
@@ -141,6 +158,8 @@ export interface Config {
   databaseUrl: string | null;
   temporal: { address: string; namespace: string; uiPort: number };
   ollamaUrl: string;
+  /** Where models to train are fetched from. */
+  hub: { endpoint: string; token: string | null };
   /** Any variable of the environment or of `.env`, for what a kind of provider names itself. Undefined when it is empty. */
   variable: (name: string) => string | undefined;
   /** Where {@link Config.variable} has a variable from; null when nobody set it. */
@@ -151,6 +170,8 @@ export interface Config {
   llmFallbackModel: string | null;
   /** How long a remote provider may send nothing before it is cut off, in ms; 0 is for ever. */
   providerIdleMs: number;
+  /** Names the machine whose GPU training and local models share. */
+  gpuHost: string;
   /** Whether the standard `OTEL_…` variables ask for traces. */
   traces: boolean;
 }
@@ -239,6 +260,7 @@ function resolveConfig(env: z.infer<typeof environment>, home: string): Omit<Con
     settingsFile: resolve(home, env.RATCHET_SETTINGS_FILE ?? 'ratchet.json'),
     providersDir: resolve(home, env.RATCHET_PROVIDERS_DIR ?? 'providers'),
     recipesDir: resolve(home, env.RATCHET_RECIPES_DIR ?? 'recipes'),
+    tensorboardDir: env.RATCHET_TENSORBOARD_DIR === undefined ? null : resolve(home, env.RATCHET_TENSORBOARD_DIR),
     providerKeysFile: join(dataDir, 'provider-keys.json'),
     host: env.RATCHET_HOST,
     port: env.RATCHET_PORT,
@@ -254,9 +276,11 @@ function resolveConfig(env: z.infer<typeof environment>, home: string): Omit<Con
     databaseUrl: env.DATABASE_URL ?? null,
     temporal: { address: env.TEMPORAL_ADDRESS, namespace: env.TEMPORAL_NAMESPACE, uiPort: env.TEMPORAL_UI_PORT },
     ollamaUrl: httpUrl(env.OLLAMA_BASE_URL ?? env.OLLAMA_API_BASE ?? 'http://127.0.0.1:11434'),
+    hub: { endpoint: httpUrl(env.HF_ENDPOINT ?? 'https://huggingface.co'), token: env.HF_TOKEN ?? null },
     llmModel: env.LLM_MODEL ?? null,
     llmFallbackModel: env.LLM_FALLBACK_MODEL ?? null,
     providerIdleMs: env.RATCHET_PROVIDER_IDLE_SECONDS * 1_000,
+    gpuHost: env.RATCHET_GPU_HOST ?? hostname(),
     traces: wantsTraces(env),
   };
 }
@@ -327,7 +351,12 @@ export function ownEnvironment(config: Config): Record<string, string> {
     RATCHET_MODEL_PREFIX: config.modelPrefix,
     RATCHET_LOG_LEVEL: config.logLevel,
     RATCHET_PROVIDER_IDLE_SECONDS: String(config.providerIdleMs / 1_000),
-    ...definedOnly({ RATCHET_PYTHON: config.python ?? undefined, DATABASE_URL: config.databaseUrl ?? undefined }),
+    RATCHET_GPU_HOST: config.gpuHost,
+    ...definedOnly({
+      RATCHET_PYTHON: config.python ?? undefined,
+      RATCHET_TENSORBOARD_DIR: config.tensorboardDir ?? undefined,
+      DATABASE_URL: config.databaseUrl ?? undefined,
+    }),
     ...definedOnly({
       LLM_MODEL: config.llmModel ?? undefined,
       LLM_FALLBACK_MODEL: config.llmFallbackModel ?? undefined,

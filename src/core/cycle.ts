@@ -1,4 +1,5 @@
 import type { ErrorCode } from './errors.ts';
+import type { Method } from './method.ts';
 
 export const steps = ['collect', 'build', 'train', 'validate', 'import', 'evaluate', 'gate', 'promote'] as const;
 export type StepName = (typeof steps)[number];
@@ -21,14 +22,41 @@ export type StepState = 'running' | 'done' | 'failed' | 'cancelled';
 /** `not_enough_evidence` is a result, never an error. */
 export type GateDecision = 'pass' | 'fail' | 'not_enough_evidence';
 
+/** One of the trainings of a sweep, and what it came to. */
+export type Tried = {
+  learningRate: number;
+  rank: number;
+  /** The lowest held-out loss, in nats per learned token; null where it diverged. */
+  loss: number | null;
+};
+
+/** What a sweep tried, in order, and which was kept. */
+export type Swept = {
+  tried: Tried[];
+  /** Index in `tried`. */
+  kept: number;
+  /** One sentence for people. */
+  why: string;
+};
+
 /** What each step hands on. Ids and digests only: these travel through the workflow's history. */
 export interface StepOutputs {
   collect: { collection: string; examples: number };
   build: { dataset: string; name: string; train: number; val: number; test: number };
-  train: { adapterDigest: string; run: string; steps: number; loss: number };
+  /** `method` and why it was taken are missing in cycles from before there was a choice. */
+  train: {
+    adapterDigest: string;
+    run: string;
+    steps: number;
+    loss: number;
+    method?: Method;
+    why?: string;
+    sweep?: Swept;
+  };
   /** Nats per learned token on held-out rows; null when there were none. */
   validate: { baseLoss: number | null; candidateLoss: number | null; targetTokens: number };
-  import: { modelVersion: string; served: string };
+  /** `adapter`: it is an adapter on the base that Ollama has; absent where cycles only merged. */
+  import: { modelVersion: string; served: string; adapter?: boolean };
   evaluate: { evaluation: string; n: number };
   gate: { decision: GateDecision; evidence: string; reason: string; approval: 'auto' | 'person' };
   promote: { promoted: boolean; promotion: string | null; reason: string };

@@ -16,16 +16,32 @@ export interface DatasetRow {
   learn: number[];
   /** How much its tokens count; 1 where it is not given. */
   weight?: number;
-  meta: {
-    /** The completion and choice that the learned answer came from, or corrects. */
-    completion: string;
-    choice: number;
-    signal: LearnedSignal;
-    /** Who wrote the learned text: `person` for a correction, else the model ref. */
-    author: string;
-    /** Id of the conversation's first user message: rows of one node never part. */
-    node: string;
-  };
+  meta: TaughtMeta | ReplayMeta;
+}
+
+/** Of an answer that people taught. */
+export interface TaughtMeta {
+  /** The completion and choice that the learned answer came from, or corrects. */
+  completion: string;
+  choice: number;
+  signal: LearnedSignal;
+  /** Who wrote the learned text: `person` for a correction, else the model ref. */
+  author: string;
+  /** Id of the conversation's first user message: rows of one node never part. */
+  node: string;
+}
+
+/** Of an answer of the base, which no person chose and no completion has. */
+export interface ReplayMeta {
+  completion: null;
+  choice: null;
+  signal: 'replay';
+  /** Model ref of the base. */
+  author: string;
+  /** The node of the conversation that the prompt is from; null for a prompt of nobody. */
+  node: string | null;
+  /** The completion whose prompt it is; null for a prompt of nobody. */
+  anchor: string | null;
 }
 
 /** One line of `pairs.*.jsonl`: two answers to the same messages, of which one is better. */
@@ -116,6 +132,8 @@ export interface DatasetManifest {
   digest: string;
   recipe: string;
   collection: string;
+  /** Digest of what the base answered, where answers of it are learned. */
+  replay?: string;
   splits: Record<Split, FileFigures>;
   /** Every other file; from schema 2 on. */
   files?: Record<string, FileFigures>;

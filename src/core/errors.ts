@@ -38,7 +38,7 @@ export const traits: Readonly<Record<ErrorCode, ErrorTraits>> = {
   NotFound: { status: 404, onStep: 'park', advice: 'List what exists and use one of those names.' },
   Conflict: { status: 409, onStep: 'park', advice: 'Read the current state again, then repeat the call.' },
   NotEnoughData: { status: 422, onStep: 'park', advice: 'Rate or correct more answers, then retry the step.' },
-  BaseMissing: { status: 422, onStep: 'park', advice: 'Put the base under the bases folder, then retry the step.' },
+  BaseMissing: { status: 422, onStep: 'park', advice: 'Get the base with "ratchet bases add", then retry the step.' },
   PartMissing: { status: 503, onStep: 'park', advice: 'Run "ratchet doctor" and then the command that it names.' },
   ProviderUnavailable: { status: 502, onStep: 'retry', advice: 'Start the provider or correct its URL.' },
   ProviderRejected: {

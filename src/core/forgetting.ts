@@ -20,7 +20,7 @@ export interface ForgetReport {
   /** How many events of feedback go. */
   feedback: number;
   datasets: { digest: string; name: string; rows: number }[];
-  /** Digests of evaluations that lost answers. */
+  /** Digests of evaluations, and of what bases answered, that lost answers. */
   evaluations: string[];
   /** Model versions that learned from one of the dataset versions. */
   models: { id: string; served: string; deleted: boolean }[];

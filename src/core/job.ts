@@ -2,9 +2,41 @@ import { z } from 'zod';
 
 const path = z.string().min(1);
 const counts = z.int().min(1);
+/** Sequences that go through the model at once; `auto`: as many as fit the free memory and make it faster. */
+const microBatch = z.union([counts, z.literal('auto')]);
+
+/** How a version is learned; see `scripts/litgpt/ratchet_litgpt/objectives`. */
+const method = z.discriminatedUnion('kind', [
+  z.strictObject({ kind: z.literal('sft'), replay_kl: z.number().min(0) }),
+  z.strictObject({
+    kind: z.literal('dpo'),
+    beta: z.number().positive(),
+    sft_weight: z.number().min(0),
+    replay_kl: z.number().min(0),
+  }),
+  z.strictObject({
+    kind: z.literal('kto'),
+    beta: z.number().positive(),
+    desirable_weight: z.number().positive(),
+    undesirable_weight: z.number().positive(),
+    sft_weight: z.number().min(0),
+  }),
+]);
+export type JobMethod = z.infer<typeof method>;
 
 const trainJob = z.strictObject({
-  data: z.strictObject({ train: path, val: path.nullable() }),
+  /** Files of a dataset version, those that the method learns from; null where there is nothing in them. */
+  data: z.strictObject({
+    train: path.nullable(),
+    val: path.nullable(),
+    pairs: path.nullable(),
+    val_pairs: path.nullable(),
+    judged: path.nullable(),
+    val_judged: path.nullable(),
+  }),
+  method,
+  /** What learns: adapters, adapters on a base in four bits (CUDA only), or all weights. */
+  tuning: z.enum(['lora', 'qlora', 'full']),
   lora: z.strictObject({
     rank: counts.max(1024),
     alpha: z.number().positive(),
@@ -22,13 +54,15 @@ const trainJob = z.strictObject({
     epochs: counts,
     max_steps: counts.nullable(),
     batch_size: counts,
-    micro_batch_size: counts,
+    micro_batch_size: microBatch,
     max_seq_length: counts,
   }),
   /** Whether a row of a batch may hold several chats; `auto`: where that saves a tenth of the positions or more. */
   packing: z.enum(['auto', 'on', 'off']),
   checkpoint: z.strictObject({ every_steps: counts, keep: counts }),
   eval_every_steps: counts.nullable(),
+  /** Ends the run after `patience` validations of which none was lower than the lowest by `min_delta` nats. */
+  early_stop: z.strictObject({ patience: counts, min_delta: z.number().min(0) }).nullable(),
   restart: z.boolean(),
 });
 
@@ -36,10 +70,30 @@ const validateJob = z.strictObject({
   data: path,
   adapter: path.nullable(),
   max_seq_length: counts,
-  micro_batch_size: counts,
+  micro_batch_size: microBatch,
 });
 
-const exportJob = z.strictObject({ adapter: path, dtype: z.enum(['float16', 'bfloat16', 'float32']) });
+/** What a base with an adapter on it can be written as. */
+export const exportFormats = ['merged', 'gguf', 'gguf-adapter', 'peft'] as const;
+export const exportTypes = ['float16', 'bfloat16', 'float32'] as const;
+
+const exportJob = z.strictObject({
+  /** Null for the base alone. */
+  adapter: path.nullable(),
+  dtype: z.enum(exportTypes),
+  /** How the matrices of a GGUF model are rounded; not at all unless given. */
+  quantize: z.enum(['q8_0']).optional(),
+  /**
+   * `serve`: the least that Ollama can serve, an adapter where it can put one on the base, else `whole`: merged weights, or
+   * GGUF where Ollama would not convert them.
+   */
+  format: z.enum(['serve', 'whole', ...exportFormats]),
+});
+
+const prepareJob = z.strictObject({
+  /** Looks at all but the weights, which may not be there yet. */
+  without_weights: z.boolean().optional(),
+});
 
 const tokensJob = z.strictObject({
   data: path,
@@ -69,8 +123,9 @@ const common = {
 
 /** One job for the Python side. Its JSON Schema is `scripts/litgpt/job.schema.json`, which Python validates against. */
 export const jobSchema = z.discriminatedUnion('kind', [
-  z.strictObject({ ...common, kind: z.literal('prepare'), prepare: z.strictObject({}) }),
+  z.strictObject({ ...common, kind: z.literal('prepare'), prepare: prepareJob }),
   z.strictObject({ ...common, kind: z.literal('train'), train: trainJob }),
+  z.strictObject({ ...common, kind: z.literal('estimate'), estimate: trainJob }),
   z.strictObject({ ...common, kind: z.literal('validate'), validate: validateJob }),
   z.strictObject({ ...common, kind: z.literal('export'), export: exportJob }),
   z.strictObject({ ...common, kind: z.literal('tokens'), tokens: tokensJob }),
@@ -106,7 +161,45 @@ export interface StepEvent {
   tokens: number;
   target_tokens: number;
   tokens_per_second: number;
+  /** The most that was held: of the GPU's memory, or by the process. */
+  memory_bytes: number;
   eta_seconds: number;
+}
+
+/** What goes through the model at once, from now on. */
+export interface MicroBatchEvent {
+  event: 'micro_batch';
+  size: number;
+  /** Whether activations are computed a second time rather than kept. */
+  recompute: boolean;
+  /** Tokens of the longest sequence. */
+  longest: number;
+  /** Why it is less than was asked for, or than before. */
+  why: string | null;
+}
+
+/** The last steps before a resume, told again: who was killed may not have read of them. */
+export interface CurveEvent {
+  event: 'curve';
+  /** What the numbers of a point are, in their order; named as in {@link StepEvent}. */
+  fields: string[];
+  points: number[][];
+}
+
+/** What is told of a step or of the held-out rows besides, as far as it is learned from. Rewards are in nats, times `beta`. */
+interface JudgedFigures {
+  /** Mean loss of the better and of the other learned answers, in nats per token. */
+  token_loss?: number;
+  preference_loss?: number;
+  /** The share of pairs of which the better answer gained more than the worse one. */
+  accuracy?: number;
+  margin?: number;
+  chosen_reward?: number;
+  rejected_reward?: number;
+  /** How far the model has gone from the base, in nats per answer. */
+  divergence?: number;
+  /** The same over the words of replayed answers, in nats per token. */
+  replay_divergence?: number;
 }
 
 export interface TrainResult {
@@ -120,6 +213,42 @@ export interface TrainResult {
   seconds: number;
   /** Whether rows held several chats. */
   packed: boolean;
+  /** Whether the held-out loss ended it before its last step. */
+  stopped_early: boolean;
+  /** Sequences at once, at the end. */
+  micro_batch_size: number;
+}
+
+/** What a training would take, by some of its steps on the real base and rows. */
+export interface EstimateResult {
+  device: 'cpu' | 'cuda';
+  rows: number;
+  steps: number;
+  epochs: number;
+  /** Of all epochs. */
+  tokens: number;
+  /** Tokens of the longest sequence. */
+  longest: number;
+  /** Null where it does not fit. */
+  seconds: number | null;
+  tokens_per_second: number | null;
+  peak_memory_bytes: number;
+  /** What the device had to give before the base was loaded; null where that is not known. */
+  free_memory_bytes: number | null;
+  fits: boolean;
+  /** Why it does not fit. */
+  reason: string | null;
+  micro_batch_size: number;
+  recompute: boolean;
+  packed: boolean;
+}
+
+/** What the training of a cycle would take, of a sweep all of them together. */
+export interface TrainingEstimate extends EstimateResult {
+  /** Trainings that there will be; 1 without a sweep. `seconds` is of all of them. */
+  combinations: number;
+  /** Why the cycle would refuse to sweep; null where it would not. */
+  refused: string | null;
 }
 
 export interface ValidateResult {
@@ -131,6 +260,8 @@ export interface ValidateResult {
 
 export interface ExportResult {
   path: string;
+  /** What was written, where the job left it open. */
+  format: (typeof exportFormats)[number];
   /** SHA-256 of each file, by name. */
   files: Record<string, string>;
   bytes: number;
@@ -162,9 +293,12 @@ export type JobEvent =
   | { event: 'packing'; packed: boolean; saving: number }
   | { event: 'resumed'; step: number }
   | { event: 'warning'; message: string }
-  | StepEvent
-  | { event: 'validation'; step: number; loss: number; target_tokens: number }
-  | { event: 'checkpoint'; step: number; path: string }
+  | (StepEvent & JudgedFigures)
+  | ({ event: 'validation'; step: number; loss: number; target_tokens: number } & JudgedFigures)
+  | { event: 'early_stop'; step: number; best_step: number }
+  | MicroBatchEvent
+  | CurveEvent
+  | { event: 'checkpoint'; step: number; path: string; seconds: number }
   | { event: 'stopped'; step: number }
-  | ({ event: 'result' } & (TrainResult | ValidateResult | ExportResult | TokensResult))
+  | ({ event: 'result' } & (TrainResult | EstimateResult | ValidateResult | ExportResult | TokensResult))
   | { event: 'error'; code: string; message: string };

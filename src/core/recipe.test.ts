@@ -6,7 +6,7 @@ const minimal = { name: 'house-style', base: 'tiny-support' };
 describe('recipeSchema', () => {
   test('a name and a base are a recipe', () => {
     const recipe = recipeSchema.parse(minimal);
-    expect(recipe.train).toMatchObject({ rank: 16, epochs: 3, schedule: 'cosine', restart: false });
+    expect(recipe.train).toMatchObject({ rank: 16, epochs: 'auto', schedule: 'cosine', restart: false });
     expect(recipe.build).toMatchObject({ val: 0.1, test: 0.1, min_examples: 20 });
     expect(recipe.promote).toBe('auto');
   });

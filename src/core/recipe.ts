@@ -90,6 +90,28 @@ const quality = z.strictObject({
     .prefault({}),
 });
 
+/** Answers of the base to prompts of all kinds, learned beside what people taught, so that little of it is forgotten. */
+const replay = z.strictObject({
+  /** `general`: a set of ours; `conversations`: openings of unrated chats that may be learned from; or a list of one's own. */
+  prompts: z
+    .union([z.enum(['general', 'conversations']), z.array(z.string().min(1).max(20_000)).min(1).max(5000)])
+    .default('general'),
+  /** How many prompts the base is asked at most. */
+  rows: z.int().min(1).max(5000).default(100),
+  /** Largest share of the rows that are trained on. */
+  share: z.number().gt(0).lt(1).default(0.5),
+  weight: z.number().gt(0).max(100).default(1),
+  /** Longer answers are cut off, and left out. */
+  max_tokens: z.int().min(16).max(8192).default(512),
+  /** Which of the prompts are asked, and how the answers are drawn, at temperature 0. */
+  seed: z
+    .int()
+    .min(0)
+    .max(2 ** 31 - 1)
+    .default(1),
+});
+export type Replay = z.infer<typeof replay>;
+
 const build = z.strictObject({
   /** Shares of conversation nodes, not of rows. */
   val: z.number().min(0).max(0.5).default(0.1),
@@ -134,9 +156,40 @@ const build = z.strictObject({
   max_topic_share: share,
   max_same_base_share: share,
   max_per_conversation: z.int().min(1).nullable().default(null),
+  replay: replay.nullable().default(null),
 });
 
+/** The most that a sweep tries. */
+export const mostCombinations = 12;
+
+/** Several trainings of which the one with the lowest held-out loss is kept. */
+const sweep = z.strictObject({
+  /** `auto`: half, one and two times the rate; null takes the rate alone. */
+  learning_rates: z
+    .union([z.literal('auto'), z.array(z.number().positive().max(1)).min(1)])
+    .nullable()
+    .default('auto'),
+  /** Null takes the rank alone. */
+  ranks: z.array(z.int().min(1).max(256)).min(1).nullable().default(null),
+  /** One training may take so long by its estimate. */
+  max_minutes: z.number().positive().default(30),
+});
+export type Sweep = z.infer<typeof sweep>;
+
 const train = z.strictObject({
+  /** How it is learned; `auto` goes by what a version holds, see `pickMethod`. */
+  method: z.enum(['auto', 'sft', 'dpo', 'kto']).default('auto'),
+  /** Of dpo and kto: how much going away from the base costs. */
+  beta: z.union([z.literal('auto'), z.number().positive().max(10)]).default('auto'),
+  /** Of dpo and kto: how much it counts to say good answers again. */
+  sft_weight: z.union([z.literal('auto'), z.number().min(0).max(100)]).default('auto'),
+  /** How much it costs that the model says what the base answered less likely than the base does; see `build.replay`. */
+  replay_kl: z.number().min(0).max(100).default(1),
+  /** Of kto: how much good and bad answers count. */
+  desirable_weight: z.union([z.literal('auto'), z.number().positive().max(100)]).default('auto'),
+  undesirable_weight: z.number().positive().max(100).default(1),
+  /** What learns: adapters, adapters on a base in four bits, or all weights. */
+  tuning: z.enum(['lora', 'qlora', 'full']).default('lora'),
   rank: z.int().min(1).max(256).default(16),
   alpha: z.number().positive().default(32),
   dropout: z.number().min(0).lt(1).default(0),
@@ -144,20 +197,27 @@ const train = z.strictObject({
     .array(z.enum(['q', 'k', 'v', 'o', 'gate', 'up', 'down']))
     .min(1)
     .default(['q', 'k', 'v', 'o', 'gate', 'up', 'down']),
-  learning_rate: z.number().positive().max(1).default(2e-4),
+  sweep: sweep.nullable().default(null),
+  learning_rate: z.union([z.literal('auto'), z.number().positive().max(1)]).default('auto'),
   weight_decay: z.number().min(0).default(0),
   warmup_ratio: z.number().min(0).max(1).default(0.05),
   schedule: z.enum(['cosine', 'linear', 'constant']).default('cosine'),
   grad_clip: z.number().positive().default(1),
-  epochs: z.int().min(1).max(100).default(3),
+  epochs: z.union([z.literal('auto'), z.int().min(1).max(100)]).default('auto'),
   max_steps: z.int().min(1).nullable().default(null),
-  batch_size: z.int().min(1).max(1024).default(16),
-  micro_batch_size: z.int().min(1).max(1024).default(4),
+  batch_size: z.union([z.literal('auto'), z.int().min(1).max(1024)]).default('auto'),
+  /** Sequences that go through the model at once. */
+  micro_batch_size: z.union([z.int().min(1).max(1024), z.literal('auto')]).default('auto'),
   max_seq_length: z.int().min(16).max(131_072).default(2048),
   /** Whether a row of a batch may hold several chats. */
   packing: z.enum(['auto', 'on', 'off']).default('auto'),
   checkpoint_steps: z.int().min(1).default(20),
   eval_steps: z.int().min(1).nullable().default(null),
+  /** Ends the training after so many validations of which none was lower than the lowest by `min_delta`, in nats. */
+  early_stop: z
+    .strictObject({ patience: z.int().min(1).max(1000).default(3), min_delta: z.number().min(0).default(0) })
+    .nullable()
+    .default(null),
   seed: z
     .int()
     .min(0)
@@ -169,6 +229,13 @@ const train = z.strictObject({
   stall_seconds: z.int().min(5).default(600),
   /** Leave checkpoints aside and begin at step 0. */
   restart: z.boolean().default(false),
+});
+
+const serving = z.strictObject({
+  /** Whether what is served has the base's weights in it, or is an adapter on the base that Ollama has. */
+  merge: z.enum(['auto', 'always', 'never']).default('auto'),
+  /** How merged weights are rounded by Ollama. */
+  quantize: z.enum(['q8_0', 'q4_K_S', 'q4_K_M']).nullable().default(null),
 });
 
 const evaluate = z.strictObject({
@@ -200,6 +267,7 @@ export const recipeSchema = z
     collect: collect.prefault({}),
     build: build.prefault({}),
     train: train.prefault({}),
+    import: serving.prefault({}),
     evaluate: evaluate.prefault({}),
     gate: gate.prefault({}),
     /** `manual`: a passed gate waits for a person. */
@@ -211,14 +279,34 @@ export const recipeSchema = z
     if (value.evaluate.suite === null || (metric !== null ? measured.includes(metric) : measured.length === 1)) return;
     const message = `the suite measures ${measured.join(', ')}: name the one in which the candidate must be better`;
     issues.push({ code: 'custom', path: ['gate', 'metric'], message, input: metric });
+  })
+  .check(({ value: { train, build }, issues }) => {
+    const message = train.sweep === null ? null : sweepFault(train.sweep, train, build.val);
+    if (message !== null) issues.push({ code: 'custom', path: ['train', 'sweep'], message, input: train.sweep });
   });
+
+function sweepFault(sweep: Sweep, { tuning, method }: z.infer<typeof train>, val: number): string | null {
+  const { learning_rates: rates, ranks } = sweep;
+  const count = (rates === 'auto' ? 3 : new Set(rates ?? [0]).size) * new Set(ranks ?? [0]).size;
+  if (count > mostCombinations) {
+    return `these are ${count} trainings and ${mostCombinations} is the most: give fewer rates or ranks`;
+  }
+  if (tuning === 'full' && ranks !== null) return 'where all weights learn there are no ranks: leave "ranks" out';
+  if (val === 0) return 'the held-out share decides it: set build.val above 0';
+  return method === 'kto' ? `${ktoIsNotCompared}: set train.sweep to null, or another method` : null;
+}
+
+/** Its point of reference is the model's own mean gain, which differs from one training to the next. */
+export const ktoIsNotCompared = 'the held-out loss of kto cannot be compared between trainings';
 
 /** A resolved recipe: every default filled in. It is stored as a blob; its digest stands in the lineage. */
 export type Recipe = z.infer<typeof recipeSchema>;
 export type RecipeInput = z.input<typeof recipeSchema>;
 
 /** What `retryStep` and `POST /api/cycles/:id/retry` may change; merged into the recipe, section by section. */
-export type RecipePatch = { [S in 'collect' | 'build' | 'train' | 'evaluate' | 'gate']?: Partial<Recipe[S]> } & {
+export type RecipePatch = {
+  [S in 'collect' | 'build' | 'train' | 'import' | 'evaluate' | 'gate']?: Partial<Recipe[S]>;
+} & {
   promote?: Recipe['promote'];
 };
 
@@ -247,6 +335,7 @@ const patchShape = z.strictObject({
   collect: section,
   build: section,
   train: section,
+  import: section,
   evaluate: section,
   gate: section,
   promote: z.enum(['auto', 'manual']).optional(),

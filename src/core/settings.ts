@@ -3,6 +3,7 @@ import { type RecordMode, recordModes } from './access.ts';
 import type { JsonObject } from './canonical.ts';
 import { abilities, type ModelFacts } from './capabilities.ts';
 import { RatchetError } from './errors.ts';
+import { type GpuSettings, leaseModes } from './gpu.ts';
 import { parseJsonText } from './json-text.ts';
 import { baseUrlFault, variableNameFault } from './setting-checks.ts';
 
@@ -32,6 +33,8 @@ export interface ProviderSettings {
   timeoutSeconds?: number | undefined;
   /** How often one call is tried again there; `routing.retries` unless given. */
   retries?: number | undefined;
+  /** Whether its models are on the GPU that training uses; by its kind unless given. */
+  gpu?: boolean | undefined;
 }
 
 /** How much a provider, or one model of it, is given to do. */
@@ -112,6 +115,7 @@ export interface Settings {
   routing: RoutingSettings;
   /** Chats older than this are erased; null keeps them. */
   retention: { days: number | null };
+  gpu: GpuSettings;
   /** By model ref, model name, or either with `*`. */
   prices: ReadonlyMap<string, Price>;
 }
@@ -163,6 +167,7 @@ const provider = z
     limits,
     timeout_seconds: z.number().positive().max(86_400).optional(),
     retries: z.int().min(0).max(10).optional(),
+    gpu: z.boolean().optional(),
   })
   .transform(
     ({ base_url, api_key_env, timeout_seconds, ...rest }): ProviderSettings => ({
@@ -212,6 +217,23 @@ const routing = z
   })
   .prefault({});
 
+const gpu = z
+  .strictObject({
+    lease: z.enum(leaseModes).default('auto'),
+    wait_seconds: z.number().min(0).max(86_400).default(60),
+    need_gb: z.number().positive().max(100_000).nullable().default(null),
+    cpu_gb: z.number().min(0).max(100_000).nullable().default(null),
+  })
+  .prefault({})
+  .transform(
+    ({ lease, wait_seconds, need_gb, cpu_gb }): GpuSettings => ({
+      lease,
+      waitSeconds: wait_seconds,
+      needGb: need_gb,
+      cpuGb: cpu_gb,
+    }),
+  );
+
 const price = z.strictObject({ input: dollars, output: dollars, cached_input: dollars.optional() }).transform(
   ({ cached_input, ...rest }): Price => ({
     ...rest,
@@ -234,6 +256,7 @@ const schema = z.strictObject({
   retention: z
     .strictObject({ days: z.number().positive().max(36_500).nullable().default(null) })
     .default({ days: null }),
+  gpu,
   prices: z.record(z.string().min(1).max(300), price).default({}),
 });
 
@@ -284,7 +307,7 @@ export function providerInForce(
 }
 
 function settingsOf(
-  { providers, routes, models, aliases, routing, retention, prices }: z.infer<typeof schema>,
+  { providers, routes, models, aliases, routing, retention, gpu, prices }: z.infer<typeof schema>,
   { fallback = [] }: SettingsDefaults,
 ): Settings {
   return {
@@ -294,6 +317,7 @@ function settingsOf(
     aliases: new Map(Object.entries(aliases)),
     routing: { ...routing, fallback: routing.fallback ?? fallback },
     retention,
+    gpu,
     prices: new Map(Object.entries(prices)),
   };
 }

@@ -2,20 +2,24 @@ import { rm } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { type DatasetManifest, type Split, type StageCounts, splits } from '../core/dataset.ts';
 import { RatchetError } from '../core/errors.ts';
+import { type Method, pickMethod, usable } from '../core/method.ts';
 import type { Recipe } from '../core/recipe.ts';
 import type { DatasetRowLink, Store } from '../store/types.ts';
 import { assemble } from './assemble.ts';
 import { type Collection, shortage } from './collect.ts';
 import { type EngineOptions, type Refined, runStages } from './engine.ts';
+import { answersIn, contradictedIn } from './contradicted.ts';
+import type { Kind } from './entry.ts';
 import { evalItems } from './eval-items.ts';
 import { type Placed, refuseLeaks } from './leak-check.ts';
 import { linesOf } from './lines.ts';
 import { modelsOfBase } from './of-base.ts';
+import { type ReplayedAnswers, replayEntries } from './replay/answers.ts';
 import { makeScratch } from './scratch.ts';
 import { datasetFolder, writeDataset } from './write.ts';
 
 export interface BuildDeps {
-  store: Pick<Store, 'chats' | 'feedback' | 'blobs' | 'datasets' | 'forgotten' | 'models'>;
+  store: Pick<Store, 'chats' | 'feedback' | 'blobs' | 'datasets' | 'forgotten' | 'models' | 'review'>;
   datasetsDir: string;
   /** Where what is said of rows is kept for the next build. */
   buildCacheDir: string;
@@ -29,7 +33,11 @@ export interface BuildRequest {
   recipeDigest: string;
   /** Digest of the collection's blob. */
   collection: string;
+  /** Digest of the blob of what the base answered; nothing is replayed unless given. */
+  replay?: string | null;
   cycleId: string | null;
+  /** When the collection was made: what was said later has decided on contradictions in it. Now, unless given. */
+  collectedAt?: number;
 }
 
 export interface BuiltDataset {
@@ -45,22 +53,30 @@ const nodesForSplits = 10;
 
 /**
  * Builds a dataset version from a collection: every stage, the leak check, the files; then registers it with a link from
- * every row to its completion. Equal inputs give equal bytes, and building again is safe.
+ * every row to its completion, and notes which answers contradict each other, to be asked for. Equal inputs give equal bytes, and building again is safe.
  *
- * Throws NotEnoughData when fewer rows than the recipe's `min_examples` are left, or none is left to train on.
+ * Throws NotEnoughData when there are fewer answers than the recipe's `min_examples` that its method can learn from, or
+ * none to train on.
  */
 export async function buildDataset(deps: BuildDeps, request: BuildRequest): Promise<BuiltDataset> {
-  const { recipe, recipeDigest, collection } = request;
+  const { recipe, collection } = request;
   const listed = await deps.store.blobs.getJson<Collection>(collection);
   const scratch = await makeScratch(deps.datasetsDir);
   let refined: Refined | null = null;
   try {
-    refined = await runStages(assemble(deps.store, listed), { ...(await optionsOf(deps, recipe)), scratch });
+    const replay = await replayOf(deps, request);
+    refined = await runStages(assemble(deps.store, listed), { ...(await optionsOf(deps, recipe)), scratch, replay });
     refuseTooFew(refined, recipe);
     if (refined.leaks) refuseLeaks(refined.leaks);
-    const manifest = await writeRefined(deps.datasetsDir, refined, { recipe, recipeDigest, collection });
+    const manifest = await writeRefined(deps.datasetsDir, refined, request);
     const record = { digest: manifest.digest, name: recipe.name, manifest, cycleId: request.cycleId };
     await deps.store.datasets.register(record, refined.placed.flatMap(toLinks));
+    await deps.store.review.setAside({
+      name: recipe.name,
+      digest: manifest.digest,
+      since: request.collectedAt ?? Date.now(),
+      answers: contradictedIn(refined.leftOut),
+    });
     return {
       manifest,
       folder: datasetFolder(deps.datasetsDir, recipe.name, manifest.digest),
@@ -88,6 +104,13 @@ export async function optionsOf(
   };
 }
 
+/** What the base answered, as the engine takes it. */
+async function replayOf({ store }: BuildDeps, { recipe, replay }: BuildRequest): Promise<EngineOptions['replay']> {
+  const share = recipe.build.replay?.share;
+  if (share === undefined || !replay) return null;
+  return { rows: await replayEntries(store, await store.blobs.getJson<ReplayedAnswers>(replay)), share };
+}
+
 /** One core is left for whatever else the machine does. */
 function defaultThreads(): number {
   return Math.min(8, availableParallelism() - 1);
@@ -96,14 +119,16 @@ function defaultThreads(): number {
 async function writeRefined(
   datasetsDir: string,
   { placed, textsOf, joins, leaks, stages, leftOut }: Refined,
-  { recipe, recipeDigest, collection }: { recipe: Recipe; recipeDigest: string; collection: string },
+  { recipe, recipeDigest, collection, replay }: BuildRequest,
 ): Promise<DatasetManifest> {
-  const lines = linesOf({ placed, textsOf, weights: recipe.build.weights, leftOut, joins });
+  const { weights, replay: replaying } = recipe.build;
+  const lines = linesOf({ placed, textsOf, weights, replayWeight: replaying?.weight, leftOut, joins });
   return writeDataset(datasetsDir, lines, {
     name: recipe.name,
     recipe: recipeDigest,
     collection,
-    signals: countSignals(placed),
+    ...(replay && { replay }),
+    signals: { ...countSignals(placed), ...(replay && { replay: placed.filter(isReplayed).length }) },
     stages,
     ...(leaks && { leaks }),
   });
@@ -113,36 +138,45 @@ function isLearned({ draft }: Placed): boolean {
   return draft.kind === 'learn';
 }
 
+function isReplayed({ draft }: Placed): boolean {
+  return draft.kind === 'replay';
+}
+
 function countSignals(placed: readonly Placed[]): Record<string, number> {
   const signals = { corrected: 0, approved: 0, rejected: 0, preferred: 0 };
   for (const { draft } of placed) {
+    if (draft.kind === 'replay') continue;
     if (draft.kind === 'learn') signals[draft.signal ?? 'approved']++;
     else signals[draft.kind === 'reject' ? 'rejected' : 'preferred']++;
   }
   return signals;
 }
 
-/** A link to every completion that a row, a pair or a bad answer is of. */
-function toLinks({ draft, split }: Placed): DatasetRowLink[] {
-  return draft.id.split('>').map((answer) => {
-    const point = answer.lastIndexOf('.');
-    return {
-      rowId: draft.id,
-      split,
-      completionId: answer.slice(0, point),
-      choice: Number(answer.slice(point + 1)),
-    };
-  });
+/** A link to every completion that a row, a pair or a bad answer is of; of a replayed answer to the one whose prompt it is. */
+function toLinks({ draft, split, from }: Placed): DatasetRowLink[] {
+  if (draft.kind === 'replay') {
+    return [{ rowId: draft.id, split, completionId: from?.completion ?? null, choice: null }];
+  }
+  return answersIn(draft.id).map((answer) => ({ rowId: draft.id, split, ...answer }));
 }
 
 function refuseTooFew({ placed, stages }: Refined, recipe: Recipe): void {
-  const learned = placed.filter(isLearned);
-  const need = recipe.build.min_examples;
-  if (learned.length < need) throw tooFew(learned.length, need, stages);
-  if (learned.some(({ split }) => split === 'train')) return;
+  const { corrected = 0, approved = 0, preferred = 0, rejected = 0 } = countSignals(placed);
+  const evidence = { learned: corrected + approved, preferred, rejected };
+  const { method } = pickMethod(recipe, evidence);
+  const [have, need] = [usable(method, evidence), recipe.build.min_examples];
+  if (have < need) throw tooFew(have, need, stages);
+  if (placed.some(({ draft, split }) => split === 'train' && learns[method].includes(draft.kind))) return;
   const message = 'Every conversation fell into the held-out splits: collect more, or lower build.val and build.test.';
-  throw new RatchetError('NotEnoughData', message, { details: { have: learned.length, need } });
+  throw new RatchetError('NotEnoughData', message, { details: { have, need } });
 }
+
+/** What each method can learn from by itself. */
+const learns: Readonly<Record<Method, readonly Kind[]>> = {
+  sft: ['learn'],
+  dpo: ['learn', 'prefer'],
+  kto: ['learn', 'reject'],
+};
 
 function tooFew(have: number, need: number, stages: readonly StageCounts[]): RatchetError {
   const dropped = stages.flatMap(({ dropped }) => Object.entries(dropped).map(([reason, n]) => `${n} ${reason}`));
@@ -164,7 +198,7 @@ function warningsOf({ placed, leftOut }: Refined, { build }: Recipe): string[] {
   const aside = leftOut.filter(({ reason }) => reason === 'contradiction').length;
   if (aside > 0) {
     warnings.push(
-      `${aside} answers contradict each other and were set aside: left-out.jsonl names them, decide on them.`,
+      `${aside} answers contradict each other and were set aside: what is to be rated next begins with them.`,
     );
   }
   return warnings;

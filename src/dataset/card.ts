@@ -36,7 +36,7 @@ Recipe \`${manifest.recipe}\`, collection \`${manifest.collection}\`.
 
 One JSON object per line: \`messages\` (the OpenAI shape), \`learn\` (indexes of the messages whose tokens are learned),
 \`tools\` where the chat had them, and \`meta\` (the completion and choice behind it, the signal, who wrote the answer, and
-the conversation's node).
+the conversation's node).${replayText(manifest)}
 
 ## Loading it
 
@@ -48,6 +48,15 @@ dataset = load_dataset("json", data_files={"train": "train.jsonl", "validation":
 
 The files can be given as they are to trainers that read \`{"messages": [...]}\` lines.
 `;
+}
+
+function replayText({ replay }: DatasetManifest): string {
+  if (replay === undefined) return '';
+  return `
+
+Rows with the signal \`replay\` are no one's teaching: the base answered prompts of all kinds so (\`author\`), and they are
+there so that it forgets less. They stand in the training split alone, have no completion, and \`anchor\` names the completion
+whose prompt it is, if any. What was asked and answered is the blob \`${replay}\`.`;
 }
 
 function splitLine({ splits: figures }: DatasetManifest, split: (typeof splits)[number]): string {

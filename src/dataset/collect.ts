@@ -1,9 +1,11 @@
 import type { LearnedSignal } from '../core/dataset.ts';
 import { RatchetError } from '../core/errors.ts';
+import { type Evidence, pickMethod, usable } from '../core/method.ts';
 import type { Recipe } from '../core/recipe.ts';
 import type { CompletionFilter, CompletionRecord, FeedbackRecord, Store } from '../store/types.ts';
 import { type Verdict, judge, rejections } from './in-force.ts';
 import { byAnswer, createPreferences } from './preferences.ts';
+import { listPrompts } from './replay/anchors.ts';
 
 /** One choice that a cycle learns from. */
 export interface CollectedExample {
@@ -31,6 +33,8 @@ export interface Collection {
   /** From schema 2 on. */
   rejected?: RejectedExample[];
   preferred?: PreferredExample[];
+  /** Completions whose prompt the base is asked, where the recipe takes prompts of chats; in the order in which they are taken. */
+  prompts?: string[];
 }
 
 export interface CollectDeps {
@@ -45,13 +49,39 @@ const pageSize = 200;
  * Lists the rated answers that a recipe may learn from, and stores the list as a blob, so that later feedback cannot
  * change a running cycle. Equal chats, feedback and recipe give an equal blob.
  *
- * Throws NotEnoughData when there are fewer than the recipe's `build.min_examples`.
+ * Throws NotEnoughData when there are fewer than the recipe's `build.min_examples` that its method can learn from.
  */
 export async function collect(deps: CollectDeps, recipe: Recipe): Promise<{ collection: string; examples: number }> {
   const { collection, withheld } = await listExamples(deps, recipe);
-  const { length } = collection.examples;
-  if (length < recipe.build.min_examples) throw await notEnough(deps, recipe, length, withheld);
-  return { collection: await deps.store.blobs.putJson(collection), examples: length };
+  const evidence = evidenceOf(collection);
+  const have = usable(pickMethod(recipe, evidence).method, evidence);
+  if (have < recipe.build.min_examples) throw await notEnough(deps, recipe, have, withheld);
+  const prompts = await promptsOf(deps, recipe);
+  return {
+    collection: await deps.store.blobs.putJson({ ...collection, ...(prompts && { prompts }) }),
+    examples: have,
+  };
+}
+
+function evidenceOf({ examples, rejected = [], preferred = [] }: Collection): Evidence {
+  const fair = preferred.filter(({ fault }) => fault === undefined);
+  return { learned: examples.length, preferred: fair.length, rejected: rejected.length };
+}
+
+/** Chats that begin with a prompt to replay; null where the recipe takes none of them. */
+export async function promptsOf(
+  { store, trainAllowed }: Omit<CollectDeps, 'store'> & { store: Pick<Store, 'chats'> },
+  recipe: Recipe,
+): Promise<string[] | null> {
+  const { replay } = recipe.build;
+  if (replay?.prompts !== 'conversations') return null;
+  return listPrompts({ store, mayLearn: mayLearnBy(recipe, trainAllowed), collect: recipe.collect }, replay);
+}
+
+/** Whether a recipe may learn from a completion. */
+function mayLearnBy(recipe: Recipe, trainAllowed: CollectDeps['trainAllowed']) {
+  return (completion: CompletionRecord): boolean =>
+    isConversation(completion) && trainAllowed(completion.provider) && namesModel(recipe, completion);
 }
 
 export interface Listed {
@@ -70,8 +100,7 @@ export async function listExamples(
   const rejected: RejectedExample[] = [];
   const preferences = createPreferences();
   const withheld = new Set<string>();
-  const mayLearn = (completion: CompletionRecord): boolean =>
-    isConversation(completion) && deps.trainAllowed(completion.provider) && namesModel(recipe, completion);
+  const mayLearn = mayLearnBy(recipe, deps.trainAllowed);
 
   function judgeChoices(completion: CompletionRecord, byChoice: ReadonlyMap<string, FeedbackRecord[]>): void {
     for (const { index } of completion.choices) {

@@ -6,6 +6,7 @@ import { buildDataset } from './build.ts';
 import { collect } from './collect.ts';
 import { diffVersions } from './diff.ts';
 import { type RatedChats, ask, openRatedChats } from './fixtures/rated-chats.ts';
+import { leftOutOf } from './left-out.ts';
 import { previewBuild } from './preview.ts';
 
 const recipeOf = (build: RecipeInput['build'] = {}) =>
@@ -83,6 +84,24 @@ test('a preview tells what every stage would do with the first answers, shows wh
     before: 'my address is anna@example.org',
     after: 'my address is [EMAIL_1]',
   });
+  expect(preview.replay).toBeNull();
+  expect((await previewBuild(depsOf(chats), recipeOf({ replay: {} }), 5)).replay).toBe(6);
   expect(await readdir(join(chats.folder, 'datasets'))).toEqual([]);
   expect((await chats.store.datasets.list({ limit: 1 })).items).toEqual([]);
+});
+
+test('what was left out is found by its reason, and a preference by both its answers', async () => {
+  await using chats = await openRatedChats();
+  const ref = (completionId: string) => ({ completionId, choice: 0 });
+  const ids = [await rated(chats, 'same'), await rated(chats, 'same'), await rated(chats, 'another')];
+  const [one = '', two = '', other = ''] = ids;
+  await chats.rate(one, { over: [ref(other)] });
+  const folder = await build(chats, { val: 0, test: 0 });
+  const of = async (completion: string) => (await leftOutOf(folder, { completion }, 9)).reasons;
+  expect(await of(one)).toEqual({ asked_something_else: 1, duplicate: 1 });
+  expect(await of(two)).toEqual({});
+  expect(await of(other)).toEqual({ asked_something_else: 1 });
+  const { reasons, items } = await leftOutOf(folder, { reason: 'duplicate' }, 0);
+  expect([reasons, items]).toEqual([{ duplicate: 1 }, []]);
+  expect(await leftOutOf(join(folder, 'nowhere'), {}, 9)).toEqual({ reasons: {}, items: [] });
 });

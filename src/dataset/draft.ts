@@ -14,15 +14,16 @@ export interface Texts {
 export interface Draft
   extends Pick<Entry, 'id' | 'kind' | 'signal' | 'author' | 'topic' | 'at' | 'raters' | 'ratings' | 'corrections'> {
   node: string;
-  /** Counts up in the order in which entries came. */
+  /** The same number for the same node, counted up from 0. */
+  nodeKey: number;
+  /** Counts up in the order in which entries came; its texts stand under this number in the spool. */
   index: number;
-  /** Where its texts stand in the spool, and how long they are, in bytes. */
-  spooledAt: number;
-  spooledBytes: number;
-  /** Names the normalised messages before the answer, and the tools. */
-  promptKey: string;
-  /** Names the normalised answer; of a preference both answers. */
-  answerKey: string;
+  /** The same number for the same normalised messages before the answer, and tools; counted up from 0. */
+  promptKey: number;
+  /** Names the normalised answer, in 53 bits; of a preference the better one. It is asked for within a prompt only. */
+  answerKey: number;
+  /** Names a preference's worse answer; −1 in what is none. */
+  worseKey: number;
   /** Names what words and calls the answer has, in 53 bits. */
   bareKey: number;
   /** Of the answer, in characters. */

@@ -1,9 +1,10 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { recipeSchema } from '../core/recipe.ts';
 import type { Assembled } from './assemble.ts';
+import type { Entry } from './entry.ts';
 import { documentOf } from './rows/document.ts';
 import { type EngineOptions, type Refined, runStages } from './engine.ts';
 import { entry, inGroups, numbersFrom, reworded, textOf } from './fixtures/entries.ts';
@@ -154,5 +155,50 @@ describe('a corpus of copies', () => {
     const dropping = stages.filter(({ stage }) => stage !== 'pairs');
     for (const [at, { in: taken }] of dropping.entries()) if (at > 0) expect(taken).toBe(dropping[at - 1]?.out);
     expect(dropping.at(-1)).toMatchObject({ stage: 'split', out: placed.length });
+  });
+});
+
+describe('a build after a build', () => {
+  let cacheDir: string;
+  beforeEach(() => {
+    cacheDir = mkdtempSync(join(tmpdir(), 'ratchet-kept-'));
+  });
+  afterEach(() => rmSync(cacheDir, { recursive: true }));
+
+  /** In the order in which they are written. */
+  const sorted = (joins: Refined['joins']): string[] => joins.map((join) => [...join].sort().join(' ')).sort();
+  const factsOf = ({ placed, joins, leaks, stages, leftOut, textsOf: read }: Refined): string =>
+    JSON.stringify({ placed: placed.map((one) => [one, read(one)]), joins: sorted(joins), leaks, stages, leftOut });
+  const options = { build: { val: 0.2, test: 0.2 } };
+
+  test('is as a first one, whatever was added, taken away or said anew, and at whatever threshold', async () => {
+    const random = numbersFrom(9);
+    const entries = corpus(500, 8);
+    for (const [step, share] of [0.4, 0.5, 0.5, 0.9, 0.7, 1].entries()) {
+      const some = entries.filter(() => random() < share);
+      const given = some.map((one) =>
+        random() < 0.02 ? { ...(one as Entry), messages: (entries[0] as Entry).messages } : one,
+      );
+      const change = { build: { ...options.build, near_duplicates: step === 4 ? 0.75 : 0.8 } };
+      expect(factsOf(await run(given, { ...change, cacheDir }))).toBe(factsOf(await run(given, change)));
+    }
+  });
+
+  test('does not heed findings that are torn, or of other rows', async () => {
+    const entries = corpus(200, 11);
+    await run(entries.slice(10), { ...options, cacheDir });
+    const file = join(cacheDir, readdirSync(cacheDir).find((name) => name.endsWith('.findings')) ?? '');
+    const older = readFileSync(file);
+    const whole = factsOf(await run(entries, options));
+    expect(factsOf(await run(entries, { ...options, cacheDir }))).toBe(whole);
+    const fresh = readFileSync(file);
+    for (const bytes of [
+      older,
+      fresh.subarray(0, fresh.length / 2),
+      fresh.map((byte, at) => (at === 200 ? ~byte : byte)),
+    ]) {
+      writeFileSync(file, bytes);
+      expect(factsOf(await run(entries, { ...options, cacheDir }))).toBe(whole);
+    }
   });
 });

@@ -4,10 +4,10 @@ import type { WireMessage } from '../core/message.ts';
 import type { Millis } from '../store/types.ts';
 
 /**
- * What is done with an answer: it is learned, it is known to be bad, or it is better than another answer to the same
- * messages.
+ * What is done with an answer: it is learned, it is known to be bad, it is better than another answer to the same messages, or
+ * the base gave it and is to go on giving it.
  */
-export const kinds = ['learn', 'reject', 'prefer'] as const;
+export const kinds = ['learn', 'reject', 'prefer', 'replay'] as const;
 export type Kind = (typeof kinds)[number];
 
 /** A rating as it was given. */

@@ -1,54 +1,51 @@
 import type { LeakCheck, Split } from '../core/dataset.ts';
 import { RatchetError } from '../core/errors.ts';
 import type { Draft } from './draft.ts';
-import { pairsAcross } from './near/across.ts';
-import { closestAcross } from './near/closest.ts';
 import type { NearPair } from './near/clusters.ts';
-import type { Documents } from './near/documents.ts';
+import type { From } from './replay/answers.ts';
 
 /** What is in a version, with where it stands. */
 export interface Placed {
   draft: Draft;
   split: Split;
+  /** Where the prompt of a replayed answer is from. */
+  from?: From;
 }
 
-const labels: Record<Split, number> = { train: 0, val: 1, test: 2 };
-/** What is less alike than this is of no interest. */
-const floor = 0.2;
-
-/** Pairs across splits that are at least so alike; none is missed. */
-export function alikeAcross(placed: readonly Placed[], documents: Documents, jaccard: number): NearPair[] {
-  return pairsAcross({ ...documents, labels: labelsOf(placed), threshold: jaccard });
+/** What was found of pairs across splits; documents are numbered as drafts are. */
+interface LookedFor {
+  /** From which similarity on two are alike. */
+  jaccard: number;
+  /** Those that are, looked for so that none is missed. */
+  pairs: readonly NearPair[];
+  /** The closest two that are in the version. */
+  closest: NearPair | null;
 }
 
-function labelsOf(placed: readonly Placed[]): number[] {
-  return placed.map(({ split }) => labels[split]);
-}
-
-/**
- * Looks for whatever stands in two splits, over all that goes into a version; `documents` are numbered as `placed` is. Near duplicates
- * are not looked for by their bands, as the build did, but so that none is missed.
- */
-export function checkLeaks(
-  placed: readonly Placed[],
-  documents: Documents,
-  jaccard: number,
-  pairs = alikeAcross(placed, documents, jaccard),
-): LeakCheck {
+/** Looks for whatever stands in two splits, over all that goes into a version. */
+export function checkLeaks(placed: readonly Placed[], { jaccard, pairs, closest: next }: LookedFor): LeakCheck {
   const [most] = pairs.toSorted((a, b) => b.jaccard - a.jaccard);
-  const closest = most ?? closestAcross({ ...documents, labels: labelsOf(placed), floor });
+  const closest = most ?? next;
+  const idOf = (document: number): string => placed.find(({ draft }) => draft.index === document)?.draft.id ?? '';
   const named = closest && {
     jaccard: Number(closest.jaccard.toFixed(4)),
-    a: placed[closest.a]?.draft.id ?? '',
-    b: placed[closest.b]?.draft.id ?? '',
+    a: idOf(closest.a),
+    b: idOf(closest.b),
   };
   return {
-    nodes: inTwo(placed, ({ node }) => [node]),
-    prompts: inTwo(placed, ({ promptKey }) => [promptKey]),
+    ...standingInTwo(placed),
     corrections: inTwo(placed, ({ corrections }) => corrections),
     pairs: pairs.length,
     jaccard,
     closest: named,
+  };
+}
+
+/** Conversations and prompts that stand in two splits. */
+export function standingInTwo(placed: readonly Placed[]): Pick<LeakCheck, 'nodes' | 'prompts'> {
+  return {
+    nodes: numbersInTwo(placed, ({ nodeKey }) => nodeKey),
+    prompts: numbersInTwo(placed, ({ promptKey }) => promptKey),
   };
 }
 
@@ -62,11 +59,26 @@ export function refuseLeaks({ nodes, prompts, corrections, pairs, closest }: Lea
   throw new RatchetError('Bug', `The dataset was not written: ${what} stand in two splits${example}.`);
 }
 
+/** The same of numbers that are counted up from 0. */
+function numbersInTwo(placed: readonly Placed[], keyOf: (draft: Draft) => number): number {
+  const first: (Split | undefined)[] = [];
+  const leaking = new Set<number>();
+  for (const { draft, split } of placed) {
+    const key = keyOf(draft);
+    const before = first[key];
+    if (before === undefined) first[key] = split;
+    else if (before !== split) leaking.add(key);
+  }
+  return leaking.size;
+}
+
 function inTwo(placed: readonly Placed[], keysOf: (draft: Draft) => readonly string[]): number {
   const first = new Map<string, Split>();
   const leaking = new Set<string>();
   for (const { draft, split } of placed) {
-    for (const key of keysOf(draft)) {
+    const keys = keysOf(draft);
+    if (keys.length === 0) continue;
+    for (const key of keys) {
       const before = first.get(key) ?? split;
       first.set(key, before);
       if (before !== split) leaking.add(key);

@@ -1,15 +1,9 @@
 import type { Split } from '../core/dataset.ts';
-import { RatchetError } from '../core/errors.ts';
-import type {
-  AnswerRef,
-  CompletionRecord,
-  DatasetRecord,
-  FeedbackRecord,
-  ModelVersion,
-  Store,
-} from '../store/types.ts';
+import { RatchetError, asRatchetError } from '../core/errors.ts';
+import type { CompletionRecord, DatasetRecord, FeedbackRecord, ModelVersion, Store } from '../store/types.ts';
 import type { Listed } from './collection-entry.ts';
 import { listedIn } from './collection-entry.ts';
+import type { ReplayedAnswers } from './replay/answers.ts';
 
 export type LineageStore = Pick<Store, 'chats' | 'feedback' | 'blobs' | 'datasets' | 'models'>;
 
@@ -18,11 +12,12 @@ export interface RowLineage {
   dataset: { digest: string; name: string };
   row: string;
   split: Split;
-  /** What was said of the answer; null where the collection does not list it as learned. */
-  signal: Listed['signal'];
+  /** What was said of the answer, or that the base gave it; null where the collection does not list it as learned. */
+  signal: Listed['signal'] | 'replay';
   /** Who wrote the answer: `person` for a correction, else a model ref; null when its completion is not on record. */
   author: string | null;
-  completions: (AnswerRef & { record: CompletionRecord | null })[];
+  /** Of a replayed answer the one whose prompt it is, without a choice; none where that is nobody's. */
+  completions: { completionId: string; choice: number | null; record: CompletionRecord | null }[];
   /** The events that the collection lists for it, oldest first. */
   feedback: FeedbackRecord[];
   /** Ids of events that it lists, and that were forgotten since. */
@@ -50,9 +45,9 @@ export async function rowLineage(store: LineageStore, digest: string, rowId: str
   if (!first) throw missing(`row "${rowId.slice(0, 200)}" in ${digest}`, 'its ids stand in the files of the version');
   const listed = listedIn(await store.blobs.getJson(version.manifest.collection), rowId);
   const completions = await Promise.all(
-    links.map(async ({ completionId, choice }) => {
-      return { completionId, choice, record: await store.chats.get(completionId) };
-    }),
+    links.flatMap(({ completionId, choice }) =>
+      completionId === null ? [] : [store.chats.get(completionId).then((record) => ({ completionId, choice, record }))],
+    ),
   );
   const events = await store.feedback.ofCompletions(listed.completions);
   const feedback = events.filter(({ id }) => listed.feedback.includes(id));
@@ -61,8 +56,9 @@ export async function rowLineage(store: LineageStore, digest: string, rowId: str
     dataset: { digest, name: version.name },
     row: rowId,
     split: first.split,
-    signal: listed.signal,
-    author: authorOf(listed, completions[0]?.record ?? null),
+    ...(first.choice === null
+      ? { signal: 'replay', author: await baseOf(store, version) }
+      : { signal: listed.signal, author: authorOf(listed, completions[0]?.record ?? null) }),
     completions,
     feedback,
     forgotten: listed.feedback.filter((id) => !found.has(id)),
@@ -84,6 +80,16 @@ export async function completionLineage(
     }),
   );
   return { datasets: found.flat(), models: await models.ofDatasets([...new Set(rows.map(({ digest }) => digest))]) };
+}
+
+/** The base that gave a version's replayed answers; null when what it said is not on record. */
+async function baseOf({ blobs }: LineageStore, { manifest }: DatasetRecord): Promise<string | null> {
+  if (manifest.replay === undefined) return null;
+  const answers = await blobs.getJson<ReplayedAnswers>(manifest.replay).catch((error: unknown) => {
+    if (asRatchetError(error).code === 'NotFound') return null;
+    throw error;
+  });
+  return answers?.base.ref ?? null;
 }
 
 function authorOf({ signal }: Listed, record: CompletionRecord | null): string | null {

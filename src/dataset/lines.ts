@@ -3,13 +3,17 @@ import type { WireMessage } from '../core/message.ts';
 import type { Recipe } from '../core/recipe.ts';
 import type { Texts } from './draft.ts';
 import type { Placed } from './leak-check.ts';
-import type { Join } from './stages/split.ts';
+
+/** Ids of nodes that belong together. */
+type Join = readonly [string, string];
 
 export interface VersionLines {
   /** Sorted by id. */
   placed: readonly Placed[];
   textsOf(placed: Placed): Texts;
   weights: Recipe['build']['weights'];
+  /** Of an answer of the base; 1 unless given. */
+  replayWeight?: number | undefined;
   leftOut: readonly LeftOutRow[];
   joins: readonly Join[];
 }
@@ -19,6 +23,7 @@ export function* linesOf({
   placed,
   textsOf,
   weights,
+  replayWeight = 1,
   leftOut,
   joins,
 }: VersionLines): Generator<[DatasetFile, unknown]> {
@@ -26,6 +31,10 @@ export function* linesOf({
     const texts = textsOf(one);
     const { split, draft } = one;
     if (draft.kind === 'learn') yield [`${split}.jsonl`, toRow(one, texts, weights)];
+    if (draft.kind === 'replay') {
+      yield [`${split}.jsonl`, toReplayed(one, texts, replayWeight)];
+      continue;
+    }
     const pair = toPair(one, texts);
     if (pair) yield [`pairs.${split}.jsonl`, pair];
     for (const judged of toJudged(one, texts)) yield [`judged.${split}.jsonl`, judged];
@@ -44,6 +53,18 @@ function toRow({ draft }: Placed, { messages, tools }: Texts, weights: VersionLi
     learn: [messages.length - 1],
     ...(weight !== 1 && { weight }),
     meta: { ...answerOf(id), signal: signal ?? 'approved', author, node },
+  };
+}
+
+function toReplayed({ draft, from }: Placed, { messages }: Texts, weight: number): DatasetRow {
+  const { id, author } = draft;
+  const { completion: anchor = null, node = null } = from ?? {};
+  return {
+    id,
+    messages,
+    learn: [messages.length - 1],
+    ...(weight !== 1 && { weight }),
+    meta: { completion: null, choice: null, signal: 'replay', author, node, anchor },
   };
 }
 
@@ -85,7 +106,15 @@ function answerOf(id: string): { completion: string; choice: number } {
 }
 
 /** Each join once, the smaller node first. */
-function sorted(joins: readonly Join[]): Join[] {
-  const unique = new Map(joins.map(([a, b]) => (a < b ? [`${a} ${b}`, [a, b]] : [`${b} ${a}`, [b, a]])));
-  return [...unique].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, join]) => join as unknown as Join);
+function* sorted(joins: readonly Join[]): Generator<Join> {
+  const ordered = joins.map((join): Join => (join[0] < join[1] ? join : [join[1], join[0]])).sort(byNodes);
+  for (const [at, join] of ordered.entries()) {
+    const before = ordered[at - 1];
+    if (!before || byNodes(before, join) !== 0) yield join;
+  }
+}
+
+function byNodes(one: Join, other: Join): number {
+  const at = one[0] === other[0] ? 1 : 0;
+  return one[at] < other[at] ? -1 : one[at] > other[at] ? 1 : 0;
 }

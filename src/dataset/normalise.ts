@@ -7,11 +7,25 @@ import { wordHashes } from './near/words.ts';
 
 /** A text as duplicates are compared: Unicode NFC, every run of white space one space, none at the ends. */
 export function normaliseText(text: string): string {
+  if (isNormal(text)) return text.trim();
   // Single spaces stay as they are: most are, and each that is replaced costs time.
   return text
     .normalize('NFC')
     .replace(/[^\S ]\s*| \s+/gu, ' ')
     .trim();
+}
+
+const [space, lastOfAscii] = [32, 126];
+
+/** Whether it is of printable ASCII, with no two spaces in a row: then only its ends are to be looked at. */
+function isNormal(text: string): boolean {
+  let before = 0;
+  for (let at = 0; at < text.length; at += 1) {
+    const code = text.charCodeAt(at);
+    if (code < space || code > lastOfAscii || (code === space && before === space)) return false;
+    before = code;
+  }
+  return true;
 }
 
 /** Names a prompt: equal for prompts that differ only in white space and Unicode form. */

@@ -1,33 +1,108 @@
-import type { LeakCheck } from '../core/dataset.ts';
+import { type LeakCheck, splits } from '../core/dataset.ts';
+import { unseen } from './before.ts';
+import type { Compared } from './compared.ts';
 import type { Draft } from './draft.ts';
-import { type Placed, alikeAcross, checkLeaks } from './leak-check.ts';
-import type { Documents } from './near/documents.ts';
+import type { NameIds } from './name-ids.ts';
+import { type Placed, checkLeaks, refuseLeaks } from './leak-check.ts';
+import { pairsAcross } from './near/across.ts';
+import { closestAcross } from './near/closest.ts';
+import type { NearPair } from './near/clusters.ts';
 import { joinsOf } from './stages/near.ts';
-import { type Join, type Shares, type Tombstone, splitNodes } from './stages/split.ts';
+import { type Join, type Shares, type Splitting, type Tombstone, createSplitting } from './stages/split.ts';
 
 export interface PlaceOptions {
+  /** Names of the nodes. */
+  names: NameIds;
   /** Nodes that belong together; more may come to it. */
   joins: Join[];
   tombstones: readonly Tombstone[];
   shares: Shares;
-  /** Documents of the drafts in their order, and from which similarity on two are alike; null where that is not looked for. */
-  near: { documents: Documents; jaccard: number } | null;
+  /** Documents of all drafts; null where what is alike is not looked for. */
+  near: Compared | null;
 }
 
 /**
- * Gives every draft its split. Bands miss one in a hundred pairs that are just alike enough, so pairs across splits are looked for
- * without them; what is found belongs together, and everything is placed again until nothing is.
+ * Gives every draft that is chosen its split; `nodes` are the numbers of those of all drafts, by their index. Bands miss one in a hundred pairs that are just alike enough, so pairs across splits
+ * are looked for without them, among all drafts: what a stage dropped says as well where its node belongs, or the split would
+ * depend on what was dropped. What is found belongs together, and everything is placed again until nothing is.
  */
 export function placeDrafts(
+  nodes: Uint32Array,
   chosen: readonly Draft[],
-  { joins, tombstones, shares, near }: PlaceOptions,
-): { placed: Placed[]; leaks: LeakCheck | null } {
+  { names, joins, tombstones, shares, near }: PlaceOptions,
+): { placed: Placed[]; leaks: LeakCheck | null; splitOf: Splitting['splitOf'] } {
+  const splitting = createSplitting({ nodes: names, joins, tombstones, shares });
+  const { splitOf } = splitting;
+  const labels = new Uint8Array(nodes.length);
+  for (let at = 0; at < nodes.length; at += 1) labels[at] = splitting.labelOf(nodes[at] as number);
+  const pairs = near === null ? [] : joinAcross(nodes, { labels, splitting, joins, near });
+  const placed = chosen.map((draft) => ({ draft, split: splits[labels[draft.index] as 0 | 1 | 2] }));
+  if (near === null) return { placed, leaks: null, splitOf };
+  const closest = closestOf(placed, labels, near);
+  const leaks = checkLeaks(placed, { jaccard: near.jaccard, pairs, closest });
+  if (pairs.length > 0) refuseLeaks(leaks);
+  near.keep({ labels, placed, closest });
+  return { placed, leaks, splitOf };
+}
+
+interface Across {
+  /** Of all drafts; changed here. */
+  labels: Uint8Array;
+  splitting: Splitting;
+  joins: Join[];
+  near: Compared;
+}
+
+/**
+ * Joins what is alike across splits until nothing is. Every round moves some draft towards held-out, so that it ends; pairs that
+ * a round leaves in two splits are given back, and there are none unless the split does not heed what was joined. Of two drafts
+ * that stand where they stood when all pairs had been looked at, be it in the last round or the last build, nothing new is to be
+ * found.
+ */
+function joinAcross(
+  nodes: Uint32Array,
+  { labels, splitting, joins, near: { documents, jaccard, before } }: Across,
+): NearPair[] {
+  const looked = before ? before.labels.slice() : new Uint8Array(nodes.length).fill(unseen);
   for (;;) {
-    const splitOf = splitNodes(joins, tombstones, shares);
-    const placed = chosen.map((draft) => ({ draft, split: splitOf(draft.node) }));
-    if (near === null) return { placed, leaks: null };
-    const pairs = alikeAcross(placed, near.documents, near.jaccard);
-    if (pairs.length === 0) return { placed, leaks: checkLeaks(placed, near.documents, near.jaccard, pairs) };
-    for (const join of joinsOf(chosen, pairs)) joins.push(join);
+    const fresh = new Uint8Array(labels.length);
+    for (let at = 0; at < labels.length; at += 1) if (labels[at] !== looked[at]) fresh[at] = 1;
+    const pairs = pairsAcross({ ...documents, labels, threshold: jaccard, fresh });
+    if (pairs.length === 0) return [];
+    looked.set(labels);
+    for (const join of joinsOf(nodes, pairs)) {
+      joins.push(join);
+      splitting.join(join);
+    }
+    for (let at = 0; at < nodes.length; at += 1) {
+      const node = nodes[at] as number;
+      if (splitting.isJoined(node)) labels[at] = splitting.labelOf(node);
+    }
+    const apart = pairs.filter(({ a, b }) => labels[a] !== labels[b]);
+    if (apart.length > 0) return apart;
   }
+}
+
+/** What is less alike than this is of no interest. */
+const floor = 0.2;
+
+/** The two rows of the version that are most alike across splits. */
+function closestOf(placed: readonly Placed[], labels: Uint8Array, { documents, before }: Compared): NearPair | null {
+  const among = Uint32Array.from(placed, ({ draft }) => draft.index).sort();
+  return closestAcross({ ...documents, among, labels, floor, known: before && stillKnown(before, among, labels) });
+}
+
+/** What the last build found of those that stand where they stood; null where its closest two are not among them. */
+function stillKnown(
+  before: NonNullable<Compared['before']>,
+  among: Uint32Array,
+  labels: Uint8Array,
+): { closest: NearPair | null; fresh: Uint8Array } | null {
+  const { closest } = before;
+  const fresh = new Uint8Array(labels.length).fill(1);
+  for (const document of among) {
+    if (before.placed[document] !== 0 && before.labels[document] === labels[document]) fresh[document] = 0;
+  }
+  if (closest === undefined || (closest && (fresh[closest.a] === 1 || fresh[closest.b] === 1))) return null;
+  return { closest, fresh };
 }

@@ -6,9 +6,10 @@ import type { Recipe } from '../core/recipe.ts';
 import type { Store } from '../store/types.ts';
 import { assemble } from './assemble.ts';
 import { type BuildDeps, optionsOf } from './build.ts';
-import { listExamples } from './collect.ts';
+import { type Collection, listExamples, promptsOf } from './collect.ts';
 import type { Texts } from './draft.ts';
 import { type Refined, runStages } from './engine.ts';
+import { anchorsOf } from './replay/anchors.ts';
 import type { Watch } from './rows/process-row.ts';
 import { makeScratch } from './scratch.ts';
 
@@ -28,6 +29,8 @@ export interface Preview {
   changes: { stage: string; id: string; before: string; after: string }[];
   rows: Record<Split, number>;
   leaks: LeakCheck | null;
+  /** How many prompts the base would be asked beside; null where nothing is replayed. */
+  replay: number | null;
   withheld: string[];
 }
 
@@ -60,12 +63,20 @@ export async function previewBuild(deps: PreviewDeps, recipe: Recipe, most: numb
       changes,
       rows: Object.fromEntries(counts) as Preview['rows'],
       leaks,
+      replay: await promptCount(deps, recipe, collection),
       withheld: [...withheld].sort(),
     };
   } finally {
     refined?.close();
     await rm(scratch, { recursive: true, force: true });
   }
+}
+
+async function promptCount(deps: PreviewDeps, recipe: Recipe, collection: Collection): Promise<number | null> {
+  const { replay } = recipe.build;
+  if (replay === null) return null;
+  const prompts = (await promptsOf(deps, recipe)) ?? [];
+  return (await anchorsOf(deps.store, { ...collection, prompts }, replay)).length;
 }
 
 function shownChange(before: Texts, after: Texts): { before: string; after: string } {

@@ -13,11 +13,14 @@ import {
 } from '../core/dataset.ts';
 import { RatchetError, isErrno } from '../core/errors.ts';
 import { sha256Hex } from '../store/digest.ts';
-import { uuidv7 } from '../store/ids.ts';
 import { datasetCard } from './card.ts';
+import { makeScratch } from './scratch.ts';
 
 /** What the manifest says beside the figures of the files. */
-export type ManifestFacts = Pick<DatasetManifest, 'name' | 'recipe' | 'collection' | 'signals' | 'stages' | 'leaks'>;
+export type ManifestFacts = Pick<
+  DatasetManifest,
+  'name' | 'recipe' | 'collection' | 'replay' | 'signals' | 'stages' | 'leaks'
+>;
 
 /** Lines of the files of a version, in the order in which they are to stand. */
 export type Lines = Iterable<readonly [DatasetFile, unknown]> | AsyncIterable<readonly [DatasetFile, unknown]>;
@@ -32,9 +35,10 @@ export function datasetFolder(datasetsDir: string, name: string, digest: string)
  * there already is checked and left alone, and its own manifest is returned. Conflict when its files were changed.
  */
 export async function writeDataset(datasetsDir: string, lines: Lines, facts: ManifestFacts): Promise<DatasetManifest> {
-  const parent = join(datasetsDir, facts.name);
-  const aside = join(parent, `.writing-${uuidv7()}`);
-  await mkdir(aside, { recursive: true });
+  const scratch = await makeScratch(datasetsDir);
+  const aside = join(scratch, 'version');
+  await mkdir(aside);
+  await mkdir(join(datasetsDir, facts.name), { recursive: true });
   try {
     const manifest = toManifest(await writeLines(aside, lines), facts);
     const folder = datasetFolder(datasetsDir, facts.name, manifest.digest);
@@ -43,7 +47,7 @@ export async function writeDataset(datasetsDir: string, lines: Lines, facts: Man
     await syncFolder(aside);
     return (await readVersion(folder, manifest)) ?? (await putInPlace(aside, folder, manifest));
   } finally {
-    await rm(aside, { recursive: true, force: true });
+    await rm(scratch, { recursive: true, force: true });
   }
 }
 
@@ -121,13 +125,14 @@ function toManifest(figures: Figures, facts: ManifestFacts): DatasetManifest {
   const of = (split: Split): FileFigures => figures[`${split}.jsonl`];
   const others = datasetFiles.filter((name) => !splits.some((split) => name === `${split}.jsonl`));
   const digests = datasetFiles.map((name) => [name, figures[name].digest] as const);
-  const { name, recipe, collection, signals, stages, leaks } = facts;
+  const { name, recipe, collection, replay, signals, stages, leaks } = facts;
   return {
     schema: 2,
     name,
     digest: sha256Hex(canonicalJson(Object.fromEntries(digests))),
     recipe,
     collection,
+    ...(replay !== undefined && { replay }),
     splits: { train: of('train'), val: of('val'), test: of('test') },
     files: Object.fromEntries(others.map((file) => [file, figures[file]])),
     signals,

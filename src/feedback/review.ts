@@ -8,7 +8,7 @@ import type {
   FeedbackRecord,
   FeedbackStore,
 } from '../store/types.ts';
-import type { ReviewAnswer, ReviewClaim, ReviewStage, ReviewStore } from '../store/review-types.ts';
+import type { ContradictedAnswer, ReviewAnswer, ReviewClaim, ReviewStage, ReviewStore } from '../store/review-types.ts';
 import { disagree, opinionsInForce } from './review-opinions.ts';
 
 export interface ReviewDeps {
@@ -37,7 +37,9 @@ export interface ReviewItem {
   completion: CompletionRecord;
   choice: number;
   /** Why. An answer that is asked for again is told as one that is unrated, so that its rater judges it anew. */
-  reason: 'disagreement' | 'unrated';
+  reason: 'contradiction' | 'disagreement' | 'unrated';
+  /** The answer that it contradicts; null where that is not the reason. */
+  contradicts: AnswerRef | null;
   /** When the claim lapses. */
   until: number;
 }
@@ -51,7 +53,7 @@ const settledAtOnce = 500;
 /** How far back one looks for an answer to ask for again, in ratings. */
 const againWindow = 200;
 
-/** Creates the queue: what raters disagree about, then new topics, then what else is unrated; and now and then an answer again. */
+/** Creates the queue: what builds set aside as contradictions, what raters disagree about, then new topics, then what else is unrated; and now and then an answer again. */
 export function createNextReview(deps: ReviewDeps): NextReview {
   const { random = Math.random } = deps;
   return async (rater, filter) => {
@@ -78,6 +80,7 @@ interface Desk extends ReviewDeps {
 
 interface Claimed extends ReviewClaim {
   stage: ReviewStage;
+  contradicts?: AnswerRef | undefined;
 }
 
 /** Looks at answers whose raters may disagree since they were looked at last. */
@@ -98,11 +101,25 @@ async function settle({ review, feedback }: ReviewDeps): Promise<void> {
 
 async function claimNext(desk: Desk): Promise<Claimed | null> {
   return (
+    (await claimContradicted(desk)) ??
     (await claimTouched(desk, 'disputed')) ??
     (await claimUntouched(desk, true)) ??
     (await claimTouched(desk, 'open')) ??
     (await claimUntouched(desk, false))
   );
+}
+
+/** Who rated such an answer is asked as well: most often it is their own word that stands against another of theirs. */
+async function claimContradicted(desk: Desk): Promise<Claimed | null> {
+  const filter = storeFilter(desk.filter);
+  let after: ContradictedAnswer | null = null;
+  do {
+    const answers: ContradictedAnswer[] = await desk.review.contradicted(filter, { after, limit: atOnce });
+    const claim = await claimOne(desk, 'contradicted', await fitting(desk, 'contradicted', answers));
+    if (claim) return { ...claim, contradicts: answers.find((one) => nameOf(one) === nameOf(claim))?.other };
+    after = answers.length < atOnce ? null : (answers.at(-1) ?? null);
+  } while (after);
+  return null;
 }
 
 async function claimTouched(desk: Desk, stage: 'disputed' | 'open'): Promise<Claimed | null> {
@@ -171,7 +188,7 @@ async function claimOne(desk: Desk, stage: ReviewStage, found: readonly AnswerRe
 }
 
 /** Without those that have the text of the tag elsewhere, and those of which this rater has said something after all. */
-async function fitting(desk: Desk, stage: ReviewStage, answers: readonly ReviewAnswer[]): Promise<AnswerRef[]> {
+async function fitting(desk: Desk, stage: ReviewStage, answers: readonly AnswerRef[]): Promise<AnswerRef[]> {
   const events = byAnswer(await desk.feedback.ofCompletions(answers.map(({ completionId }) => completionId)));
   const { tag } = desk.filter;
   const fits: AnswerRef[] = [];
@@ -201,9 +218,17 @@ async function itemOf({ chats }: Desk, claim: Claimed | null): Promise<ReviewIte
   if (!completion) throw new RatchetError('Bug', `The completion ${claim.completionId} was claimed and is not there.`);
   // Erased since it was claimed.
   if (completion.choices.every(({ index }) => index !== claim.choice)) return null;
-  const reason = claim.stage === 'disputed' ? 'disagreement' : 'unrated';
-  return { completion, choice: claim.choice, reason, until: claim.until };
+  const { choice, stage, contradicts = null, until } = claim;
+  return { completion, choice, reason: reasonOf[stage], contradicts, until };
 }
+
+const reasonOf: Readonly<Record<ReviewStage, ReviewItem['reason']>> = {
+  contradicted: 'contradiction',
+  disputed: 'disagreement',
+  open: 'unrated',
+  untouched: 'unrated',
+  again: 'unrated',
+};
 
 function storeFilter({ owner, model, provider, tag }: ReviewFilter): CompletionFilter {
   return {

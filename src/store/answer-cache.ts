@@ -2,7 +2,7 @@ import type { KeyObject } from 'node:crypto';
 import { keyedHash } from './chats/keyed-hash.ts';
 import { type Database, statement } from './database.ts';
 import { now } from './ids.ts';
-import type { AnswerCacheStore } from './types.ts';
+import type { AnswerCacheStore } from './answer-cache-types.ts';
 
 /** The answers that may be given again. The text of a request is not kept, and cannot be told from its hash without the key. */
 export function createAnswerCacheStore(database: Database, key: KeyObject): AnswerCacheStore {

@@ -8,6 +8,10 @@ import { isAfter, planPage, toPage } from './page.ts';
 import type { Schema } from './schema.ts';
 import type { DatasetRecord, DatasetRowLink, DatasetStore, Redaction } from './types.ts';
 
+/** In place of a completion and a choice: both are in the key, and have to be something. */
+const nobody = '';
+const noChoice = -1;
+
 /** Dataset versions, and which completion stands behind which row. */
 export function createDatasetStore(database: Database): DatasetStore {
   const { build, read } = database;
@@ -105,8 +109,8 @@ async function register(
     digest,
     row_id: rowId,
     split,
-    completion_id: completionId,
-    choice,
+    completion_id: completionId ?? nobody,
+    choice: choice ?? noChoice,
   }));
   await write([
     statement(
@@ -127,7 +131,12 @@ async function register(
 }
 
 function toLink(row: Schema['dataset_row']): DatasetRowLink {
-  return { rowId: row.row_id, split: row.split as Split, completionId: row.completion_id, choice: row.choice };
+  return {
+    rowId: row.row_id,
+    split: row.split as Split,
+    completionId: row.completion_id === nobody ? null : row.completion_id,
+    choice: row.choice === noChoice ? null : row.choice,
+  };
 }
 
 function toRecord(row: Schema['dataset']): DatasetRecord {

@@ -1,4 +1,5 @@
 import { sql } from 'kysely';
+import { forgetContradictions } from './contradictions.ts';
 import { type Database, type Statement, chunks, statement } from './database.ts';
 
 /**
@@ -13,6 +14,7 @@ export async function removeRater(database: Database, rater: string, pseudonym: 
     ...removeEvents(database, rater, pseudonym),
     statement(build.deleteFrom('review_claim').where('rater', '=', rater)),
     statement(build.deleteFrom('signal').where('owner', '=', rater)),
+    ...forgetContradictions(database, completions),
     ...chunks(completions, 500).flatMap((some) => noteAgain(database, some)),
   ]);
   await database.tidy();

@@ -1,8 +1,10 @@
 import type { Compilable, Kysely, SchemaModule } from 'kysely';
 import { CompiledQuery, sql } from 'kysely';
 import { unusualKind, unusualState } from './chats/filters.ts';
+import { contradictions } from './contradictions.ts';
 import type { Database } from './database.ts';
 import { forgetting } from './forgotten-tables.ts';
+import { replay } from './replay.ts';
 import { review } from './review-tables.ts';
 import type { Schema } from './schema.ts';
 
@@ -40,6 +42,9 @@ export const migrations: readonly Migration[] = [
   { name: '0009-feedback', up: ({ schema }) => [...feedbackFields(schema), ...signals(schema)] },
   { name: '0010-review', up: review },
   { name: '0012-forgetting', up: ({ schema }) => forgetting(schema) },
+  { name: '0013-contradictions', up: ({ schema }) => contradictions(schema) },
+  { name: '0014-replay', up: ({ schema }) => replay(schema) },
+  { name: '0015-gpu-leases', up: ({ schema }) => [gpuLeases(schema)] },
 ];
 
 function installation(schema: SchemaModule): Compilable<unknown>[] {
@@ -57,6 +62,22 @@ function installation(schema: SchemaModule): Compilable<unknown>[] {
       .addColumn('started_at', 'bigint', (c) => c.notNull())
       .addColumn('expires_at', 'bigint', (c) => c.notNull()),
   ];
+}
+
+function gpuLeases(schema: SchemaModule): Compilable<unknown> {
+  return schema
+    .createTable('gpu_lease')
+    .addColumn('host', 'text', (c) => c.notNull())
+    .addColumn('device', 'text', (c) => c.notNull())
+    .addColumn('owner', 'text', (c) => c.notNull())
+    .addColumn('holder', 'text', (c) => c.notNull())
+    .addColumn('cycle_id', 'text', (c) => c.notNull())
+    .addColumn('step', 'text', (c) => c.notNull())
+    .addColumn('pid', 'integer', (c) => c.notNull())
+    .addColumn('acquired_at', 'bigint', (c) => c.notNull())
+    .addColumn('expires_at', 'bigint', (c) => c.notNull())
+    .addColumn('expected_end', 'bigint')
+    .addPrimaryKeyConstraint('gpu_lease_key', ['host', 'device']);
 }
 
 function comparisons(schema: SchemaModule): Compilable<unknown>[] {

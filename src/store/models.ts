@@ -67,13 +67,17 @@ export function createModelStore(database: Database): ModelStore {
   };
 }
 
-function noting({ build, write }: Database): Pick<ModelStore, 'setMetrics' | 'noteDeleted'> {
+function noting({ build, write }: Database): Pick<ModelStore, 'setMetrics' | 'noteServed' | 'noteDeleted'> {
   return {
     setMetrics: async (id, metrics) => {
       const update = build
         .updateTable('model_version')
         .set({ metrics_json: encodeJson(metrics) })
         .where('id', '=', id);
+      await write([statement(update, { rows: 1, error: unknownVersion(id) })]);
+    },
+    noteServed: async (id, digest) => {
+      const update = build.updateTable('model_version').set({ served_digest: digest }).where('id', '=', id);
       await write([statement(update, { rows: 1, error: unknownVersion(id) })]);
     },
     noteDeleted: async (id) => {

@@ -12,11 +12,13 @@ import { createFeedbackStore } from './feedback.ts';
 import { createForgottenStore } from './forgotten.ts';
 import { readFigures } from './figures.ts';
 import { installationKey } from './installation.ts';
+import { createGpuLeaseStore } from './gpu-leases.ts';
 import { type Lease, holdLease } from './lease.ts';
 import { migrate } from './migrate.ts';
 import { createKeyStore } from './keys.ts';
 import { createModelStore } from './models.ts';
 import { createPromptStore } from './prompts.ts';
+import { createReplayStore } from './replay.ts';
 import { createReviewStore } from './review.ts';
 import { createSignalStore } from './signals.ts';
 import { type SqliteOptions, openSqlite } from './sqlite/database.ts';
@@ -71,9 +73,11 @@ function assemble(database: Database, key: KeyObject, lease: Lease, dataDir: str
     prompts: createPromptStore(database),
     answerCache: createAnswerCacheStore(database, key),
     cycles: createCycleStore(database),
+    gpuLeases: createGpuLeaseStore(database),
     datasets: createDatasetStore(database),
     models: createModelStore(database),
     forgotten: createForgottenStore(database),
+    replay: createReplayStore(database, key),
     usage: createUsageStore(database),
     keys: createKeyStore(database),
     blobs: createBlobStore(dataDir),

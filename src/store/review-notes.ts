@@ -1,10 +1,11 @@
 import { sql } from 'kysely';
+import { settleContradictions } from './contradictions.ts';
 import { type Database, type Statement, statement } from './database.ts';
 import type { FeedbackTable } from './schema.ts';
 
 /**
  * What an event of feedback changes for whoever reviews, in the same transaction: its answer is rated, the other choices of
- * its completion become answers to be rated, its conversation is no new topic, and its rater's claim ends.
+ * its completion become answers to be rated, its conversation is no new topic, its rater's claim ends, and what it contradicts is decided on.
  */
 export function reviewNotes(database: Database, row: FeedbackTable, choices: readonly number[]): Statement[] {
   return [
@@ -18,6 +19,7 @@ export function reviewNotes(database: Database, row: FeedbackTable, choices: rea
     // In this order: whether it was asked for again is known by the claim.
     noteAgain(database, row),
     endClaim(database, row),
+    settleContradictions(database, row),
   ];
 }
 

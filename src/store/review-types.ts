@@ -1,13 +1,20 @@
 import type { AnswerRef, CompletionFilter, Millis, Page, PageRequest } from './types.ts';
 
-/** Why an answer is to be rated: raters disagree, nothing stands, nothing was said of its completion, or to see whether its rater says the same. */
-export type ReviewStage = 'disputed' | 'open' | 'untouched' | 'again';
+/** Why an answer is to be rated: a build set it aside, raters disagree, nothing stands, nothing was said of its completion, or to see whether its rater says the same. */
+export type ReviewStage = 'contradicted' | 'disputed' | 'open' | 'untouched' | 'again';
 
 /** An answer of a completion on which there is feedback. */
 export interface ReviewAnswer extends AnswerRef {
   /** How many events there were on it. */
   events: number;
   /** When the last came. */
+  at: Millis;
+}
+
+/** An answer that a build set aside because it contradicts another. */
+export interface ContradictedAnswer extends AnswerRef {
+  other: AnswerRef;
+  /** When it was first set aside. */
   at: Millis;
 }
 
@@ -19,6 +26,21 @@ export interface ReviewClaim extends AnswerRef {
 
 /** What is to be rated. Times are by the database's own clock. */
 export interface ReviewStore {
+  /**
+   * Notes which answers the newest dataset version of a name set aside because they contradict others, in place of what the one
+   * before did. What was said of an answer after `since`, or after it was first set aside for the same reason, has decided on it.
+   */
+  setAside(build: {
+    name: string;
+    digest: string;
+    since: Millis;
+    answers: readonly { answer: AnswerRef; other: AnswerRef }[];
+  }): Promise<void>;
+  /** Answers that are set aside and that nobody has decided on, the last first; one that contradicts several comes with each. */
+  contradicted(
+    filter: CompletionFilter,
+    page: { after: ContradictedAnswer | null; limit: number },
+  ): Promise<ContradictedAnswer[]>;
   /** Answers that changed since somebody looked whether their raters disagree. */
   unsettled(limit: number): Promise<ReviewAnswer[]>;
   /** Says what was seen; an answer that changed meanwhile stays unsettled. `rated`: whether anything said of it stands. */

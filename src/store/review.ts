@@ -2,6 +2,7 @@ import { type Expression, type RawBuilder, type SqlBool, sql } from 'kysely';
 import { type JsonObject, isObject } from '../core/canonical.ts';
 import { partsOf } from './chats/filters.ts';
 import { listCompletions } from './chats/list.ts';
+import { contradicting, stillContradicted } from './contradictions.ts';
 import { type Database, type Statement, chunks, statement } from './database.ts';
 import { decodeJson, decodeNullable } from './json.ts';
 import { planPage } from './page.ts';
@@ -10,7 +11,13 @@ import type { CompletionFilter } from './types.ts';
 
 /** What is rated next: which answers there are for each reason, and who has which of them before them. */
 export function createReviewStore(database: Database): ReviewStore {
-  return { ...settling(database), ...finding(database), ...claiming(database), ...lookingBack(database) };
+  return {
+    ...contradicting(database),
+    ...settling(database),
+    ...finding(database),
+    ...claiming(database),
+    ...lookingBack(database),
+  };
 }
 
 function settling(database: Database): Pick<ReviewStore, 'unsettled' | 'settle'> {
@@ -177,6 +184,7 @@ function all(conditions: readonly Expression<SqlBool>[]): Expression<SqlBool> {
 
 /** What still has to hold of an answer when it is claimed: it may have been rated since it was found. */
 const stillSo: Readonly<Record<ReviewStage, RawBuilder<boolean>>> = {
+  contradicted: stillContradicted,
   disputed: stillTouched('disputed'),
   open: stillTouched('open'),
   untouched: sql<boolean>`completion.rated is null`,

@@ -16,12 +16,15 @@ export interface Schema {
   review_answer: ReviewAnswerTable;
   review_claim: { completion_id: string; choice: number; rater: string; again: number; until: number };
   review_again: { feedback_id: string; completion_id: string };
+  review_contradiction: ReviewContradictionTable;
   comparison: ComparisonTable;
   prompt: PromptTable;
+  replay_answer: ReplayAnswerTable;
   cached_answer: { request: string; completion_id: string; created_at: number };
   cycle: CycleTable;
   cycle_step: CycleStepTable;
   turn: { base: string; cycle_id: string; place: number; held: number; since: number };
+  gpu_lease: GpuLeaseTable;
   dataset: DatasetTable;
   dataset_row: { digest: string; row_id: string; split: string; completion_id: string; choice: number };
   model_version: ModelVersionTable;
@@ -180,6 +183,21 @@ export interface ReviewAnswerTable {
   at: number;
 }
 
+/** An answer that the newest dataset version of a name set aside, because it contradicts another. */
+export interface ReviewContradictionTable {
+  completion_id: string;
+  choice: number;
+  /** Of the dataset. */
+  name: string;
+  other_id: string;
+  other_choice: number;
+  digest: string;
+  /** 1 when somebody has decided since. */
+  settled: number;
+  /** When it was first set aside. */
+  at: number;
+}
+
 export interface ComparisonTable {
   id: string;
   owner: string;
@@ -187,6 +205,18 @@ export interface ComparisonTable {
   blind: number;
   /** `[{model, completionId}]`, as they were asked for. */
   answers_json: string;
+  created_at: number;
+}
+
+/** What a base answered to a prompt. */
+export interface ReplayAnswerTable {
+  /** Keyed hash of base, prompt and options. */
+  request: string;
+  text_json: string;
+  /** 1 when there was no room for more. */
+  cut_off: number;
+  /** Whose prompt it is; null for a prompt of nobody. */
+  completion_id: string | null;
   created_at: number;
 }
 
@@ -228,6 +258,20 @@ export interface CycleStepTable {
   error_json: string | null;
   started_at: number;
   finished_at: number | null;
+}
+
+/** Who uses a GPU; one row for each device of a machine. */
+export interface GpuLeaseTable {
+  host: string;
+  device: string;
+  owner: string;
+  holder: string;
+  cycle_id: string;
+  step: string;
+  pid: number;
+  acquired_at: number;
+  expires_at: number;
+  expected_end: number | null;
 }
 
 export interface DatasetTable {

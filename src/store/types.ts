@@ -4,8 +4,12 @@ import type { CycleState, Outputs, StepName, StepState } from '../core/cycle.ts'
 import type { DatasetManifest, Split } from '../core/dataset.ts';
 import type { ErrorCode } from '../core/errors.ts';
 import type { WireMessage } from '../core/message.ts';
+import type { AnswerCacheStore } from './answer-cache-types.ts';
+import type { StoreFigures } from './figures.ts';
 import type { ForgottenStore } from './forgotten-types.ts';
+import type { GpuLeaseStore } from './gpu-lease-types.ts';
 import type { PromptStore } from './prompt-types.ts';
+import type { ReplayStore } from './replay-types.ts';
 import type { ReviewStore } from './review-types.ts';
 
 /** Times are milliseconds since 1970, UTC, everywhere in the store. */
@@ -21,6 +25,8 @@ export interface Attempt {
   provider: string;
   model: string;
   code: ErrorCode;
+  /** Options with which the same model was asked instead, in place of what was asked for. */
+  sent?: JsonObject;
 }
 
 /** A request as it came in. `envelope` is every field but `messages`, as sent. */
@@ -412,16 +418,6 @@ export interface ComparisonStore {
   list(filter: { owner?: string }, page: PageRequest): Promise<Page<ComparisonRecord>>;
 }
 
-/** Which answer was given to which request, for clients that want the same again. Requests are known by a keyed hash. */
-export interface AnswerCacheStore {
-  /** The completion that answered this very request last, unless that was before `since`; null when there is none. */
-  find(request: string, since: Millis): Promise<string | null>;
-  /** The newest answer to a request is the one that is given. */
-  keep(request: string, completionId: string): Promise<void>;
-  /** Forgets what was kept before a time; returns how many. */
-  forgetBefore(time: Millis): Promise<number>;
-}
-
 export interface CycleRecord {
   id: string;
   base: string;
@@ -503,8 +499,10 @@ export interface Redaction {
 export interface DatasetRowLink {
   rowId: string;
   split: Split;
-  completionId: string;
-  choice: number;
+  /** Null where nobody's chat stands behind the row. */
+  completionId: string | null;
+  /** Null where only its prompt is in the row. */
+  choice: number | null;
 }
 
 export interface DatasetStore {
@@ -574,6 +572,8 @@ export interface ModelStore {
   /** Those that are stale and whose weights are there, oldest first. */
   stale(): Promise<ModelVersion[]>;
   setMetrics(id: string, metrics: JsonObject): Promise<void>;
+  /** Notes the digest that the provider reports for it now. NotFound. */
+  noteServed(id: string, digest: string): Promise<void>;
   /** Notes that its weights were deleted. Idempotent; NotFound. */
   noteDeleted(id: string): Promise<void>;
 
@@ -604,12 +604,6 @@ export interface BlobStore {
   erase(digest: string, instead?: Uint8Array | string): Promise<void>;
 }
 
-/** What the whole database holds, in numbers. */
-export interface StoreFigures {
-  cycles: Record<CycleState, number>;
-  openCompletions: number;
-}
-
 export interface Store {
   readonly kind: 'sqlite' | 'postgres';
   readonly chats: ChatStore;
@@ -620,9 +614,11 @@ export interface Store {
   readonly prompts: PromptStore;
   readonly answerCache: AnswerCacheStore;
   readonly cycles: CycleStore;
+  readonly gpuLeases: GpuLeaseStore;
   readonly datasets: DatasetStore;
   readonly models: ModelStore;
   readonly forgotten: ForgottenStore;
+  readonly replay: ReplayStore;
   readonly usage: UsageStore;
   readonly keys: KeyStore;
   readonly blobs: BlobStore;

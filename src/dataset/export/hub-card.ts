@@ -44,8 +44,14 @@ Learned answers: ${Object.entries(manifest.signals)
 ## Columns
 
 \`messages\` has the OpenAI shape, \`learn\` the indexes of the messages that are to be learned, \`tools\` the tools of the
-request as JSON text. \`completion_id\`, \`choice\`, \`signal\`, \`author\` and \`node\` say where the row came from.
-`;
+request as JSON text. \`completion_id\`, \`choice\`, \`signal\`, \`author\`, \`node\` and \`anchor_id\` say where the row came from.
+${replayText(manifest)}`;
+}
+
+function replayText({ replay }: Exported['manifest']): string {
+  return replay === undefined
+    ? ''
+    : '\nRows with the signal `replay` are what the base model answered. Its licence may say what they can be used for.\n';
 }
 
 function sizeOf(rows: number): string {

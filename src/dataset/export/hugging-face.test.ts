@@ -58,13 +58,23 @@ const row: fc.Arbitrary<DatasetRow> = fc
       maxLength: 2,
     }),
     learn: fc.array(fc.nat(9), { maxLength: 3 }),
-    meta: fc.record({
-      completion: text,
-      choice: fc.nat(5),
-      signal: fc.constantFrom('corrected' as const, 'approved' as const),
-      author: text,
-      node: text,
-    }),
+    meta: fc.oneof(
+      fc.record({
+        completion: text,
+        choice: fc.nat(5),
+        signal: fc.constantFrom('corrected' as const, 'approved' as const),
+        author: text,
+        node: text,
+      }),
+      fc.record({
+        completion: fc.constant(null),
+        choice: fc.constant(null),
+        signal: fc.constant('replay' as const),
+        author: text,
+        node: fc.option(text),
+        anchor: fc.option(text),
+      }),
+    ),
   })
   .map(
     (made): DatasetRow => ({ ...made, messages: made.messages.map((one) => ({ ...one })) as DatasetRow['messages'] }),
@@ -77,7 +87,9 @@ test('any rows are read back as they were', async () => {
       const read = rows.length === 0 ? [] : await parquetReadObjects({ file });
       expect(read.map(withoutNulls)).toEqual(
         rows.map(({ id, messages, tools, learn, meta: { completion, ...meta } }) => {
-          return { id, messages, tools: JSON.stringify(tools), learn, completion_id: completion, ...meta };
+          const { anchor, ...others } = { anchor: null, ...meta };
+          const told = { id, messages, tools: JSON.stringify(tools), learn, completion_id: completion, ...others };
+          return withoutNulls({ ...told, anchor_id: anchor });
         }),
       );
       expect(losses.left_out).toEqual({});

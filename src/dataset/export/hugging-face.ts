@@ -26,6 +26,7 @@ export const huggingFace: Exporter = {
     signal: 'text',
     author: 'text',
     node: 'text',
+    anchor_id: 'text',
   }),
   nameOf: hubSplit,
   examples: ofRows(toExample),
@@ -42,7 +43,8 @@ function toExample(
   }
   const told = tools ? { tools: JSON.stringify(tools) } : {};
   // "completion" alone is TRL's name for an answer.
-  return { id, messages, ...told, learn, completion_id: completion, ...meta };
+  const { anchor, ...others } = { anchor: null, ...meta };
+  return { id, messages, ...told, learn, completion_id: completion, ...others, anchor_id: anchor };
 }
 
 function isCalls(value: Json): boolean {

@@ -125,12 +125,21 @@ async function goingIn(path: string, going: Going): Promise<Gone> {
   return gone;
 }
 
+interface RowMeta {
+  completion?: string | null;
+  choice?: number | null;
+  kind?: string;
+  anchor?: string | null;
+}
+
 /** The row of a line that has to go; null of one that stays. A preference rests on feedback of its own. */
 function goes(line: string, { rows, completions }: Going): JsonObject | null {
   if (line === '') return null;
   const row = JSON.parse(line) as JsonObject;
-  const { id = '', meta = {} } = row as { id?: string; meta?: { completion?: string; choice?: number; kind?: string } };
-  const { completion = '', choice = 0, kind } = meta;
+  const { id = '', meta = {} } = row as { id?: string; meta?: RowMeta };
+  const { kind, choice = 0, anchor } = meta;
+  // Of a replayed answer the prompt may be somebody's.
+  const completion = meta.completion ?? anchor ?? '';
   const rests = rows.has(id) || (kind !== 'preference' && rows.has(`${completion}.${choice}`));
   const named = [completion, ...id.split('>').map((part) => part.slice(0, part.lastIndexOf('.')))];
   return rests || named.some((one) => completions.has(one)) ? row : null;

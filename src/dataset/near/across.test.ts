@@ -9,12 +9,14 @@ interface Document {
   label: number;
 }
 
-const find = (documents: readonly Document[], threshold: number) =>
+const find = (documents: readonly Document[], threshold: number, fresh?: readonly number[], atOnce = 1000) =>
   pairsAcross({
     count: documents.length,
     shinglesOf: (document) => documents[document]?.shingles ?? new Uint32Array(),
     labels: documents.map(({ label }) => label),
     threshold,
+    atOnce,
+    ...(fresh && { fresh }),
   });
 
 /** By comparing each with each. */
@@ -38,8 +40,28 @@ test('finds every pair that comparing each with each finds, and no other', () =>
   fc.assert(
     fc.property(fc.array(document, { maxLength: 40 }), threshold, (documents, least) => {
       expect(find(documents, least)).toEqual(all(documents, least));
+      expect(find(documents, least, undefined, 3)).toEqual(all(documents, least));
     }),
     { numRuns: 400 },
+  );
+});
+
+test('of documents that were looked at before, it finds what each fresh one makes with any other', () => {
+  const set = fc.uniqueArray(fc.nat(20), { minLength: 1, maxLength: 20 });
+  const document = fc.record({ set, label: fc.nat(2), fresh: fc.nat(1) }).map(({ set: numbers, ...rest }) => ({
+    shingles: Uint32Array.from(numbers.map((number) => Math.imul(number + 1, 0x9e3779b1) >>> 0)).sort(),
+    ...rest,
+  }));
+  fc.assert(
+    fc.property(fc.array(document, { maxLength: 40 }), fc.constantFrom(0.5, 0.8), (documents, least) => {
+      const fresh = documents.map((one) => one.fresh);
+      const found = find(documents, least, fresh);
+      // It may tell of others too where it looks at all of them, and then of each of these.
+      expect(find(documents, least)).toEqual(expect.arrayContaining(found));
+      const wanted = all(documents, least).filter(({ a, b }) => fresh[a] === 1 || fresh[b] === 1);
+      expect(found).toEqual(expect.arrayContaining(wanted));
+    }),
+    { numRuns: 200 },
   );
 });
 

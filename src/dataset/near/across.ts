@@ -1,39 +1,77 @@
 import type { NearPair } from './clusters.ts';
+import { type Documents, type Span, oneByOne } from './documents.ts';
 import { jaccardFrom } from './jaccard.ts';
 import { type Rarity, createRarity } from './rarity.ts';
 
-interface Labelled {
-  count: number;
-  shinglesOf: (document: number) => Uint32Array;
+interface Labelled extends Omit<Documents, 'bands'> {
   /** A number for each document; those of label 0 are the many, which are not compared with each other. */
   labels: ArrayLike<number>;
   threshold: number;
+  /** Not 0 for documents to look at: a pair of two others is known not to be similar enough. All where it is not given. */
+  fresh?: ArrayLike<number>;
+  /** How many documents are indexed at once: more take more memory, and fewer more time. */
+  atOnce?: number;
 }
+
+/** Of 1 KB each they take some 80 MB. */
+const mostAtOnce = 100_000;
 
 /**
  * Every pair of documents with different labels whose similarity is at least `threshold`: none is missed, other than with
  * bands. By prefix filtering (Chaudhuri, Ganti and Kaushik 2006; Bayardo, Ma and Srikant 2007): with the shingles of every
  * document in one order, rare ones first, two sets with J ≥ t share one of the first n − ⌈t·n⌉ + 1 of each. The documents of other
- * labels than 0 are indexed by these, and the many are looked up. What is rare is told by the few, so that most of the many have
- * enough shingles that none of the few has.
+ * labels than 0, or the fresh ones where they are fewer, are indexed by these, and all are looked up. What is rare is told by those
+ * that are indexed, so that most of the others have enough shingles that none of these has.
  */
-export function pairsAcross({ count, shinglesOf, labels, threshold }: Labelled): NearPair[] {
-  const few: number[] = [];
-  for (let document = 0; document < count; document += 1) if (labels[document] !== 0) few.push(document);
-  if (few.length === 0) return [];
-  const index = createIndex(few, { count, shinglesOf, threshold });
+export function pairsAcross(options: Labelled): NearPair[] {
+  const { count, atOnce = mostAtOnce } = options;
+  const isIndexed = whatToIndex(options);
+  const indexed: number[] = [];
+  for (let document = 0; document < count; document += 1) if (isIndexed(document)) indexed.push(document);
   const found: NearPair[] = [];
+  for (let from = 0; from < indexed.length; from += atOnce) {
+    lookUpAll(indexed.slice(from, from + atOnce), isIndexed, options, found);
+  }
+  return found.sort((one, other) => one.a - other.a || one.b - other.b);
+}
+
+/** Finds the pairs of all documents with some of those that are indexed. */
+function lookUpAll(
+  some: readonly number[],
+  isIndexed: (document: number) => boolean,
+  { count, shinglesOf, inOrder = oneByOne(shinglesOf), labels, threshold }: Labelled,
+  found: NearPair[],
+): void {
+  const indexOf = (documents: readonly number[]) => createIndex(documents, { count, inOrder, threshold });
+  const index = indexOf(some);
+  // The many, of label 0, meet those of other labels only: of a few fresh ones these are fewer still.
+  const others = some.filter((document) => labels[document] !== 0);
+  const indexForMany = others.length === some.length ? index : indexOf(others);
+  const read = inOrder();
   for (let document = 0; document < count; document += 1) {
-    const shingles = shinglesOf(document);
-    for (const other of index.candidates(shingles)) {
+    const span = read(document);
+    const candidates = (labels[document] === 0 ? indexForMany : index).candidates(span);
+    if (candidates.size === 0) continue;
+    const shingles = span.numbers.subarray(span.from, span.to);
+    for (const other of candidates) {
       // Of two that are indexed both look: the later one tells.
-      const twice = labels[document] !== 0 && other >= document;
+      const twice = isIndexed(document) && other >= document;
       if (twice || labels[other] === labels[document]) continue;
       const jaccard = jaccardFrom(shingles, shinglesOf(other), threshold);
       if (jaccard >= threshold) found.push({ a: Math.min(document, other), b: Math.max(document, other), jaccard });
     }
   }
-  return found.sort((one, other) => one.a - other.a || one.b - other.b);
+}
+
+/** Every pair that is looked for has one of these. */
+function whatToIndex({ count, labels, fresh }: Labelled): (document: number) => boolean {
+  let [few, toLookAt] = [0, 0];
+  for (let document = 0; document < count; document += 1) {
+    if (labels[document] !== 0) few += 1;
+    if (fresh && fresh[document] !== 0) toLookAt += 1;
+  }
+  if (fresh && toLookAt < few) return (document) => fresh[document] !== 0;
+  return (document) => labels[document] !== 0;
 }
 
 /** How many shingles of a set have to be looked at. */
@@ -41,44 +79,53 @@ function prefixLength(size: number, threshold: number): number {
   return size - Math.ceil(threshold * size - 1e-9) + 1;
 }
 
-/** The few by the shingles of their prefixes, in arrays sorted by bucket. */
-function createIndex(few: readonly number[], { count, shinglesOf, threshold }: Omit<Labelled, 'labels'>) {
+type Indexing = Pick<Labelled, 'count' | 'threshold'> & Required<Pick<Labelled, 'inOrder'>>;
+
+const none: ReadonlySet<number> = new Set();
+
+/** Documents by the shingles of their prefixes, in arrays sorted by bucket. */
+function createIndex(documents: readonly number[], { count, inOrder, threshold }: Indexing) {
   const sizes = new Uint32Array(count);
-  const rarity = rarityOf(few, shinglesOf, sizes);
-  const prefixOf = (document: number): Uint32Array => {
-    const shingles = shinglesOf(document);
-    return rarity.first(shingles, prefixLength(shingles.length, threshold));
-  };
-  const total = few.reduce((sum, document) => sum + prefixLength(sizes[document] as number, threshold), 0);
+  const rarity = rarityOf(documents, inOrder, sizes);
+  const total = documents.reduce((sum, document) => sum + prefixLength(sizes[document] as number, threshold), 0);
   const bits = Math.max(1, Math.min(22, Math.ceil(Math.log2(total + 1))));
   const bucketOf = (shingle: number): number => Math.imul(shingle, 0x9e3779b1) >>> (32 - bits);
+  const forEachEntry = (visit: (shingle: number, document: number) => void): void => {
+    const read = inOrder();
+    for (const document of documents) {
+      const span = read(document);
+      for (const shingle of rarity.firstKnown(span, prefixLength(span.to - span.from, threshold))) {
+        visit(shingle, document);
+      }
+    }
+  };
   const ends = new Uint32Array(2 ** bits + 1);
-  for (const document of few) for (const shingle of prefixOf(document)) (ends[bucketOf(shingle)] as number) += 1;
+  forEachEntry((shingle) => (ends[bucketOf(shingle)] as number)++);
   for (let bucket = 1; bucket < ends.length; bucket += 1) (ends[bucket] as number) += ends[bucket - 1] as number;
   const members = new Uint32Array(total);
   const names = new Uint32Array(total);
   // Filled from the end of each bucket, after which its end has become its start.
-  for (const document of few) {
-    for (const shingle of prefixOf(document)) {
-      const bucket = bucketOf(shingle);
-      const at = (ends[bucket] as number) - 1;
-      ends[bucket] = at;
-      members[at] = document;
-      names[at] = shingle;
-    }
-  }
+  forEachEntry((shingle, document) => {
+    const bucket = bucketOf(shingle);
+    const at = (ends[bucket] as number) - 1;
+    ends[bucket] = at;
+    members[at] = document;
+    names[at] = shingle;
+  });
   const starts = ends;
 
   /** Those that share a shingle of the prefixes, and are neither too small nor too large; each once. */
-  function candidates(shingles: Uint32Array): Set<number> {
+  function candidates(shingles: Span): ReadonlySet<number> {
+    const length = shingles.to - shingles.from;
+    const known = rarity.firstKnown(shingles, prefixLength(length, threshold));
+    if (known.length === 0) return none;
     const found = new Set<number>();
-    for (const shingle of rarity.first(shingles, prefixLength(shingles.length, threshold))) {
-      if (!rarity.knows(shingle)) continue;
+    for (const shingle of known) {
       const bucket = bucketOf(shingle);
       for (let at = starts[bucket] as number; at < (starts[bucket + 1] as number); at += 1) {
         const other = members[at] as number;
         const size = sizes[other] as number;
-        const fits = size >= threshold * shingles.length && shingles.length >= threshold * size;
+        const fits = size >= threshold * length && length >= threshold * size;
         if (fits && names[at] === shingle) found.add(other);
       }
     }
@@ -87,14 +134,17 @@ function createIndex(few: readonly number[], { count, shinglesOf, threshold }: O
   return { candidates };
 }
 
-function rarityOf(few: readonly number[], shinglesOf: Labelled['shinglesOf'], sizes: Uint32Array): Rarity {
+function rarityOf(documents: readonly number[], inOrder: Indexing['inOrder'], sizes: Uint32Array): Rarity {
   let total = 0;
-  for (const document of few) {
-    const { length } = shinglesOf(document);
+  const measure = inOrder();
+  for (const document of documents) {
+    const { from, to } = measure(document);
+    const length = to - from;
     sizes[document] = length;
     total += length;
   }
   const rarity = createRarity(total);
-  for (const document of few) rarity.note(shinglesOf(document));
+  const read = inOrder();
+  for (const document of documents) rarity.note(read(document));
   return rarity;
 }

@@ -1,21 +1,27 @@
-import { forEachGroup } from './band-groups.ts';
+import { forEachGroup, sharingWithFresh } from './band-groups.ts';
 import type { NearPair } from './clusters.ts';
-import { type Documents, keepShingles } from './documents.ts';
+import type { Documents } from './documents.ts';
 import { pairGroup } from './group.ts';
+import { similarityBy } from './similarity.ts';
 
-interface Labelled extends Documents {
+interface Labelled extends Omit<Documents, 'count'> {
+  /** Numbers of those to look at, ascending. */
+  among: Uint32Array;
   /** A number for each document: pairs are looked for between different ones, such as splits. */
   labels: ArrayLike<number>;
   /** What is less similar is not told; above 0. */
   floor: number;
+  /** What is known of pairs of which neither is fresh: the closest of them, or that there is none. */
+  known?: { closest: NearPair | null; fresh: ArrayLike<number> } | null;
 }
 
 /** The most similar pair of documents that share a band key and have different labels; of equally similar ones the first. */
-export function closestAcross({ count, bands, shinglesOf, labels, floor }: Labelled): NearPair | null {
-  let closest: NearPair | null = null;
+export function closestAcross({ among, bands, shinglesOf, labels, floor, known }: Labelled): NearPair | null {
+  let closest: NearPair | null = known?.closest ?? null;
   const pairing = {
     bands,
-    shinglesOf: keepShingles(shinglesOf),
+    shinglesOf,
+    similarity: similarityBy(shinglesOf),
     partOf: (document: number) => labels[document] ?? 0,
     least: () => closest?.jaccard ?? floor,
     found(a: number, b: number, jaccard: number) {
@@ -23,6 +29,7 @@ export function closestAcross({ count, bands, shinglesOf, labels, floor }: Label
       if (first) closest = { a, b, jaccard };
     },
   };
-  forEachGroup(count, bands, (members, band) => pairGroup(members, band, pairing));
+  const within = known ? sharingWithFresh(among, bands, known.fresh) : among;
+  forEachGroup(within, bands, (members, band) => pairGroup(members, band, pairing));
   return closest;
 }

@@ -1,9 +1,12 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { numbersFrom } from '../fixtures/entries.ts';
 import { type Clusters, findClusters } from './clusters.ts';
 import { documentsOf, plantPair } from './fixtures/planted.ts';
 import { candidatesOf, documentsAtRandom, jaccardOf, orders, reorder } from './fixtures/sets.ts';
 import { pairLargeGroup } from './large-group.ts';
+import { bandCount, bandsOf } from './signature.ts';
+import { similarityBy } from './similarity.ts';
 
 const thresholds = fc.constantFrom(0.3, 0.5, 0.7, 0.8, 0.9, 1);
 
@@ -96,7 +99,15 @@ test('1,000 texts of one template that are not similar enough are told apart wit
   // 100 shingles are the template's, 20 a text's own: J = 100 / 140.
   const { bands, shinglesOf } = documentsOf(fromTemplate(1000, 104, 20));
   expect(jaccardOf(shinglesOf(0), shinglesOf(1))).toBe(100 / 140);
-  const pairing = { bands, shinglesOf, partOf: (document: number) => document, least: () => 0.8, found: () => {} };
+  const similarity = similarityBy(shinglesOf);
+  const pairing = {
+    bands,
+    shinglesOf,
+    similarity,
+    partOf: (document: number) => document,
+    least: () => 0.8,
+    found: () => {},
+  };
   const compared = (least: number) => {
     let count = 0;
     pairLargeGroup(
@@ -116,4 +127,30 @@ test('10,000 texts of one template that are similar enough are one cluster', () 
   const { root, edges } = findClusters({ ...documents, threshold: 0.8 });
   expect(edges).toHaveLength(9999);
   expect(new Set(root)).toEqual(new Set([0]));
+});
+
+test('those that are in a cluster or a crowd have the same clusters and edges by themselves, and without the crowd not', () => {
+  const random = numbersFrom(5);
+  const number = (): number => Math.floor(random() * 2 ** 32);
+  const letter = Array.from({ length: 200 }, number);
+  const differs = [0.9, 0.93, 0.95].map((threshold) => {
+    const sets = Array.from({ length: 400 }, () => {
+      const own = Math.floor(random() * 30);
+      return Uint32Array.from([...letter.slice(own), ...Array.from({ length: own }, number)]).sort();
+    });
+    const bands = new Uint32Array(sets.length * bandCount);
+    for (const [at, shingles] of sets.entries()) bandsOf(shingles, bands, at * bandCount);
+    const shinglesOf = (at: number): Uint32Array => sets[at] ?? new Uint32Array();
+    const documents = { count: sets.length, bands, shinglesOf, threshold };
+    const { root, edges, crowded } = findClusters(documents);
+    const clustered = root.map((first, at) => (root.some((other, place) => other === first && place !== at) ? 1 : 0));
+    const among = (isIn: (at: number) => boolean) =>
+      findClusters({ ...documents, among: Uint32Array.from(sets.keys()).filter(isIn) });
+    const found = among((at) => clustered[at] === 1 || crowded[at] === 1);
+    expect([found.root, found.edges]).toEqual([root, edges]);
+    const fewer = among((at) => clustered[at] === 1);
+    expect(fewer.root).toEqual(root);
+    return JSON.stringify(fewer.edges) !== JSON.stringify(edges);
+  });
+  expect(differs).toContain(true);
 });

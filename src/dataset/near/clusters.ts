@@ -1,20 +1,38 @@
-import { forEachGroup } from './band-groups.ts';
-import { type Documents, keepShingles } from './documents.ts';
-import { pairGroup } from './group.ts';
+import { allDocuments, forEachGroup } from './band-groups.ts';
+import type { Documents } from './documents.ts';
+import { isLarge, pairGroup } from './group.ts';
+import { type Similarity, similarityBy } from './similarity.ts';
 import { createUnionFind } from './union-find.ts';
 
-/** Two documents, `a` below `b`, and the Jaccard similarity of their shingles. */
-export interface NearPair {
+/** Two documents, `a` below `b`. */
+export interface Pair {
   a: number;
   b: number;
+}
+
+/** Two documents, and the Jaccard similarity of their shingles. */
+export interface NearPair extends Pair {
   jaccard: number;
+}
+
+/** Documents, and how they are compared. */
+export interface Comparing extends Documents {
+  threshold: number;
+  /** Where it is known in another way than by their shingles. */
+  similarity?: Similarity;
+  /** The documents of which anything is to be found, ascending; all unless given. */
+  among?: Uint32Array;
+  /** Edges of clusters of which nothing is to be found. */
+  known?: readonly Pair[];
 }
 
 export interface Clusters {
   /** The smallest document of each document's cluster. */
   root: Int32Array;
-  /** Pairs that hold the clusters together, as few as are needed. */
+  /** Pairs that hold the clusters together, as few as are needed; without those that were known. */
   edges: NearPair[];
+  /** Not 0 for documents of which a band key is that of a large group, where who is compared goes by all of them. */
+  crowded: Uint8Array;
 }
 
 /**
@@ -27,12 +45,16 @@ export interface Clusters {
  * sets.forEach((shingles, index) => bandsOf(shingles, bands, index * bandCount));
  * findClusters({ count: texts.length, bands, shinglesOf: (index) => sets[index]!, threshold: 0.8 });
  */
-export function findClusters({ count, bands, shinglesOf, threshold }: Documents & { threshold: number }): Clusters {
+export function findClusters(options: Comparing): Clusters {
+  const { count, bands, shinglesOf, threshold, similarity = similarityBy(shinglesOf), known = [] } = options;
   const sets = createUnionFind(count);
+  for (const { a, b } of known) sets.join(a, b);
+  const crowded = new Uint8Array(count);
   const edges: NearPair[] = [];
   const pairing = {
     bands,
-    shinglesOf: keepShingles(shinglesOf),
+    shinglesOf,
+    similarity,
     partOf: sets.find,
     least: () => threshold,
     found(a: number, b: number, jaccard: number) {
@@ -40,6 +62,9 @@ export function findClusters({ count, bands, shinglesOf, threshold }: Documents 
       edges.push({ a, b, jaccard });
     },
   };
-  forEachGroup(count, bands, (members, band) => pairGroup(members, band, pairing));
-  return { root: sets.roots(), edges };
+  forEachGroup(options.among ?? allDocuments(count), bands, (members, band) => {
+    if (isLarge(members)) for (const member of members) crowded[member] = 1;
+    pairGroup(members, band, pairing);
+  });
+  return { root: sets.roots(), edges, crowded };
 }

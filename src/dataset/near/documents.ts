@@ -5,8 +5,25 @@ export interface Documents {
   count: number;
   /** 18 band keys for each, as `bandsOf` writes them. */
   bands: Uint32Array;
-  /** The sorted shingles of a document. It may be costly: what it gave is kept for a while. */
+  /** The sorted shingles of a document. */
   shinglesOf: (document: number) => Uint32Array;
+  /** A way that is cheaper for going through documents in ascending order; what it gives is good until it is asked again. */
+  inOrder?: () => (document: number) => Span;
+}
+
+/** Some numbers of an array. */
+export interface Span {
+  numbers: Uint32Array;
+  from: number;
+  to: number;
+}
+
+/** The same of documents that are read one by one. */
+export function oneByOne(shinglesOf: Documents['shinglesOf']): NonNullable<Documents['inOrder']> {
+  return () => (document) => {
+    const numbers = shinglesOf(document);
+    return { numbers, from: 0, to: numbers.length };
+  };
 }
 
 /** Hashes that are kept at most: 16 MiB of them. */

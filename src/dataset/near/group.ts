@@ -4,14 +4,19 @@ import { type Compare, type Pairing, comparing } from './pairing.ts';
 /** Where all pairs are simply looked at: up to here that costs less than to prepare for less. */
 const small = 128;
 
+/** Whether of a group's pairs not all are looked at: which are then goes by the whole group. */
+export function isLarge(members: Uint32Array): boolean {
+  return members.length > small;
+}
+
 /**
  * Finds the pairs of a group of documents with an equal key in `band`: those of two parts that are similar enough, and
  * that were not met in a band before.
  */
 export function pairGroup(members: Uint32Array, band: number, pairing: Pairing): void {
   const compare = comparing(band, pairing);
-  if (members.length <= small) pairAll(members, pairing, compare);
-  else pairLarge(members, pairing, compare);
+  if (isLarge(members)) pairLarge(members, pairing, compare);
+  else pairAll(members, pairing, compare);
 }
 
 function pairAll(members: Uint32Array, { partOf }: Pairing, compare: Compare): void {

@@ -1,3 +1,4 @@
+import { keepShingles } from './documents.ts';
 import { overlapNeeded } from './jaccard.ts';
 import type { Compare, Pairing } from './pairing.ts';
 
@@ -18,7 +19,8 @@ interface Ordered {
  * Xiao, Wang, Lin and Yu, WWW 2008). What comes from the template alone is at the end of the order, and meets nobody.
  */
 export function pairLargeGroup(members: Uint32Array, pairing: Pairing, compare: Compare): void {
-  const { shinglesOf, least, partOf } = pairing;
+  const { least, partOf } = pairing;
+  const shinglesOf = keepShingles(pairing.shinglesOf);
   const limit = least();
   const counts = countShingles(members, shinglesOf);
   const index = new Map<number, Posting[]>();

@@ -7,7 +7,8 @@ export interface UnionFind {
 }
 
 export function createUnionFind(count: number): UnionFind {
-  const parent = Int32Array.from({ length: count }, (_, index) => index);
+  const parent = new Int32Array(count);
+  for (let member = 0; member < count; member += 1) parent[member] = member;
   const up = (member: number) => parent[member] as number;
   const find = (member: number): number => {
     let at = member;

@@ -6,23 +6,28 @@ import { uuidv7 } from '../../store/ids.ts';
 import type { Assembled } from '../assemble.ts';
 import { type Kind, kinds } from '../entry.ts';
 import { nearVersion } from '../near/signature.ts';
-import { type RecordFile, createRecordFile, openRecordFile } from './record-file.ts';
-import { decodeResult, encodeResult } from './result-bytes.ts';
+import { createNumbers } from '../numbers.ts';
+import { isLeftBehind, ownedName } from '../owned.ts';
+import type { Block } from './block.ts';
+import { type OpenBlockFile, createBlockFile, openBlockFile } from './block-file.ts';
+import { resultTold, tellResult } from './told-result.ts';
 import type { RowOptions, RowResult } from './types.ts';
 
 /** Changes whenever a row stage says something else of some row than before. */
-const rowsVersion = 1;
+const rowsVersion = 5;
 /** How many recipes' results are kept. */
 const mostFiles = 4;
 const ending = '.rows';
-/** How old a file has to be that no build can be writing any more, in ms. */
-const leftBehind = 24 * 3_600_000;
+const findingsEnding = '.findings';
+const prefix = '.writing-';
 
 /**
  * What the row stages said of the rows of the last build with the same options, by the rows' content, without a word of them. It is
  * read along with the rows, both being in the order of a collection, so that it needs no index and no memory.
  */
 export interface RowCache {
+  /** Where these rows are among those of the last build, for what is kept of comparing them. */
+  readonly history: RowHistory;
   /** What was said of this row, where its content is the same; rows are asked for in their order. */
   take(entry: Assembled): RowResult | undefined;
   /** Keeps what was said of a row, in the same order. */
@@ -33,37 +38,51 @@ export interface RowCache {
   close(): void;
 }
 
+export interface RowHistory {
+  /** The file for it. */
+  findingsPath: string;
+  /** Names the rows of the last build; null where there are none. */
+  before: string | null;
+  /** Names these rows. */
+  now: string;
+  /** By the place of each row that was asked for, the place of the same row in the last build, or −1. */
+  formerPlaces(): Float64Array;
+}
+
 /** Opens what is kept in a folder for these options. A file that is damaged counts as none from there on. */
 export function openRowCache(folder: string, options: RowOptions): RowCache {
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   const versions = { near: nearVersion, rows: rowsVersion };
-  const path = join(folder, `${hash('sha256', canonicalJson({ options, versions })).slice(0, 32)}${ending}`);
-  const aside = `${path}.${uuidv7()}`;
-  const old = openRecordFile(path);
-  const fresh: RecordFile = createRecordFile(aside);
-  const keys = new WeakMap<Assembled, string>();
-  /** Of rows of which something was known: it is kept as it stood there. */
-  const bodies = new WeakMap<Assembled, Buffer>();
-  let head = old.next();
+  const base = join(folder, hash('sha256', canonicalJson({ options, versions })).slice(0, 32));
+  const path = `${base}${ending}`;
+  const now = uuidv7();
+  const aside = join(folder, ownedName(prefix));
+  const old = openBlockFile(path);
+  const fresh = createBlockFile(aside, now);
+  const formerPlaces = createNumbers();
+  const asked = createAsked();
+  const walk = createWalk(old);
   let open = true;
 
-  function keyOf(entry: Assembled): string {
-    const key = keys.get(entry) ?? contentKey(entry);
-    keys.set(entry, key);
-    return key;
-  }
-
   return {
+    history: { findingsPath: `${base}${findingsEnding}`, before: old.name, now, formerPlaces: formerPlaces.all },
     take(entry) {
-      const { kind, id } = entry;
-      while (head && compare(kinds[head.kind] ?? 'prefer', head.id, kind, id) < 0) head = old.next();
-      if (!head || head.id !== id || kinds[head.kind] !== kind || head.key !== keyOf(entry)) return undefined;
-      bodies.set(entry, head.body);
-      return decodeResult(entry, head.body);
+      const there = walk.to(entry);
+      const contentKey = there && contentKeyOf(entry);
+      const same = there !== null && contentKey !== null && there.block.isKey(there.row, contentKey);
+      formerPlaces.add(same ? there.place : -1);
+      const isTold = same && there.block.isTold(there.row);
+      asked.add({ contentKey, block: isTold ? there.block : null, row: there?.row ?? 0 });
+      return isTold ? (resultTold(entry, there.block.told(there.row)) ?? undefined) : undefined;
     },
     put(entry, result) {
-      const body = bodies.get(entry) ?? encodeResult(entry, result);
-      if (body) fresh.add({ kind: kinds.indexOf(entry.kind), id: entry.id, key: keyOf(entry), body });
+      const known = asked.next();
+      if (known.block !== null) {
+        fresh.addFrom(known.block, known.row);
+        return;
+      }
+      const contentKey = known.contentKey ?? contentKeyOf(entry);
+      fresh.add({ kind: kinds.indexOf(entry.kind), id: entry.id, contentKey, ...tellResult(entry, result) });
     },
     commit() {
       old.close();
@@ -84,8 +103,71 @@ export function openRowCache(folder: string, options: RowOptions): RowCache {
   };
 }
 
+/** Where a row stands in what is kept. */
+interface There {
+  block: Block;
+  row: number;
+  /** Among all rows. */
+  place: number;
+}
+
+/** Goes through what is kept along with entries that come in the same order: to the row of each, or null where there is none. */
+function createWalk(file: OpenBlockFile): { to(entry: Assembled): There | null } {
+  let block = file.next();
+  let row = 0;
+  let place = 0;
+  /** Whether the row where we are was what was asked for last. */
+  let wasMet = false;
+
+  function step(): void {
+    row += 1;
+    place += 1;
+    if (row < (block?.rows ?? 0)) return;
+    block = file.next();
+    row = 0;
+  }
+
+  return {
+    to({ kind, id }) {
+      if (wasMet) step();
+      wasMet = false;
+      while (block !== null) {
+        wasMet = block.isId(row, id) && kinds[block.kindOf(row)] === kind;
+        if (wasMet) return { block, row, place };
+        if (compare(kinds[block.kindOf(row)] ?? 'prefer', block.idOf(row), kind, id) >= 0) return null;
+        step();
+      }
+      return null;
+    },
+  };
+}
+
+/** What is known of a row that was asked for and is still to be kept. */
+interface Asked {
+  /** Null where it was not needed. */
+  contentKey: string | null;
+  /** Where it stands as it is kept; null where it does not. */
+  block: Block | null;
+  row: number;
+}
+
+/** First in, first out. */
+function createAsked(): { add(asked: Asked): void; next(): Asked } {
+  let coming: Asked[] = [];
+  let going: Asked[] = [];
+  return {
+    add: (asked) => coming.push(asked),
+    next() {
+      if (going.length === 0) [going, coming] = [coming.reverse(), going];
+      const asked = going.pop();
+      if (!asked) throw new Error('a row is kept after it was asked for');
+      return asked;
+    },
+  };
+}
+
 /** Names everything that the row stages look at: 128 bits of SHA-256, as latin1. */
-function contentKey(entry: Assembled): string {
+function contentKeyOf(entry: Assembled): string {
   if ('fault' in entry) return hash('sha256', entry.fault, 'binary').slice(0, 16);
   const { messages, against, tools, author, cutOff, node } = entry;
   const looked = JSON.stringify([messages, against, tools, author === 'person', cutOff, node === null]);
@@ -107,10 +189,13 @@ function compare(kindA: Kind, idA: string, kindB: Kind, idB: string): number {
 
 /** Keeps the newest files, and none that a build which was killed left behind. */
 function removeOldest(folder: string): void {
-  const files = readdirSync(folder).map((name) => ({ name, path: join(folder, name), age: ageOf(join(folder, name)) }));
-  const whole = files.filter(({ name }) => name.endsWith(ending)).sort((a, b) => a.age - b.age);
-  const torn = files.filter(({ name, age }) => !name.endsWith(ending) && age > leftBehind);
-  for (const { path } of [...whole.slice(mostFiles), ...torn]) rmSync(path, { force: true });
+  const names = readdirSync(folder);
+  const whole = names.filter((name) => name.endsWith(ending)).map((name) => ({ name, age: ageOf(join(folder, name)) }));
+  const oldest = whole.sort((a, b) => a.age - b.age).slice(mostFiles);
+  const torn = names.filter((name) => name.startsWith(prefix) && isLeftBehind(folder, name));
+  const beside = oldest.map(({ name }) => name.replace(ending, findingsEnding));
+  for (const name of [...oldest.map((file) => file.name), ...beside, ...torn])
+    rmSync(join(folder, name), { force: true });
 }
 
 /** In ms. */

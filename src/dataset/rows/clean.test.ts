@@ -15,6 +15,8 @@ test.each([
   ['fenced code', 'see:\n```py\na = 1  \n\n\n\nb = 2\n```\n\n\n\nok  ', 'see:\n```py\na = 1  \n\n\n\nb = 2\n```\n\nok'],
   ['a longer fence', '````\n```  \n\n\n````\nx  ', '````\n```  \n\n\n````\nx'],
   ['code without an end', '```\na  \n\n\n b  ', '```\na  \n\n\n b  '],
+  ['code after something invisible', '\u200b~~~\na  \n~~~\nb ', '~~~\na  \n~~~\nb'],
+  ['code that is indented at the beginning', '\n     ~~~\na  \n~~~\nb ', '~~~\na  \n~~~\nb'],
   ['indentation', 'a\n  b\n    c', 'a\n  b\n    c'],
 ])('%s', (_name, text, clean) => {
   expect(cleanText(text)).toBe(clean);

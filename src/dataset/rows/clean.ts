@@ -14,13 +14,14 @@ export function cleanText(text: string): string {
   const clean: string[] = [];
   let open: string | null = null;
   for (const line of lines) {
-    const [, mark] = fence.exec(line) ?? [];
     if (open === null) {
-      const plain = cleanLine(line);
-      if (plain !== '' || clean.at(-1) !== '') clean.push(plain);
-      if (mark !== undefined) open = mark;
+      // What opens code is told by what stays of a line: so it is the same when it is read again.
+      const plain = clean.length === 0 ? cleanLine(line).trimStart() : cleanLine(line);
+      if (plain !== '' || !['', undefined].includes(clean.at(-1))) clean.push(plain);
+      open = fence.exec(plain)?.[1] ?? null;
     } else {
       clean.push(line);
+      const [, mark] = fence.exec(line) ?? [];
       if (mark?.startsWith(open) && line.trim() === mark) open = null;
     }
   }

@@ -13,7 +13,7 @@ import { cleanMessage } from './clean.ts';
 import { createContamination } from './decontaminate.ts';
 import { documentOf } from './document.ts';
 import { trainable } from './trainable.ts';
-import type { Changed, GoneRow, KeptRow, RowKeys, RowOptions, RowResult } from './types.ts';
+import type { Changed, GoneRow, KeptRow, NearKeys, RowKeys, RowOptions, RowResult } from './types.ts';
 import { faultOf, isEmpty } from './validate.ts';
 
 /** Told of every row whose texts a stage changed. */
@@ -36,7 +36,8 @@ export async function createRowProcessor(options: RowOptions, watch?: Watch): Pr
     if (invalid !== null) return gone('validate', invalid, changed);
     const safe = redact(texts, changed);
     if (safe !== texts) watch?.('redact', entry.id, texts, safe);
-    const poor = qualityOf && entry.kind === 'learn' ? poorness(entry, safe, qualityOf) : null;
+    const poor =
+      qualityOf && (entry.kind === 'learn' || entry.kind === 'replay') ? poorness(entry, safe, qualityOf) : null;
     if (poor !== null) return gone('quality', poor, changed);
     // Looked for in the texts as they were written, since placeholders would hide it.
     const item = contamination(texts.messages);
@@ -63,14 +64,18 @@ function gone(stage: GoneRow['stage'], reason: string, changed: readonly Changed
 
 /** The texts as a chat template takes them; null when they hold more than text. */
 export function trainableTexts({ kind, messages, against, tools }: Entry): Texts | null {
-  const clean = messages.map(trainable);
+  const clean: WireMessage[] = [];
+  for (const message of messages) {
+    const said = trainable(message);
+    if (said === null) return null;
+    clean.push(said);
+  }
   const worse = against && trainable(against);
-  if (clean.includes(null) || (kind === 'prefer' && worse === null)) return null;
-  return {
-    messages: clean as WireMessage[],
-    ...(worse && { against: worse }),
-    ...(tools.length > 0 && { tools }),
-  };
+  if (kind === 'prefer' && worse === null) return null;
+  const texts: Texts = { messages: clean };
+  if (worse) texts.against = worse;
+  if (tools.length > 0) texts.tools = tools;
+  return texts;
 }
 
 function cleaned(texts: Texts, changed: Changed[]): Texts {
@@ -121,13 +126,19 @@ function faultOfPair(answer: WireMessage, against: WireMessage): 'worse_answer_i
 function keysOf(kind: Entry['kind'], { messages, against, tools }: Texts, near: boolean): RowKeys {
   const answer = messages.at(-1) as WireMessage;
   const own = answerKey(answer);
-  const bands = near ? new Uint32Array(bandCount) : null;
-  if (bands) bandsOf(shingleHashes(documentOf(messages)), bands, 0);
   return {
     promptKey: promptKey(messages.slice(0, -1), tools),
     answerKey: kind === 'prefer' && against ? `${own}>${answerKey(against)}` : own,
     bareKey: bareKey(answer),
     size: textOf(answer.content).length,
-    bands,
+    near: near ? nearKeys(messages) : null,
   };
+}
+
+function nearKeys(messages: readonly WireMessage[]): NearKeys {
+  const shingles = shingleHashes(documentOf(messages));
+  const words = new Uint32Array(bandCount + shingles.length);
+  bandsOf(shingles, words, 0);
+  words.set(shingles, bandCount);
+  return { words, bandsAt: 0, shinglesFrom: bandCount, shinglesTo: words.length };
 }

@@ -3,9 +3,12 @@ const most = 10_000;
 const names = new Map<string, string>();
 const lists = new Map<string, readonly string[]>();
 
+let last = '';
+
 /** One string for all that are equal, of which there are few. */
 export function shared(text: string): string {
-  return remembered(names, text, text);
+  if (text !== last) last = remembered(names, text, text);
+  return last;
 }
 
 /** One list for all that have the same names, of which there are few. */

@@ -9,6 +9,7 @@ const kept = ['role', 'content', 'name', 'tool_calls', 'tool_call_id'] as const;
  * `developer` is what newer OpenAI models call `system`. Null when it holds more than text.
  */
 export function trainable(message: WireMessage): WireMessage | null {
+  if (isPlain(message)) return message;
   const { content } = message;
   if (Array.isArray(content) && !content.every((part) => isObject(part) && part.type === 'text')) return null;
   const clean: JsonObject = {};
@@ -18,6 +19,13 @@ export function trainable(message: WireMessage): WireMessage | null {
   }
   const role = message.role === 'developer' ? 'system' : message.role;
   return { ...clean, role, content: textOf(content) };
+}
+
+/** Whether it is a role and a text alone, as most are. */
+function isPlain(message: WireMessage): boolean {
+  if (typeof message.content !== 'string' || message.role === 'developer') return false;
+  for (const field in message) if (field !== 'role' && field !== 'content') return false;
+  return true;
 }
 
 /** Tools as a chat template takes them: in the request of a Response a function's fields stand beside its type. */

@@ -20,8 +20,17 @@ export interface RowKeys {
   bareKey: number;
   /** Of the answer, in characters. */
   size: number;
-  /** Bands of its document; null where near duplicates are not looked for. */
-  bands: Uint32Array | null;
+  /** What its document is compared by; null where near duplicates are not looked for. */
+  near: NearKeys | null;
+}
+
+/** What a document is compared by, where it stands among other numbers. */
+export interface NearKeys {
+  words: Uint32Array;
+  /** Where its `bandCount` bands begin. */
+  bandsAt: number;
+  shinglesFrom: number;
+  shinglesTo: number;
 }
 
 /** How many of a kind a stage changed. */

@@ -22,8 +22,9 @@ export function setAsideContradictions(
   };
   for (const [one, other] of near) note(one, other);
   const byKey = new Map<string, Draft>();
-  for (const draft of drafts) for (const key of keysOf(draft)) if (!byKey.has(key)) byKey.set(key, draft);
-  for (const draft of drafts) {
+  const doubtful = ofDoubtfulPrompts(drafts);
+  for (const draft of doubtful) for (const key of keysOf(draft)) if (!byKey.has(key)) byKey.set(key, draft);
+  for (const draft of doubtful) {
     for (const key of oppositesOf(draft)) {
       const other = byKey.get(key);
       if (other) note(draft, other);
@@ -37,11 +38,18 @@ export function setAsideContradictions(
   });
 }
 
-function keysOf({ kind, promptKey, answerKey, bareKey }: Draft): string[] {
-  return [`${kind} ${promptKey} ${kind === 'prefer' ? answerKey : bareKey}`];
+/** Those whose prompt has more than answers that are learned. */
+function ofDoubtfulPrompts(drafts: readonly Draft[]): Draft[] {
+  const isDoubtful: boolean[] = [];
+  for (const { kind, promptKey } of drafts) if (kind !== 'learn') isDoubtful[promptKey] = true;
+  return drafts.filter(({ promptKey }) => isDoubtful[promptKey]);
 }
 
-function oppositesOf({ kind, promptKey, answerKey, bareKey }: Draft): string[] {
-  if (kind === 'prefer') return [`prefer ${promptKey} ${answerKey.split('>').reverse().join('>')}`];
+function keysOf({ kind, promptKey, answerKey, worseKey, bareKey }: Draft): string[] {
+  return [`${kind} ${promptKey} ${kind === 'prefer' ? `${answerKey}>${worseKey}` : bareKey}`];
+}
+
+function oppositesOf({ kind, promptKey, answerKey, worseKey, bareKey }: Draft): string[] {
+  if (kind === 'prefer') return [`prefer ${promptKey} ${worseKey}>${answerKey}`];
   return [`${kind === 'learn' ? 'reject' : 'learn'} ${promptKey} ${bareKey}`];
 }

@@ -1,20 +1,10 @@
+import type { Compared } from '../compared.ts';
 import { type Draft, byStrength } from '../draft.ts';
-import { type NearPair, findClusters } from '../near/clusters.ts';
+import type { Pair } from '../near/clusters.ts';
 import { chooseSurvivors } from '../near/survivors.ts';
 import type { StageReport } from '../report.ts';
 import type { Contradiction } from './contradictions.ts';
 import type { Join } from './split.ts';
-
-export interface NearOptions {
-  /** Every draft there is, by its index. */
-  all: readonly Draft[];
-  /** Bands of their documents. */
-  bands: Uint32Array;
-  /** Shingles of the document of a draft, by its index. */
-  shinglesOf: (index: number) => Uint32Array;
-  /** Jaccard index from which on two documents are one. */
-  threshold: number;
-}
 
 export interface NearFindings {
   left: Draft[];
@@ -24,19 +14,22 @@ export interface NearFindings {
 }
 
 /**
- * Drops answers that are nearly the same as a stronger one that stays. An answer that is bad is never near one that is
- * learned unless they say the same, and that is a contradiction.
+ * Drops answers that are nearly the same as a stronger one that stays; `all` are the drafts by their index. An answer that is bad is
+ * never near one that is learned unless they say the same, and that is a contradiction.
  */
 export function dropNearDuplicates(
   drafts: readonly Draft[],
   stage: StageReport,
-  { all, bands, shinglesOf, threshold }: NearOptions,
+  all: readonly Draft[],
+  { documents, jaccard: threshold, similarity, clusters }: Compared,
 ): NearFindings {
-  const documents = { count: all.length, bands, shinglesOf };
-  const { root, edges } = findClusters({ ...documents, threshold });
+  const { root, edges } = clusters();
   const apart = (a: number, b: number): boolean => areApart(draftAt(all, a), draftAt(all, b));
-  const order = drafts.filter(({ kind }) => kind !== 'prefer').sort(learnedFirst);
-  const keepers = chooseSurvivors({ ...documents, order: order.map(({ index }) => index), root, threshold, apart });
+  const isAlone = aloneIn(root);
+  const some = drafts.filter(({ kind, index }) => kind !== 'prefer' && !isAlone(index));
+  const byCluster = Map.groupBy(some, ({ index }) => root[index]).values();
+  const order = [...byCluster].flatMap((cluster) => cluster.sort(learnedFirst).map(({ index }) => index));
+  const keepers = chooseSurvivors({ ...documents, order, root, threshold, apart, similarity });
   const contradictions: Contradiction[] = [];
   const left = drafts.filter((draft) => {
     const at = keepers[draft.index] ?? -1;
@@ -46,13 +39,27 @@ export function dropNearDuplicates(
     else contradictions.push([draft, keeper]);
     return keeper.kind !== draft.kind;
   });
-  return { left, joins: joinsOf(all, edges), contradictions };
+  return {
+    left,
+    joins: joinsOf(
+      all.map(({ nodeKey }) => nodeKey),
+      edges,
+    ),
+    contradictions,
+  };
 }
 
-/** Pairs of documents as pairs of nodes. */
-export function joinsOf(drafts: readonly Draft[], edges: readonly NearPair[]): Join[] {
+/** Whether nothing is in a cluster with a document, as it is with most: then nothing stands for it. */
+function aloneIn(root: Int32Array): (index: number) => boolean {
+  const sizes = new Uint32Array(root.length);
+  for (let at = 0; at < root.length; at += 1) (sizes[root[at] as number] as number) += 1;
+  return (index) => sizes[root[index] as number] === 1;
+}
+
+/** Pairs of documents as pairs of their nodes. */
+export function joinsOf(nodes: ArrayLike<number>, edges: readonly Pair[]): Join[] {
   return edges.flatMap(({ a, b }) => {
-    const [one, other] = [draftAt(drafts, a).node, draftAt(drafts, b).node];
+    const [one = 0, other = 0] = [nodes[a], nodes[b]];
     return one === other ? [] : [[one, other] as const];
   });
 }
@@ -65,7 +72,7 @@ function learnedFirst(a: Draft, b: Draft): number {
 /** Turns of one conversation are not each other, and a good and a bad answer only where they say the same. */
 function areApart(a: Draft, b: Draft): boolean {
   if (a.kind !== b.kind) return a.bareKey !== b.bareKey;
-  return a.node === b.node && a.promptKey !== b.promptKey;
+  return a.nodeKey === b.nodeKey && a.promptKey !== b.promptKey;
 }
 
 function draftAt(drafts: readonly Draft[], index: number): Draft {

@@ -27,7 +27,7 @@ const off = {
 };
 
 describe('duplicates', () => {
-  const same = { promptKey: 'p', answerKey: 'a' };
+  const same = { promptKey: 1, answerKey: 2 };
 
   test('the strongest word of people stays: a correction, more raters, the newer, the smaller id', () => {
     const ranked = [
@@ -50,8 +50,8 @@ describe('duplicates', () => {
       at: fc.nat(3),
       signal: fc.constantFrom('corrected' as const, 'approved' as const),
       raters: fc.uniqueArray(fc.constantFrom('a', 'b', 'c'), { minLength: 1 }),
-      promptKey: fc.constantFrom('p', 'q'),
-      answerKey: fc.constantFrom('x', 'y'),
+      promptKey: fc.constantFrom(1, 2),
+      answerKey: fc.constantFrom(3, 4),
     });
     const many = fc.uniqueArray(one, { selector: ({ id }) => id, minLength: 1 });
     fc.assert(
@@ -69,7 +69,7 @@ describe('duplicates', () => {
   test('a good and a bad answer that are equal are not duplicates, and a correction overrules approvals of its prompt', () => {
     const good = draft('a.0', same);
     expect(run(dropDuplicates, [good, draft('b.0', { ...same, kind: 'reject', signal: null })]).left).toHaveLength(2);
-    const corrected = draft('c.0', { promptKey: 'p', signal: 'corrected' });
+    const corrected = draft('c.0', { promptKey: 1, signal: 'corrected' });
     expect(run(dropOverruled, [good, corrected, draft('d.0')])).toEqual({
       left: ['c.0', 'd.0'],
       dropped: { 'a.0': 'c.0' },
@@ -78,11 +78,11 @@ describe('duplicates', () => {
 });
 
 test('contradictions are set aside, both sides of them, with what they contradict', () => {
-  const good = draft('a.0', { promptKey: 'p', bareKey: 1 });
-  const bad = draft('b.0', { promptKey: 'p', bareKey: 1, kind: 'reject', signal: null });
-  const pair = draft('c.0>d.0', { promptKey: 'q', answerKey: 'x>y', kind: 'prefer' });
-  const opposite = draft('d.0>c.0', { promptKey: 'q', answerKey: 'y>x', kind: 'prefer' });
-  const other = draft('e.0', { promptKey: 'p', bareKey: 2, kind: 'reject', signal: null });
+  const good = draft('a.0', { promptKey: 1, bareKey: 1 });
+  const bad = draft('b.0', { promptKey: 1, bareKey: 1, kind: 'reject', signal: null });
+  const pair = draft('c.0>d.0', { promptKey: 2, answerKey: 3, worseKey: 4, kind: 'prefer' });
+  const opposite = draft('d.0>c.0', { promptKey: 2, answerKey: 4, worseKey: 3, kind: 'prefer' });
+  const other = draft('e.0', { promptKey: 1, bareKey: 2, kind: 'reject', signal: null });
   const near = [draft('f.0'), draft('g.0', { kind: 'reject', signal: null })] as const;
   const all = [good, bad, pair, opposite, other, ...near];
   expect(run((drafts, stage) => setAsideContradictions(drafts, stage, [near]), all)).toEqual({

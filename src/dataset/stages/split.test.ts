@@ -1,7 +1,19 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { Split } from '../../core/dataset.ts';
-import { type Join, type Tombstone, position, splitNodes } from './split.ts';
+import { createNameIds } from '../name-ids.ts';
+import { type Join, type Shares, type Tombstone, createSplitting, position } from './split.ts';
+
+type Named = readonly [string, string];
+
+const splittingOf = (joins: readonly Named[], tombstones: readonly Tombstone[], given: Shares) => {
+  const nodes = createNameIds();
+  const numbered = ([a, b]: Named): Join => [nodes.idOf(a), nodes.idOf(b)];
+  for (let at = 0; at <= 30; at += 1) nodes.idOf(`n${at}`);
+  const splitting = createSplitting({ nodes, joins: joins.map(numbered), tombstones, shares: given });
+  return { ...splitting, join: (one: Named) => splitting.join(numbered(one)) };
+};
+const splitNodes = (...given: Parameters<typeof splittingOf>) => splittingOf(...given).splitOf;
 
 const shares = fc.record({
   val: fc.double({ min: 0, max: 0.5, noNaN: true }),
@@ -20,6 +32,9 @@ describe('the split', () => {
         for (const [a, b] of joins) expect(splitOf(a)).toBe(splitOf(b));
         const again = splitNodes(joins.map(([a, b]) => [b, a] as const).toReversed(), [], given);
         expect(nodes.map(again)).toEqual(nodes.map(splitOf));
+        const later = splittingOf([], [], given);
+        for (const one of joins) later.join(one);
+        expect(nodes.map(later.splitOf)).toEqual(nodes.map(splitOf));
       }),
     );
   });
@@ -29,7 +44,7 @@ describe('the split', () => {
     fc.assert(
       fc.property(fc.array(added, { minLength: 1, maxLength: 6 }), fc.array(node), shares, (steps, gone, given) => {
         const nodes = new Set<string>();
-        const joins: Join[] = [];
+        const joins: Named[] = [];
         let before = new Map<string, Split>();
         const check = (now: (name: string) => Split, names: Iterable<string>): void => {
           for (const [name, split] of before) expect(ranks[now(name)]).toBeGreaterThanOrEqual(ranks[split]);

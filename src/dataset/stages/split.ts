@@ -1,6 +1,7 @@
 import { hash } from 'node:crypto';
-import type { Split } from '../../core/dataset.ts';
-import { type Sets, createSets } from '../sets.ts';
+import { type Split, splits } from '../../core/dataset.ts';
+import type { NameIds } from '../name-ids.ts';
+import { createUnionFind } from '../near/union-find.ts';
 
 export interface Shares {
   val: number;
@@ -14,44 +15,90 @@ export interface Tombstone {
   joined: readonly string[];
 }
 
-/** Nodes that belong together. */
-export type Join = readonly [string, string];
+/** Nodes that belong together, by their numbers. */
+export type Join = readonly [number, number];
 
-/** Says the split of a node, whatever else there is. */
-export type SplitOf = (node: string) => Split;
+/** Says the split of nodes, and learns of more that belong together. */
+export interface Splitting {
+  join(join: Join): void;
+  /** Whether a node belongs together with another. */
+  isJoined(node: number): boolean;
+  /** The place of a node's split among `splits`. */
+  labelOf(node: number): number;
+  /** The split of a node by its name, also of one that has no number. */
+  splitOf(name: string): Split;
+}
+
+/** Nodes by their numbers; those of tombstones come to them. */
+interface Splitted {
+  nodes: NameIds;
+  joins: Iterable<Join>;
+  tombstones: readonly Tombstone[];
+  shares: Shares;
+}
+
+/** What is not known yet. */
+const unsaid = 255;
 
 /**
  * The split of every node, a pure rule: a node says test, val or train by the salted hash of its id, and joined nodes are test
  * if any of them says test, else val if any says val. So what is added, or forgotten and leaves a tombstone, moves others
  * towards held-out only.
  */
-export function splitNodes(joins: Iterable<Join>, tombstones: readonly Tombstone[], shares: Shares): SplitOf {
-  const sets = createSets();
-  for (const [a, b] of joins) sets.join(a, b);
-  for (const { node, joined } of tombstones) for (const other of joined) sets.join(node, other);
-  const verdicts = verdictsOf(sets, shares);
-  return (node) => verdicts.get(sets.find(node)) ?? sayingOf(node, shares);
+export function createSplitting({ nodes, joins, tombstones, shares }: Splitted): Splitting {
+  const buried = tombstones.flatMap(({ node, joined }) =>
+    joined.map((other): Join => [nodes.idOf(node), nodes.idOf(other)]),
+  );
+  const count = nodes.count();
+  const sets = createUnionFind(count);
+  const joined = new Uint8Array(count);
+  /** By the name of the set; labels are in the order of strictness. */
+  const labels = new Uint8Array(count).fill(unsaid);
+
+  function labelOfSet(root: number): number {
+    const known = labels[root] as number;
+    if (known !== unsaid) return known;
+    const label = sayingOf(nodes.nameOf(root), shares);
+    labels[root] = label;
+    return label;
+  }
+
+  const labelOf = (node: number): number => labelOfSet(sets.find(node));
+
+  function join([a, b]: Join): void {
+    const [one, other] = [sets.find(a), sets.find(b)];
+    if (one === other) return;
+    const label = Math.max(labelOfSet(one), labelOfSet(other));
+    sets.join(one, other);
+    labels[sets.find(one)] = label;
+    joined[a] = 1;
+    joined[b] = 1;
+  }
+
+  for (const one of joins) join(one);
+  for (const one of buried) join(one);
+  return {
+    join,
+    isJoined: (node) => joined[node] === 1,
+    labelOf,
+    splitOf(name) {
+      const node = nodes.find(name);
+      const label = node < 0 || node >= count ? sayingOf(name, shares) : labelOf(node);
+      return splits[label] ?? 'train';
+    },
+  };
 }
 
 /** A number in [0, 1) from salt and node: the first 48 bits of SHA-256 over both. */
 export function position(salt: string, node: string): number {
-  return Number.parseInt(hash('sha256', `${salt}\0${node}`).slice(0, 12), 16) / 2 ** 48;
+  const digest = hash('sha256', `${salt}\0${node}`, 'binary');
+  let number = 0;
+  for (let byte = 0; byte < 6; byte += 1) number = number * 256 + digest.charCodeAt(byte);
+  return number / 2 ** 48;
 }
 
-function sayingOf(node: string, { val, test, salt }: Shares): Split {
+/** The place of the split among `splits`. */
+function sayingOf(node: string, { val, test, salt }: Shares): number {
   const at = position(salt, node);
-  return at < test ? 'test' : at < test + val ? 'val' : 'train';
-}
-
-const ranks: Record<Split, number> = { train: 0, val: 1, test: 2 };
-
-function verdictsOf(sets: Sets, shares: Shares): Map<string, Split> {
-  const verdicts = new Map<string, Split>();
-  for (const node of sets.members()) {
-    const root = sets.find(node);
-    const said = sayingOf(node, shares);
-    const before = verdicts.get(root);
-    if (before === undefined || ranks[said] > ranks[before]) verdicts.set(root, said);
-  }
-  return verdicts;
+  return at < test ? 2 : at < test + val ? 1 : 0;
 }

@@ -13,6 +13,8 @@ export interface ParquetGroup {
   rows: number;
   /** Before packing. */
   bytes: number;
+  /** What is held at once to read any of its rows, in bytes. */
+  held: number;
   /** Whether it may hold as many rows as it says. */
   isWhole: boolean;
 }

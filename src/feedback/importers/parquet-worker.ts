@@ -3,6 +3,7 @@ import { brotliDecompressSync, gunzipSync, zstdDecompressSync } from 'node:zlib'
 import { parentPort, workerData } from 'node:worker_threads';
 import {
   type AsyncBuffer,
+  type ColumnChunk,
   type Compressors,
   type FileMetaData,
   type RowGroup,
@@ -60,7 +61,9 @@ function say(message: FromWorker): void {
 
 /** Rows as JSON; fewer than were asked for where the file holds no more. */
 async function rowsOf(metadata: FileMetaData, { from, to, columns }: RowsRequest): Promise<JsonObject[]> {
-  const options = { file, metadata, compressors, rowStart: from, rowEnd: to, ...(columns && { columns }) };
+  // With an index of its pages, which not every writer makes, of a group no more is read than the rows that are asked for.
+  const reading = { file, metadata, compressors, useOffsetIndex: true };
+  const options = { ...reading, rowStart: from, rowEnd: to, ...(columns && { columns }) };
   const rows = await parquetReadObjects(options);
   const end = rows.findIndex((row) => Object.values(row).every((cell) => cell === undefined));
   return rows.slice(0, end === -1 ? rows.length : end).map(objectOf);
@@ -72,7 +75,18 @@ async function rowsOf(metadata: FileMetaData, { from, to, columns }: RowsRequest
  */
 function groupOf({ num_rows: rows, total_byte_size: bytes, columns }: RowGroup): ParquetGroup {
   const isWhole = columns.every(({ meta_data: column }) => column === undefined || column.num_values >= rows);
-  return { rows: Number(rows), bytes: Number(bytes), isWhole: isWhole && rows >= 0 };
+  const held = columns.reduce((sum, column) => sum + heldOf(column), 0);
+  return { rows: Number(rows), bytes: Number(bytes), held, isWhole: isWhole && rows >= 0 };
+}
+
+/**
+ * Of a column without an index of its pages all bytes are read, and where it is nested all of them are unpacked, into objects of
+ * about twice their size.
+ */
+function heldOf({ meta_data: column, offset_index_offset: index }: ColumnChunk): number {
+  if (column === undefined || (index !== undefined && index > 0n)) return 0;
+  const packed = Number(column.total_compressed_size);
+  return column.path_in_schema.length === 1 ? packed : packed + 2 * Number(column.total_uncompressed_size);
 }
 
 function objectOf(row: unknown): JsonObject {

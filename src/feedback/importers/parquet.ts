@@ -10,6 +10,8 @@ import type { ImportItem, ImportSource, Importer, LeftOut } from './types.ts';
 
 /** How much is held at a time, in bytes before packing: each look reads a group's columns from their beginning. */
 const bytesAtOnce = 64 * 2 ** 20;
+/** The largest group of rows without an index of its pages, by what is held at once to read any of its rows, in bytes. */
+const mostHeld = 2 ** 30;
 const fewestRows = 500;
 const mostRows = 1_000_000;
 /** How many times shorter packing makes a text at most, to bound what a torn file says of its length. */
@@ -95,6 +97,11 @@ interface Row {
   fault: string;
 }
 
+function tooLarge(held: number): string {
+  const [mib, most] = [held, mostHeld].map((bytes) => Math.ceil(bytes / 2 ** 20));
+  return `This group of rows takes ${mib} MiB at once, above ${most}: write the file with smaller groups (row_group_size), or with an index of its pages.`;
+}
+
 const fewerRows = 'There are fewer rows than the file says: get it once more.';
 
 /** Some rows at a time. What cannot be read is left out with the rest of its group of rows, and reading goes on behind it. */
@@ -118,10 +125,14 @@ async function* rowsOf(
 
 async function* rowsOfGroup(
   reader: ParquetReader,
-  { rows: count, bytes }: ParquetGroup,
+  { rows: count, bytes, held }: ParquetGroup,
   { groupStart, size, columns }: { groupStart: number; size: number; columns?: string[] },
 ): AsyncGenerator<Row> {
   const end = groupStart + count;
+  if (held > mostHeld) {
+    yield { at: `rows ${groupStart + 1} to ${end}`, fault: tooLarge(held) };
+    return;
+  }
   const rowsAtOnce = Math.max(fewestRows, Math.ceil(count * (bytesAtOnce / Math.max(1, bytes))));
   const step = Math.min(rowsAtOnce, mostRows);
   for (let from = groupStart; from < end; from += step) {

@@ -1,8 +1,17 @@
 import fc from 'fast-check';
+import { ByteWriter, ParquetWriter } from 'hyparquet-writer';
 import { expect, test } from 'vitest';
-import { exchangesIn, leftOutOf, readAll, readImportFile, saidIn } from '../../../test/fixtures/imports/reading.ts';
+import {
+  exchangesIn,
+  leftOutOf,
+  readAll,
+  readImportFile,
+  saidIn,
+  sourceOf,
+} from '../../../test/fixtures/imports/reading.ts';
 import { csv } from './csv.ts';
 import { parquet } from './parquet.ts';
+import { openParquet } from './parquet-reader.ts';
 import { ratingIn, see, shareOn } from './scale.ts';
 import type { ImportItem } from './types.ts';
 
@@ -85,6 +94,65 @@ test.each([
   expect(exchangesIn(items).map(({ at }) => at)).toEqual(read);
   expect(leftOutOf(items).map(({ at, reason }) => `${at}: ${reason}`)).toEqual(leftOut);
 });
+
+test('Parquet: a group of rows that is too large to hold is left out with a sentence, and the next one is read', async () => {
+  const large = { groups: 2, rows: 200, tornSize: 2n ** 31n };
+  const items = await readAll(parquet, written({ ...large, offsetIndex: false }));
+  expect(exchangesIn(items).map(({ at }) => at)).toEqual(Array.from({ length: 200 }, (_, at) => `row ${201 + at}`));
+  expect(leftOutOf(items)).toMatchObject([
+    { at: 'rows 1 to 200', detail: expect.stringMatching(/^This group of rows takes \d+ MiB at once, above 1024: /) },
+  ]);
+  expect(leftOutOf(await readAll(parquet, written({ ...large, offsetIndex: true })))).toEqual([]);
+});
+
+test.each([
+  [true, 'no more than its pages are read'],
+  [false, 'the whole column is read'],
+])('Parquet: with an index of pages %s, of a group of rows %s', async (offsetIndex, _what) => {
+  const file = written({ offsetIndex, groups: 1, rows: 4_000 });
+  const source = sourceOf(file);
+  let taken = 0;
+  const slice: typeof source.slice = async (from, to) => {
+    taken += to - from;
+    return source.slice(from, to);
+  };
+  const reader = openParquet({ ...source, slice });
+  await reader.table();
+  const before = taken;
+  expect(await reader.rows({ from: 2_000, to: 2_001 }, 0)).toMatchObject([{ prompt: 'Question 2000?' }]);
+  await reader.close();
+  const share = (taken - before) / file.length;
+  if (offsetIndex) expect(share).toBeLessThan(0.1);
+  else expect(share).toBeGreaterThan(0.5);
+});
+
+/** A table of prompts and answers in groups of rows; the first column of the first may say of itself how many bytes it has. */
+function written({ offsetIndex, groups, rows, tornSize }: Written): Uint8Array {
+  const names = ['prompt', 'answer'];
+  const schema = [
+    { name: 'root', num_children: 2 },
+    ...names.map((name) => ({ name, type: 'BYTE_ARRAY', converted_type: 'UTF8' }) as const),
+  ];
+  const writer = new ByteWriter();
+  const file = new ParquetWriter({ writer, schema });
+  for (let group = 0; group < groups; group += 1) {
+    const data = Array.from({ length: rows }, (_, row) => `Question ${group * rows + row}?`);
+    const columnData = names.map((name) => ({ name, data, offsetIndex, encoding: 'PLAIN' as const }));
+    void file.write({ columnData, rowGroupSize: rows, pageSize: 1024 });
+  }
+  const column = file.row_groups[0]?.columns[0]?.meta_data;
+  if (column && tornSize) column.total_compressed_size = tornSize;
+  void file.finish();
+  return writer.getBytes();
+}
+
+interface Written {
+  offsetIndex: boolean;
+  groups: number;
+  /** Of each group. */
+  rows: number;
+  tornSize?: bigint;
+}
 
 test('whatever numbers there are, shares keep their order and stay in [0, 1]', () => {
   fc.assert(

@@ -1,9 +1,11 @@
 import { sql } from 'kysely';
 import { RatchetError } from '../../core/errors.ts';
+import { forgetContradictions } from '../contradictions.ts';
 import { type Database, type Statement, chunks, statement } from '../database.ts';
 import { now } from '../ids.ts';
 import { decodeJson, decodeNullable, encodeJson, encodeNullable } from '../json.ts';
 import { planPage } from '../page.ts';
+import { removeReplayed } from '../replay.ts';
 import type { CompletionTable } from '../schema.ts';
 import type { CompletionFilter, EraseReport, EraseRequest, Outcome } from '../types.ts';
 import type { StoredChoice } from './choices.ts';
@@ -104,6 +106,14 @@ async function eraseBatch(database: Database, rows: readonly CompletionTable[]):
     ...rows.map(({ id }) => removeEntryOf(database, id)),
     ...rows.map((row) => clearCompletion(database, row)),
     clearFeedback(database, rows),
+    removeReplayed(
+      database,
+      rows.map(({ id }) => id),
+    ),
+    ...forgetContradictions(
+      database,
+      rows.map(({ id }) => id),
+    ),
     ...removeMessages(database, messages, since),
     ...chunks(ids, 500).map((some) => removeNodes(database, some)),
     ...[...new Set(rows.map((row) => row.conversation_id))].map((id) => clearConversation(database, id)),

@@ -64,11 +64,24 @@ export function createOpenChats(): OpenChats {
   }
 
   const begun = new Map<string, OpenChat>();
-  const held = new Map<string, { request: HeldRequest; timer: NodeJS.Timeout }>();
+  /** A map that grew or shrank leaves its old table to the collector, with all that was in it: what is over is emptied. */
+  const held = new Map<string, { request: HeldRequest | null; timer: NodeJS.Timeout }>();
   const writing = new Map<string, Promise<void>>();
 
-  function writeAlone(id: string, { write, lost }: HeldRequest): void {
+  function takeHeld(id: string): HeldRequest | null {
+    const found = held.get(id);
+    if (!found) return null;
+    clearTimeout(found.timer);
     held.delete(id);
+    const { request } = found;
+    found.request = null;
+    return request;
+  }
+
+  function writeAlone(id: string): void {
+    const request = takeHeld(id);
+    if (!request) return;
+    const { write, lost } = request;
     const done = write();
     writing.set(id, done);
     void done
@@ -84,17 +97,12 @@ export function createOpenChats(): OpenChats {
     begun,
     notedAt: -Infinity,
     hold(id, request) {
-      held.set(id, { request, timer: setTimeout(() => writeAlone(id, request), request.holdMs) });
+      held.set(id, { request, timer: setTimeout(() => writeAlone(id), request.holdMs) });
     },
     async release(id) {
-      const found = held.get(id);
-      if (!found) {
-        await writing.get(id);
-        return null;
-      }
-      clearTimeout(found.timer);
-      held.delete(id);
-      return found.request;
+      const request = takeHeld(id);
+      if (!request) await writing.get(id);
+      return request;
     },
     stored(ids) {
       for (let count = ids.length; count > 0; count -= 1) {

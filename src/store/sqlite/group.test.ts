@@ -1,6 +1,10 @@
-import { expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { createLine, waitFor, wantedOf } from './group.ts';
 import type { Batch } from './protocol.ts';
+
+// Its clock stands still while batches are put in line.
+beforeEach(() => void vi.useFakeTimers({ toFake: ['performance'] }));
+afterEach(() => void vi.useRealTimers());
 
 const synced = (inFlight: number): Batch => [true, inFlight, []];
 const unsynced: Batch = [false, 0, []];

@@ -3,7 +3,7 @@ import { type WireMessage, textOf } from '../../core/message.ts';
 import type { Assembled } from '../assemble.ts';
 import type { Texts } from '../draft.ts';
 import type { Entry } from '../entry.ts';
-import { bandCount } from '../near/signature.ts';
+import type { ToldResult } from './block.ts';
 import { cleanMessage } from './clean.ts';
 import { type Edit, edited, editsBetween } from './edits.ts';
 import { trainableTexts } from './process-row.ts';
@@ -14,54 +14,39 @@ import type { GoneRow, KeptRow, RowResult } from './types.ts';
 /** Edits of the messages that were redacted, by their place; −1 is the worse answer. */
 type Patch = [at: number, edits: Edit[]][];
 
-const pairs: readonly KeptRow['pair'][] = [null, 'made', 'worse_answer_is_empty', 'both_say_the_same'];
-const [gone, keptWithout, keptWith] = [0, 1, 2];
-const bandBytes = bandCount * 4;
+const untold = { form: 'untold', pair: null, promptKey: '', answerKey: '', bareKey: 0, size: 0, near: null } as const;
 
-/** The bytes of a result; null for one that cannot be told without words of the row. */
-export function encodeResult(entry: Assembled, result: RowResult): Buffer | null {
-  if (result.texts === null) {
-    return Buffer.concat([Buffer.of(gone), Buffer.from(JSON.stringify(result))]);
-  }
+/** A result as a block keeps it; as nothing where it cannot be told without words of the row. */
+export function tellResult(entry: Assembled, result: RowResult): ToldResult {
+  if (result.texts === null) return { ...untold, form: 'gone', extra: JSON.stringify(result) };
   const { keys, changed, pair } = result;
-  const { bands } = keys;
-  const strings = Buffer.from(`${keys.promptKey}${keys.answerKey}`, 'latin1');
+  const { promptKey, answerKey, bareKey, size, near } = keys;
   const patch = changed.length === 0 ? [] : patchOf(entry as Entry, result);
-  if (patch === null) return null;
+  if (patch === null) return { ...untold, extra: '' };
   const extra = changed.length === 0 ? '' : JSON.stringify([changed, patch]);
-  const head = Buffer.alloc(16);
-  head.writeUInt8(bands ? keptWith : keptWithout, 0);
-  head.writeUInt8(pairs.indexOf(pair), 1);
-  head.writeUInt8(keys.promptKey.length, 2);
-  head.writeUInt8(keys.answerKey.length, 3);
-  head.writeUInt32LE(keys.size, 4);
-  head.writeDoubleLE(keys.bareKey, 8);
-  const ofBands = bands ? Buffer.from(bands.buffer, bands.byteOffset, bandBytes) : Buffer.alloc(0);
-  return Buffer.concat([head, strings, ofBands, Buffer.from(extra)]);
+  const form = near ? 'kept-with-bands' : 'kept';
+  return { form, pair, promptKey, answerKey, bareKey, size, near, extra };
 }
 
-/** The result that these bytes are of, with the texts of the row made again. */
-export function decodeResult(entry: Assembled, bytes: Buffer): RowResult {
-  const form = bytes.readUInt8(0);
-  if (form === gone) return JSON.parse(bytes.toString('utf8', 1)) as GoneRow;
-  const [promptLength, answerLength] = [bytes.readUInt8(2), bytes.readUInt8(3)];
-  const [answerAt, bandsAt] = [16 + promptLength, 16 + promptLength + answerLength];
-  const extraAt = bandsAt + (form === keptWith ? bandBytes : 0);
-  const extra = extraAt < bytes.length ? bytes.toString('utf8', extraAt) : '[[],[]]';
+/** The result that was told, with the texts of the row made again; null where nothing was. */
+export function resultTold(entry: Assembled, told: ToldResult): RowResult | null {
+  const { form, pair, promptKey, answerKey, bareKey, size, near, extra } = told;
+  if (form === 'untold') return null;
+  if (form === 'gone') return JSON.parse(extra) as GoneRow;
+  const keys = { promptKey, answerKey, bareKey, size, near };
+  if (extra === '') return { texts: textsOfPair(trainableTexts(entry as Entry), pair), keys, changed: unchanged, pair };
   const [changed, patch] = JSON.parse(extra) as [KeptRow['changed'], Patch];
-  const pair = pairs[bytes.readUInt8(1)] ?? null;
-  return {
-    texts: patched(cleanTexts(entry as Entry, changed), patch, pair),
-    keys: {
-      promptKey: bytes.toString('latin1', 16, answerAt),
-      answerKey: bytes.toString('latin1', answerAt, bandsAt),
-      bareKey: bytes.readDoubleLE(8),
-      size: bytes.readUInt32LE(4),
-      bands: form === keptWith ? bandsIn(bytes, bandsAt) : null,
-    },
-    changed,
-    pair,
-  };
+  return { texts: patched(cleanTexts(entry as Entry, changed), patch, pair), keys, changed, pair };
+}
+
+const unchanged: KeptRow['changed'] = [];
+
+/** The worse answer stands where it makes a pair. */
+function textsOfPair(texts: Texts | null, pair: KeptRow['pair']): Texts {
+  if (texts === null) throw new Error('a row that was kept has texts');
+  if (pair === 'made' || texts.against === undefined) return texts;
+  const { against: _, ...rest } = texts;
+  return rest;
 }
 
 /** The texts before redaction, as the stages made them of the row. */
@@ -101,10 +86,4 @@ function patched({ messages, against, tools }: Texts, patch: Patch, pair: KeptRo
     ...(worse && { against: worse }),
     ...(tools && { tools }),
   };
-}
-
-function bandsIn(bytes: Buffer, at: number): Uint32Array {
-  const bands = new Uint32Array(bandCount);
-  for (let band = 0; band < bandCount; band += 1) bands[band] = bytes.readUInt32LE(at + band * 4);
-  return bands;
 }

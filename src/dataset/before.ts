@@ -1,0 +1,66 @@
+import type { Findings } from './findings.ts';
+import type { NearPair, Pair } from './near/clusters.ts';
+
+/** The label of nothing. */
+export const unseen = 255;
+/** What is added to labels as they are kept. */
+const splitMask = 3;
+export const inVersion = 4;
+export const inCrowd = 8;
+
+/** What the last build found of documents that are here again. */
+export interface Before {
+  /** In which split each document was when all pairs across splits had been looked at; 255 of those that were not there. */
+  labels: Uint8Array;
+  /** Not 0 where the document's row was in the version. */
+  placed: Uint8Array;
+  /** Not 0 for those that were in a large group. */
+  crowded: Uint8Array;
+  /** Pairs that held clusters together, of those that are here. */
+  edges: Pair[];
+  /** Not 0 for those that one which is not here was such a pair with. */
+  torn: Uint8Array;
+  /** The closest two across splits of those that were; undefined where one of them is not here. */
+  closest: NearPair | null | undefined;
+}
+
+/** From places of rows to documents. */
+export function translate(findings: Findings, count: number, formerPlaceOf: (document: number) => number): Before {
+  const [labels, placed, crowded] = [new Uint8Array(count).fill(unseen), new Uint8Array(count), new Uint8Array(count)];
+  const formerCount = findings.labels.length;
+  const documentAt = new Int32Array(formerCount).fill(-1);
+  for (let document = 0; document < count; document += 1) {
+    const place = formerPlaceOf(document);
+    const label = place < 0 ? unseen : (findings.labels[place] as number);
+    if (label === unseen) continue;
+    documentAt[place] = document;
+    labels[document] = label & splitMask;
+    placed[document] = label & inVersion;
+    crowded[document] = label & inCrowd;
+  }
+  return {
+    labels,
+    placed,
+    crowded,
+    closest: closestHere(findings.closest, documentAt),
+    ...edgesHere(findings, documentAt, count),
+  };
+}
+
+function closestHere(closest: NearPair | null, documentAt: Int32Array): NearPair | null | undefined {
+  if (closest === null) return null;
+  const [a = -1, b = -1] = [documentAt[closest.a], documentAt[closest.b]];
+  return a < 0 || b < 0 ? undefined : { ...closest, a, b };
+}
+
+function edgesHere(findings: Findings, documentAt: Int32Array, count: number): Pick<Before, 'edges' | 'torn'> {
+  const edges: Pair[] = [];
+  const torn = new Uint8Array(count);
+  for (const key of findings.edges) {
+    const a = documentAt[Math.floor(key / findings.labels.length)] ?? -1;
+    const b = documentAt[key % findings.labels.length] ?? -1;
+    if (a >= 0 && b >= 0) edges.push({ a, b });
+    else if (a >= 0 || b >= 0) torn[Math.max(a, b)] = 1;
+  }
+  return { edges, torn };
+}

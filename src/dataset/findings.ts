@@ -1,0 +1,151 @@
+import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { crc32 } from 'node:zlib';
+import { isErrno } from '../core/errors.ts';
+import type { NearPair } from './near/clusters.ts';
+import type { Similarity } from './near/similarity.ts';
+import { createNumbers } from './numbers.ts';
+import { ownedName } from './owned.ts';
+
+/** What was found when rows were compared with each other, by places of rows: no word of them, nor a name. */
+export interface Findings {
+  /** Jaccard index from which on two were alike. */
+  threshold: number;
+  /**
+   * By place: in which split a row's node stood, with 4 where the row is in the version, and 8 where it is in a large group; 255 of
+   * rows that are not compared.
+   */
+  labels: Uint8Array;
+  /** The closest two rows of the version across splits, by place. */
+  closest: NearPair | null;
+  /** Pairs that hold clusters together, each as those that were compared. */
+  edges: Float64Array;
+  /** Pairs that were compared, the place of the first times the number of rows and that of the second together; ascending. */
+  pairs: Float64Array;
+  /** Their similarity where it reached the threshold, else −1. */
+  similarities: Float64Array;
+}
+
+interface Head extends Pick<Findings, 'threshold' | 'closest'> {
+  /** Names the rows that the places are of. */
+  rows: string;
+  places: number;
+  edges: number;
+  pairs: number;
+}
+
+const headAt = 8;
+
+/** Reads what is kept of these rows; null where there is nothing, or it is of others, or damaged. */
+export function readFindings(path: string, rows: string, threshold: number): Findings | null {
+  try {
+    const file = readFileSync(path);
+    const headEnd = headAt + file.readUInt32LE(4);
+    if (crc32(file.subarray(4)) !== file.readUInt32LE(0)) return null;
+    const head = JSON.parse(file.toString('utf8', headAt, headEnd)) as Head;
+    if (head.rows !== rows || head.threshold !== threshold) return null;
+    const labelsEnd = headEnd + head.places;
+    const numbers = new Float64Array(Uint8Array.from(file.subarray(labelsEnd)).buffer);
+    return {
+      threshold,
+      labels: Uint8Array.from(file.subarray(headEnd, labelsEnd)),
+      closest: head.closest,
+      edges: numbers.subarray(0, head.edges),
+      pairs: numbers.subarray(head.edges, head.edges + head.pairs),
+      similarities: numbers.subarray(head.edges + head.pairs),
+    };
+  } catch (error) {
+    if (isErrno(error, 'ENOENT') || error instanceof RangeError || error instanceof SyntaxError) return null;
+    throw error;
+  }
+}
+
+/** Writes what was found aside, then into place. Where the folder is gone, as somebody was forgotten, nothing is kept. */
+export function writeFindings(path: string, rows: string, findings: Findings): void {
+  const { threshold, closest, labels, edges, pairs, similarities } = findings;
+  const head: Head = { rows, threshold, closest, places: labels.length, edges: edges.length, pairs: pairs.length };
+  const text = Buffer.from(JSON.stringify(head));
+  const lengths = Buffer.alloc(headAt);
+  lengths.writeUInt32LE(text.length, 4);
+  const bytes = Buffer.concat([lengths, text, labels, bytesOf(edges), bytesOf(pairs), bytesOf(similarities)]);
+  bytes.writeUInt32LE(crc32(bytes.subarray(4)), 0);
+  const aside = join(dirname(path), ownedName('.writing-'));
+  try {
+    writeFileSync(aside, bytes, { flag: 'wx', mode: 0o600 });
+    renameSync(aside, path);
+  } catch (error) {
+    rmSync(aside, { force: true });
+    if (!isErrno(error, 'ENOENT')) throw error;
+  }
+}
+
+function bytesOf({ buffer, byteOffset, byteLength }: Float64Array): Uint8Array {
+  return new Uint8Array(buffer, byteOffset, byteLength);
+}
+
+/** Compares documents, and remembers what it found. */
+interface Remembering {
+  similarity: Similarity;
+  /** Every pair that was compared, as findings have them. */
+  found(): Pick<Findings, 'pairs' | 'similarities'>;
+}
+
+/**
+ * Looks up what was found of two rows before, and compares those of which nothing is known. All that is asked is at which similarity
+ * they are alike, which is the findings' threshold.
+ */
+export function createRemembering(
+  compare: Similarity,
+  { before, placeOf, formerPlaceOf, rows }: Remembered,
+): Remembering {
+  const keys = createNumbers();
+  const values = createNumbers();
+  return {
+    similarity(a, b, least) {
+      const known = before && lookUp(before, formerPlaceOf(Math.min(a, b)), formerPlaceOf(Math.max(a, b)));
+      const similarity = known ?? compare(a, b, least);
+      keys.add(placeOf(Math.min(a, b)) * rows + placeOf(Math.max(a, b)));
+      values.add(similarity);
+      return similarity;
+    },
+    found() {
+      const [all, similarities] = [keys.all(), values.all()];
+      const pairs = all
+        .slice()
+        .sort()
+        .filter((key, at, sorted) => at === 0 || key !== sorted[at - 1]);
+      const found = new Float64Array(pairs.length);
+      for (let at = 0; at < all.length; at += 1) {
+        found[placeIn(pairs, all[at] as number)] = similarities[at] as number;
+      }
+      return { pairs, similarities: found };
+    },
+  };
+}
+
+interface Remembered {
+  before: Findings | null;
+  /** The place of a document's row, and that which it had before, or −1. */
+  placeOf: (document: number) => number;
+  formerPlaceOf: (document: number) => number;
+  /** How many rows there are. */
+  rows: number;
+}
+
+function lookUp({ pairs, similarities, labels }: Findings, a: number, b: number): number | null {
+  if (a < 0 || b < 0) return null;
+  const key = a * labels.length + b;
+  const at = placeIn(pairs, key);
+  return pairs[at] === key ? (similarities[at] as number) : null;
+}
+
+/** Where a key is among ascending ones, or would be. */
+function placeIn(pairs: Float64Array, key: number): number {
+  let [from, to] = [0, pairs.length];
+  while (from < to) {
+    const middle = (from + to) >>> 1;
+    if ((pairs[middle] as number) < key) from = middle + 1;
+    else to = middle;
+  }
+  return from;
+}

@@ -1,0 +1,25 @@
+/** A list of numbers that grows, in no more memory than they need. */
+export interface Numbers {
+  add(number: number): void;
+  /** Those that there are now, until the next is added. */
+  all(): Float64Array;
+}
+
+const firstRoom = 1024;
+
+export function createNumbers(): Numbers {
+  let room = new Float64Array(firstRoom);
+  let count = 0;
+  return {
+    add(number) {
+      if (count === room.length) {
+        const larger = new Float64Array(room.length * 2);
+        larger.set(room);
+        room = larger;
+      }
+      room[count] = number;
+      count += 1;
+    },
+    all: () => room.subarray(0, count),
+  };
+}

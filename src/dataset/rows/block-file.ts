@@ -1,0 +1,135 @@
+import { closeSync, fstatSync, openSync, readSync, writeSync } from 'node:fs';
+import { isErrno } from '../../core/errors.ts';
+import { type Block, type BlockRow, blockLength, decodeBlock, encodeBlock, fullBlock, headBytes } from './block.ts';
+
+export interface BlockFile {
+  add(row: BlockRow): void;
+  /** Adds a row as it stands in a block of another file; a block of which all rows come one after the other is taken as it is. */
+  addFrom(block: Block, row: number): void;
+  close(): void;
+}
+
+export interface OpenBlockFile {
+  /** What names these rows; null where there are none. */
+  readonly name: string | null;
+  /** The next rows; null at the end, or from where the file is damaged. */
+  next(): Block | null;
+  close(): void;
+}
+
+/** A file begins with its name, of 36 characters. */
+const nameBytes = 40;
+const mostWaiting = 2 ** 20;
+/** A smaller block is not taken as it is, so that blocks do not become ever smaller. */
+const worthKeeping = fullBlock / 2;
+
+/** Creates a file of rows; it must not be there yet. */
+export function createBlockFile(path: string, name: string): BlockFile {
+  const file = openSync(path, 'wx', 0o600);
+  let waiting: Uint8Array[] = [Buffer.from(name.padEnd(nameBytes))];
+  let waitingBytes = 0;
+  let rows: BlockRow[] = [];
+  /** Rows of a block that came one after the other from its first on. */
+  let run: { block: Block; rows: number } | null = null;
+
+  function flush(): void {
+    const bytes = Buffer.concat(waiting);
+    for (let done = 0; done < bytes.length; ) done += writeSync(file, bytes, done, bytes.length - done);
+    waiting = [];
+    waitingBytes = 0;
+  }
+
+  function addBytes(bytes: Uint8Array): void {
+    waiting.push(bytes);
+    waitingBytes += bytes.length;
+    if (waitingBytes > mostWaiting) flush();
+  }
+
+  function endBlock(): void {
+    if (rows.length > 0) addBytes(encodeBlock(rows));
+    rows = [];
+  }
+
+  function addRow(row: BlockRow): void {
+    rows.push(row);
+    if (rows.length === fullBlock) endBlock();
+  }
+
+  function endRun(): void {
+    if (run === null) return;
+    const { block, rows: count } = run;
+    run = null;
+    for (let row = 0; row < count; row += 1) addRow(block.row(row));
+  }
+
+  return {
+    add(row) {
+      endRun();
+      addRow(row);
+    },
+    addFrom(block, row) {
+      if (run !== null && (run.block !== block || run.rows !== row)) endRun();
+      if (run === null && (row > 0 || block.rows < worthKeeping)) {
+        addRow(block.row(row));
+        return;
+      }
+      run = { block, rows: row + 1 };
+      if (run.rows < block.rows) return;
+      run = null;
+      endBlock();
+      addBytes(block.bytes);
+    },
+    close() {
+      endRun();
+      endBlock();
+      flush();
+      closeSync(file);
+    },
+  };
+}
+
+/** Opens a file of rows; one that is not there has none. */
+export function openBlockFile(path: string): OpenBlockFile {
+  const file = openExisting(path);
+  let left = file === null ? 0 : fstatSync(file).size;
+
+  /** Fills a buffer with what comes next; false where there is not as much. */
+  function fill(buffer: Buffer, from: number): boolean {
+    if (file === null || buffer.length - from > left) return false;
+    for (let done = from; done < buffer.length; ) {
+      const count = readSync(file, buffer, done, buffer.length - done, null);
+      if (count === 0) return false;
+      done += count;
+    }
+    left -= buffer.length - from;
+    return true;
+  }
+
+  const named = Buffer.alloc(nameBytes);
+  const name = fill(named, 0) ? named.toString('latin1').trimEnd() : null;
+  const head = Buffer.alloc(headBytes);
+  return {
+    name,
+    next() {
+      if (!fill(head, 0)) return null;
+      const length = blockLength(head);
+      if (length < headBytes || length - headBytes > left) return null;
+      // In memory of its own, so that its numbers are aligned.
+      const bytes = Buffer.allocUnsafeSlow(length);
+      head.copy(bytes);
+      return fill(bytes, headBytes) ? decodeBlock(bytes) : null;
+    },
+    close() {
+      if (file !== null) closeSync(file);
+    },
+  };
+}
+
+function openExisting(path: string): number | null {
+  try {
+    return openSync(path, 'r');
+  } catch (error) {
+    if (isErrno(error, 'ENOENT')) return null;
+    throw error;
+  }
+}

@@ -1,0 +1,53 @@
+import { createByteSpool } from './byte-spool.ts';
+import type { Span } from './near/documents.ts';
+
+/** Shingles of documents on the disk while a build runs, by the documents' numbers. */
+export interface ShingleSpool {
+  /** Adds those of the next document, which stand among other numbers. */
+  add(numbers: Uint32Array, from: number, to: number): void;
+  of(document: number): Uint32Array;
+  /** A reader for going through documents in ascending order; what it gives is good until it is asked again. */
+  inOrder(): (document: number) => Span;
+  close(): void;
+}
+
+const bytesEach = Uint32Array.BYTES_PER_ELEMENT;
+/** How many are read at once by whoever goes through them. */
+const windowLength = 2 ** 18;
+
+/** Opens a new spool; the file must not be there yet. */
+export function createShingleSpool(path: string): ShingleSpool {
+  const spool = createByteSpool(path);
+  const read = (into: Uint32Array, from: number): void =>
+    spool.read(new Uint8Array(into.buffer, into.byteOffset, into.byteLength), from * bytesEach);
+
+  return {
+    add(numbers, from, to) {
+      spool.add(new Uint8Array(numbers.buffer, numbers.byteOffset + from * bytesEach, (to - from) * bytesEach));
+    },
+    of(document) {
+      const from = spool.startOf(document) / bytesEach;
+      const shingles = new Uint32Array(spool.startOf(document + 1) / bytesEach - from);
+      read(shingles, from);
+      return shingles;
+    },
+    inOrder() {
+      const span = { numbers: new Uint32Array(windowLength), from: 0, to: 0 };
+      let [start, end] = [0, 0];
+      return (document) => {
+        const from = spool.startOf(document) / bytesEach;
+        const to = spool.startOf(document + 1) / bytesEach;
+        if (from < start || to > end) {
+          if (to - from > span.numbers.length) span.numbers = new Uint32Array(to - from);
+          read(span.numbers, from);
+          start = from;
+          end = from + span.numbers.length;
+        }
+        span.from = from - start;
+        span.to = to - start;
+        return span;
+      };
+    },
+    close: spool.close,
+  };
+}
