@@ -1,11 +1,13 @@
 import type { StepInput } from '../core/cycle.ts';
 import type { Evaluation } from '../core/evaluation.ts';
+import { type GpuLease, heldBy } from '../core/gpu.ts';
 import type { Recipe } from '../core/recipe.ts';
 import { refuseRedacted } from '../dataset/forget/redacted.ts';
 import { datasetFolder } from '../dataset/write.ts';
 import { evaluate } from '../evaluation/evaluate.ts';
 import { gate } from '../evaluation/gate.ts';
 import type { ActivityDeps } from './deps.ts';
+import { mergeWhereSlow } from './merge.ts';
 import { finished } from './outputs.ts';
 import { type StepWork, stepActivity } from './step.ts';
 import type { StepActivities } from './types.ts';
@@ -27,6 +29,8 @@ export function createJudgingSteps(deps: ActivityDeps): Pick<StepActivities, 'ev
 async function evaluateCandidate(deps: ActivityDeps, { input, recipe, signal, report }: StepWork) {
   const built = finished(input, 'build');
   await refuseRedacted(deps.store, built.dataset);
+  const lease = deps.gpu.holder();
+  if (lease && lease.cycleId !== input.cycleId) report({ message: onCpuMessage(lease) }, 'warning');
   const base = await deps.serveBase(input.base, signal);
   const selected = await deps.selected();
   const candidate = finished(input, 'import').served;
@@ -48,6 +52,13 @@ async function evaluateCandidate(deps: ActivityDeps, { input, recipe, signal, re
     throw error;
   }
   return { evaluation: digest, n };
+}
+
+function onCpuMessage(lease: GpuLease): string {
+  return (
+    `The GPU of ${lease.host} is ${heldBy(lease, Date.now())}: ` +
+    'models that fit the memory answer on the CPU meanwhile, and others are waited for.'
+  );
 }
 
 async function decide(deps: ActivityDeps, { input, recipe }: StepWork) {
@@ -73,8 +84,11 @@ async function needsPerson(deps: ActivityDeps, input: StepInput, recipe: Recipe)
   return selected.ref !== evaluation.served.base && version?.base !== input.base;
 }
 
-async function promote(deps: ActivityDeps, { input }: StepWork) {
+async function promote(deps: ActivityDeps, work: StepWork) {
+  const { input } = work;
   const { evidence, approval } = finished(input, 'gate');
+  await refuseRedacted(deps.store, finished(input, 'build').dataset);
+  await mergeWhereSlow(deps, work);
   await refuseRedacted(deps.store, finished(input, 'build').dataset);
   const { served } = await deps.store.blobs.getJson<Evaluation>(finished(input, 'evaluate').evaluation);
   const selected = await deps.selected();

@@ -62,7 +62,7 @@ async function perform<S extends StepName>(
   if (done?.state === 'done') return done.output as unknown as StepOutputs[S];
   await holdTurn(deps.store, input, signal);
   const record = await cycles.beginStep(input.cycleId, step, input.key);
-  const report = reporter(deps, input.cycleId, step);
+  const { report, written } = reporter(deps, input.cycleId, step);
   await goOn(deps, step, input, report);
   report({ state: 'running', attempt: record.attempt }, 'step');
   try {
@@ -80,6 +80,8 @@ async function perform<S extends StepName>(
       'step',
     );
     throw error;
+  } finally {
+    await written();
   }
 }
 
@@ -97,10 +99,19 @@ async function goOn({ store }: StepDeps, step: StepName, input: StepInput, repor
   if (before?.state !== 'running') report({ state: 'running' }, 'state');
 }
 
-function reporter(deps: StepDeps, cycle: string, step: StepName): StepWork['report'] {
-  return (data, kind = 'progress') => {
+interface Reporter {
+  report: StepWork['report'];
+  /** Resolves once all that was reported is written. */
+  written: () => Promise<void>;
+}
+
+/** Events are written one after the other: side by side they would come in any order. */
+function reporter(deps: StepDeps, cycle: string, step: StepName): Reporter {
+  let last = Promise.resolve();
+  const report: StepWork['report'] = (data, kind = 'progress') => {
     const event = { at: new Date().toISOString(), cycle, step, kind, data };
     // Progress is worth less than the step that it tells of.
-    appendEvent(deps.dataDir, cycle, event).catch(() => {});
+    last = last.then(() => appendEvent(deps.dataDir, cycle, event)).catch(() => {});
   };
+  return { report, written: () => last };
 }

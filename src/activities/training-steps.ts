@@ -1,15 +1,18 @@
-import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { RatchetError } from '../core/errors.ts';
-import type { JobEvent } from '../core/job.ts';
 import { refuseRedacted } from '../dataset/forget/redacted.ts';
 import { datasetFolder } from '../dataset/write.ts';
-import { candidateName, registerVersion } from '../models/registry.ts';
-import { type JobPlace, exportJob, runFolder, trainJob, validateJob } from '../training/make-job.ts';
-import { type RunJobOptions, readTrainResult, runJob } from '../training/run-job.ts';
+import { registerVersion } from '../models/registry.ts';
+import { type Lesson, lessonOf } from '../training/lesson.ts';
+import { trainJob, validateJob } from '../training/make-job.ts';
+import { widthOf } from '../training/tune.ts';
+import { serveCandidate } from './candidate.ts';
 import type { ActivityDeps } from './deps.ts';
+import { adapterOf, placeOf, runStepJob } from './jobs.ts';
 import { finished } from './outputs.ts';
 import { type StepWork, stepActivity } from './step.ts';
+import { shownTraining } from './shown-training.ts';
+import { trainSweep } from './sweep.ts';
 import type { StepActivities } from './types.ts';
 
 /** Train, validate and import: from a dataset version to a served candidate. */
@@ -31,11 +34,26 @@ function whole<T>(deps: ActivityDeps, work: (deps: ActivityDeps, step: StepWork)
 
 async function train(deps: ActivityDeps, work: StepWork) {
   const { input, recipe } = work;
-  const built = finished(input, 'build');
-  const folder = datasetFolder(deps.datasetsDir, built.name, built.dataset);
-  const data = { train: join(folder, 'train.jsonl'), val: built.val > 0 ? join(folder, 'val.jsonl') : null };
-  const result = await runJob(trainJob(await placeOf(deps, work), recipe, data), jobOptions(deps, work));
-  return { adapterDigest: result.adapter_digest, run: input.key, steps: result.steps, loss: result.loss };
+  const lesson = await lessonFor(deps, work);
+  const { why, method } = lesson;
+  work.report({ method: method.kind, message: why });
+  const place = await placeOf(deps, work);
+  const extent = { rows: lesson.rows, width: await widthOf(place.base) };
+  const { result, swept } = await shownTraining(deps, work, async (shown) =>
+    recipe.train.sweep
+      ? trainSweep(deps, shown, { place, lesson, extent })
+      : { result: await runStepJob(deps, shown, 'train', trainJob(place, recipe, lesson, extent)), swept: null },
+  );
+  const { adapter_digest: adapterDigest, steps, loss } = result;
+  const output = { adapterDigest, run: input.key, steps, loss, method: method.kind, why };
+  return swept === null ? output : { ...output, sweep: swept };
+}
+
+async function lessonFor(deps: ActivityDeps, { input, recipe }: StepWork): Promise<Lesson> {
+  const { name, dataset } = finished(input, 'build');
+  const record = await deps.store.datasets.get(dataset);
+  if (!record) throw new RatchetError('NotFound', 'The dataset is gone: retry from the step build.');
+  return lessonOf(recipe, record.manifest, datasetFolder(deps.datasetsDir, name, dataset));
 }
 
 /** The held-out loss is measured on rows that took no part in choosing a checkpoint, where there are any. */
@@ -49,57 +67,20 @@ async function validate(deps: ActivityDeps, work: StepWork) {
   }
   const data = join(datasetFolder(deps.datasetsDir, built.name, built.dataset), `${split}.jsonl`);
   const job = validateJob(await placeOf(deps, work), recipe, data, await adapterOf(deps, work));
-  const result = await runJob(job, jobOptions(deps, work));
+  const result = await runStepJob(deps, work, 'validate', job);
   return { baseLoss: result.base_loss, candidateLoss: result.candidate_loss, targetTokens: result.target_tokens };
 }
 
 async function importCandidate(deps: ActivityDeps, work: StepWork) {
-  const { input, recipe, signal, report } = work;
-  const { adapterDigest } = finished(input, 'train');
-  const job = exportJob(await placeOf(deps, work), recipe, await adapterOf(deps, work));
-  const merged = await runJob(job, jobOptions(deps, work));
-  const name = candidateName(deps.modelPrefix, recipe.name, adapterDigest);
-  const imported = await deps.importModel({
-    folder: merged.path,
-    name,
-    signal,
-    onStatus: (status) => report({ status }),
-  });
-  const version = await registerVersion(deps.store.models, imported, {
+  const { input, recipe } = work;
+  const candidate = await serveCandidate(deps, work, { step: 'import', format: 'serve' });
+  const version = await registerVersion(deps.store.models, candidate, {
     recipe,
     recipeDigest: input.recipe,
     dataset: finished(input, 'build').dataset,
-    adapterDigest,
+    adapterDigest: finished(input, 'train').adapterDigest,
     cycleId: input.cycleId,
     metrics: {},
   });
-  // As large as the base, and written again by any attempt that needs it.
-  await rm(merged.path, { recursive: true, force: true });
-  return { modelVersion: version.id, served: imported.served };
-}
-
-/** The adapter that the train step left, checked by its digest. */
-async function adapterOf(deps: ActivityDeps, { input }: StepWork): Promise<string> {
-  const { run, adapterDigest } = finished(input, 'train');
-  const result = await readTrainResult(runFolder(deps.dataDir, input.cycleId, run));
-  if (result.adapter_digest === adapterDigest) return result.adapter;
-  throw new RatchetError(
-    'NotFound',
-    'The trained adapter is not the one that this cycle trained: retry from the step train.',
-  );
-}
-
-async function placeOf(deps: ActivityDeps, { input }: StepWork): Promise<JobPlace> {
-  const work = runFolder(deps.dataDir, input.cycleId, input.key);
-  return { dataDir: deps.dataDir, base: await deps.baseFolder(input.base), work, key: input.key };
-}
-
-function jobOptions(deps: ActivityDeps, { signal, recipe, report }: StepWork): RunJobOptions {
-  return {
-    python: deps.python(),
-    warm: deps.warmPython,
-    signal,
-    stallSeconds: recipe.train.stall_seconds,
-    onEvent: (event: JobEvent) => report({ ...event }, event.event === 'warning' ? 'warning' : 'progress'),
-  };
+  return { modelVersion: version.id, served: candidate.served, adapter: candidate.adapter };
 }

@@ -1,5 +1,5 @@
 import { createRoute, z } from '@hono/zod-openapi';
-import { type BaseRoots, ensureBaseServed, listBases, resolveBase } from '../models/bases.ts';
+import { type BaseRoots, basesWithOrigin, ensureBaseServed, resolveBase } from '../models/bases.ts';
 import type { ImportDeps } from '../models/import.ts';
 import type { Routes } from './context.ts';
 import { json, problems } from './schemas.ts';
@@ -9,12 +9,18 @@ export interface BaseRouteDeps {
   imports: ImportDeps;
 }
 
+const base = z.object({
+  name: z.string(),
+  /** A repository of a hub. */
+  origin: z.object({ hub: z.string(), revision: z.string() }).nullable(),
+});
+
 const list = createRoute({
   method: 'get',
   path: '/api/bases',
   tags: ['Models'],
-  summary: 'Names of the bases that can be trained',
-  responses: { 200: json(z.object({ items: z.array(z.object({ name: z.string() })) }), 'Every base'), ...problems },
+  summary: 'Names of the bases that can be trained, and where they are from as far as that is known',
+  responses: { 200: json(z.object({ items: z.array(base) }), 'Every base'), ...problems },
 });
 
 const serve = createRoute({
@@ -29,13 +35,10 @@ const serve = createRoute({
 /** `/api/bases`: what training starts from. */
 export function baseRoutes({ roots, imports }: BaseRouteDeps): Routes {
   return (app) => {
-    app.openapi(list, async (context) => {
-      const names = await listBases(roots);
-      return context.json({ items: names.map((name) => ({ name })) }, 200);
-    });
+    app.openapi(list, async (context) => context.json({ items: await basesWithOrigin(roots) }, 200));
     app.openapi(serve, async (context) => {
-      const base = await resolveBase(roots, context.req.valid('param').name);
-      const { served, digest } = await ensureBaseServed(imports, base, { signal: context.req.raw.signal });
+      const found = await resolveBase(roots, context.req.valid('param').name);
+      const { served, digest } = await ensureBaseServed(imports, found, { signal: context.req.raw.signal });
       return context.json({ model: served, digest }, 200);
     });
   };

@@ -2,20 +2,18 @@ import { createRoute, z } from '@hono/zod-openapi';
 import { type SSEStreamingApi, streamSSE } from 'hono/streaming';
 import { closedStates, steps } from '../core/cycle.ts';
 import { RatchetError } from '../core/errors.ts';
-import type { Recipe } from '../core/recipe.ts';
 import { readEvents } from '../store/event-log.ts';
+import type { Recipe } from '../core/recipe.ts';
 import type { CycleRecord, Store } from '../store/types.ts';
 import type { CycleService } from '../temporal/cycles.ts';
 import type { App, Routes } from './context.ts';
-import { recipeOf, startRequest } from './cycle-request.ts';
+import { type RecipeFinders, recipeOf, startRequest } from './cycle-request.ts';
 import { json, problems } from './schemas.ts';
 
-export interface CycleRouteDeps {
+export interface CycleRouteDeps extends RecipeFinders {
   store: Store;
   cycles: CycleService;
   dataDir: string;
-  /** The recipe in the file of this name. NotFound, or InvalidInput with every fault of the file. */
-  readRecipe: (name: string) => Promise<Recipe>;
 }
 
 const states = [
@@ -46,7 +44,7 @@ export function cycleRoutes(deps: CycleRouteDeps): Routes {
 
 function addTo(app: App, deps: CycleRouteDeps): void {
   app.openapi(startRoute, async (c) => {
-    const recipe = await recipeOf(c.req.valid('json'), deps.readRecipe);
+    const recipe = await recipeOf(c.req.valid('json'), deps);
     const { cycle, position } = await deps.cycles.start(recipe, {
       queue: c.req.valid('query').queue !== 'false',
     });

@@ -3,7 +3,8 @@ import { splits } from '../core/dataset.ts';
 import { RatchetError } from '../core/errors.ts';
 import { recipeSchema } from '../core/recipe.ts';
 import { changes, diffVersions } from '../dataset/diff.ts';
-import { type PreviewDeps, previewBuild } from '../dataset/preview.ts';
+import { leftOutOf } from '../dataset/left-out.ts';
+import type { PreviewDeps } from '../dataset/preview.ts';
 import { datasetFolder } from '../dataset/write.ts';
 import type { DatasetRecord, Store } from '../store/types.ts';
 import type { Routes } from './context.ts';
@@ -56,6 +57,8 @@ const previewRoute = createRoute({
           changes: z.array(z.object({ stage: z.string(), id: z.string(), before: z.string(), after: z.string() })),
           rows: z.object({ train: z.int(), val: z.int(), test: z.int() }),
           leaks: leakCheck.nullable(),
+          /** How many prompts the base would be asked beside; null where nothing is replayed. */
+          replay: z.int().nullable(),
           withheld: z.array(z.string()),
         })
         .openapi('DatasetPreview'),
@@ -101,17 +104,53 @@ const diffRoute = createRoute({
   },
 });
 
-/** `POST /api/datasets/preview`, and `GET /api/datasets/:digest/diff`. */
+const leftOutRoute = createRoute({
+  method: 'get',
+  path: '/api/datasets/{digest}/left-out',
+  tags: ['Datasets'],
+  summary: 'What was collected for a version and is not in it, with the stage that left it out, and why',
+  request: {
+    params: z.object({ digest }),
+    query: z.object({
+      reason: z.string().max(100).optional().openapi({ description: 'Only for this reason, as the stages name it.' }),
+      completion: z.string().max(200).optional().openapi({ description: 'Only answers of this completion.' }),
+      limit: z.coerce.number().int().min(0).max(1000).default(20),
+    }),
+  },
+  responses: {
+    200: json(
+      z
+        .object({
+          reasons: counts,
+          items: z.array(
+            z.object({ id: z.string(), stage: z.string(), reason: z.string(), of: z.string().optional() }),
+          ),
+        })
+        .openapi('DatasetLeftOut'),
+      'Counts by reason, and the first of them',
+    ),
+    ...problems,
+  },
+});
+
+/** `POST /api/datasets/preview`, `GET /api/datasets/:digest/diff` and `GET /api/datasets/:digest/left-out`. */
 export function datasetToolRoutes(deps: DatasetToolDeps): Routes {
   return (app) => {
-    app.openapi(previewRoute, async (context) =>
-      context.json(await previewBuild(deps, context.req.valid('json'), context.req.valid('query').limit), 200),
-    );
+    app.openapi(previewRoute, async (context) => {
+      // Only who previews needs the stages, which bring the numbering plans of all countries.
+      const { previewBuild } = await import('../dataset/preview.ts');
+      return context.json(await previewBuild(deps, context.req.valid('json'), context.req.valid('query').limit), 200);
+    });
     app.openapi(diffRoute, async (context) => {
       const { against, limit } = context.req.valid('query');
       const second = folderOf(deps, await findDataset(deps.store, context.req.valid('param').digest));
       const first = folderOf(deps, await findDataset(deps.store, against));
       return context.json(await diffVersions(first, second, limit), 200);
+    });
+    app.openapi(leftOutRoute, async (context) => {
+      const { limit, ...filter } = context.req.valid('query');
+      const version = await findDataset(deps.store, context.req.valid('param').digest);
+      return context.json(await leftOutOf(folderOf(deps, version), filter, limit), 200);
     });
   };
 }

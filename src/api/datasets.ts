@@ -26,6 +26,8 @@ const dataset = z
     cycle_id: z.string().nullable(),
     recipe: z.string(),
     collection: z.string(),
+    /** Digest of what the base answered, where answers of it are learned. */
+    replay: z.string().nullable(),
     splits: z.object({ train: figures, val: figures, test: figures }),
     signals: z.record(z.string(), z.int()),
     files: z.record(z.string(), figures),
@@ -159,6 +161,7 @@ function present({ digest: id, name, cycleId, manifest, createdAt, redacted }: D
     cycle_id: cycleId,
     recipe: manifest.recipe,
     collection: manifest.collection,
+    replay: manifest.replay ?? null,
     splits: manifest.splits,
     signals: manifest.signals,
     files: manifest.files ?? {},

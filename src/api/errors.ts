@@ -17,6 +17,8 @@ export interface Problem {
   advice: string;
   /** Id of the request, which the log has too. */
   instance: string;
+  /** What a program can do instead, where there is something. */
+  proposal?: unknown;
 }
 
 /** The answer to a request that failed: the OpenAI shape on `/v1`, problem details elsewhere. */
@@ -72,5 +74,6 @@ function problemOf(error: RatchetError, requestId: string): Problem {
     code: error.code,
     advice: error.traits.advice,
     instance: `urn:ratchet:request:${requestId}`,
+    ...('proposal' in error.details && { proposal: error.details.proposal }),
   };
 }

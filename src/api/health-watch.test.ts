@@ -124,7 +124,7 @@ test('a live call that fails makes it looked at soon, and not again at once', as
   watch.suspect('box');
   watch.suspect('nobody');
   expect(box.health).toHaveBeenCalledTimes(2);
-  await vi.waitFor(async () => expect(await states()).toEqual(['red']));
+  await expect.poll(states).toEqual(['red']);
   clock.date += 60_000;
   watch.suspect('box');
   expect(box.health).toHaveBeenCalledTimes(2);

@@ -29,13 +29,15 @@ const row = z
     dataset: z.object({ digest: z.string(), name: z.string() }),
     row: z.string(),
     split,
-    signal: z.enum(['corrected', 'approved']).nullable(),
+    /** `replay` of an answer of the base, which nobody taught. */
+    signal: z.enum(['corrected', 'approved', 'replay']).nullable(),
     /** `person` for a correction, else a model ref. */
     author: z.string().nullable(),
     completions: z.array(
       z.object({
         id: z.string(),
-        choice: z.int(),
+        /** Null where only its prompt is in the row. */
+        choice: z.int().nullable(),
         conversation_id: z.string().nullable(),
         model: z.string().nullable(),
         erased_at: z.string().nullable(),

@@ -31,7 +31,12 @@ export function presentCompletion(
     response: record.response,
     usage: { prompt_tokens: record.promptTokens, completion_tokens: record.completionTokens },
     cost_usd: dollars(record.costNanos),
-    attempts: record.attempts.map(({ provider, model, code }) => ({ provider, model, code })),
+    attempts: record.attempts.map(({ provider, model, code, sent }) => ({
+      provider,
+      model,
+      code,
+      ...(sent && { sent }),
+    })),
     error: record.error,
     feedback: feedback.filter(({ completionId }) => completionId === record.id).map(presentFeedback),
     created_at: isoTime(record.createdAt),

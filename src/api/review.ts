@@ -3,7 +3,7 @@ import { RatchetError } from '../core/errors.ts';
 import { type Agreement, measureAgreement } from '../feedback/agreement.ts';
 import type { Alpha } from '../feedback/agreement-alpha.ts';
 import { correctionDiff } from '../feedback/correction-diff.ts';
-import { createNextReview } from '../feedback/review.ts';
+import { type ReviewItem, createNextReview } from '../feedback/review.ts';
 import type { Store } from '../store/types.ts';
 import type { Routes } from './context.ts';
 import { isoTime, presentCompletion } from './present.ts';
@@ -24,8 +24,10 @@ const nextBody = z
 
 const item = z
   .object({
-    reason: z.enum(['disagreement', 'unrated']),
+    reason: z.enum(['contradiction', 'disagreement', 'unrated']),
     choice: z.int(),
+    /** The answer that it contradicts, where that is the reason. */
+    contradicts: z.object({ completion_id: z.string(), choice: z.int() }).nullable(),
     /** Until when nobody else gets it. */
     until: z.string(),
     /** What others said of it is left out. */
@@ -39,7 +41,7 @@ const next = createRoute({
   tags: ['Review'],
   summary: 'What to rate next, and why; nobody else gets it for ten minutes',
   description:
-    'Answers that raters disagree about come first, then unrated ones of conversations in which nothing is rated, then other unrated ones. Now and then an answer that you have rated comes again, which is not told, to see whether you say the same.',
+    'Answers that the newest build of a dataset set aside because they contradict others come first, until somebody says something of them; then those that raters disagree about, then unrated ones of conversations in which nothing is rated, then other unrated ones. Now and then an answer that you have rated comes again, which is not told, to see whether you say the same.',
   request: { body: { required: true, content: { 'application/json': { schema: nextBody } } } },
   responses: { 200: json(z.object({ item: item.nullable() }), 'The answer; null when there is nothing'), ...problems },
 });
@@ -143,9 +145,7 @@ export function reviewRoutes({ store, random }: ReviewRouteDeps): Routes {
       const principal = context.get('principal');
       const found = await nextReview(principal.owner, { owner: visibleOwner(principal), ...context.req.valid('json') });
       if (!found) return context.json({ item: null }, 200);
-      const { completion, reason, choice, until } = found;
-      const view = { reason, choice, until: isoTime(until), completion: presentCompletion(completion, []) };
-      return context.json({ item: view }, 200);
+      return context.json({ item: presentItem(found) }, 200);
     });
     app.openapi(release, async (context) => {
       const { completion_id: completionId, choice } = context.req.valid('json');
@@ -171,6 +171,16 @@ export function reviewRoutes({ store, random }: ReviewRouteDeps): Routes {
         200,
       );
     });
+  };
+}
+
+function presentItem({ completion, reason, choice, contradicts, until }: ReviewItem): z.infer<typeof item> {
+  return {
+    reason,
+    choice,
+    contradicts: contradicts && { completion_id: contradicts.completionId, choice: contradicts.choice },
+    until: isoTime(until),
+    completion: presentCompletion(completion, []),
   };
 }
 

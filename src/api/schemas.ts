@@ -15,6 +15,8 @@ export const problem = z
     code: z.string(),
     advice: z.string(),
     instance: z.string(),
+    /** What can be done instead, where there is something: of a cycle without a base, a base to add. */
+    proposal: jsonObject.optional(),
   })
   .openapi('Problem');
 
@@ -74,7 +76,14 @@ export const completionRecord = z
     /** Null when the tokens or the price are not known. */
     cost_usd: z.number().nullable(),
     /** Models that failed before the one that answered. */
-    attempts: z.array(z.object({ provider: z.string(), model: z.string(), code: z.string() })),
+    attempts: z.array(
+      z.object({
+        provider: z.string(),
+        model: z.string(),
+        code: z.string(),
+        sent: z.record(z.string(), z.unknown()).optional(),
+      }),
+    ),
     error: z.object({ code: z.string(), message: z.string(), status: z.int().nullable() }).nullable(),
     feedback: z.array(feedbackRecord),
     created_at: z.string(),

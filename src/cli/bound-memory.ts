@@ -14,7 +14,7 @@ const keptRounds = 64;
  * give them.
  */
 export function boundMemory(): void {
-  setFlagsFromString('--heap-growing-percent=50');
+  setFlagsFromString('--heap-growing-percent=30');
 }
 
 /**

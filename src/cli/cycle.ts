@@ -1,18 +1,23 @@
-import { readFile } from 'node:fs/promises';
-import { basename } from 'node:path';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { basename, join } from 'node:path';
 import type { Command } from 'commander';
+import type { Curve } from '../core/curve.ts';
+import type { CycleState } from '../core/cycle.ts';
 import { RatchetError } from '../core/errors.ts';
+import { tensorboardFile } from '../training/tensorboard.ts';
 import { parseRecipe } from '../workspace/recipes/parse.ts';
 import { faultyRecipes } from '../workspace/recipes/folder.ts';
 import type { ApiClient } from './api-client.ts';
 import { connectApi } from './connection.ts';
+import { type Estimate, estimateText } from './estimate-view.ts';
 import { createPrinter, watchCycle } from './watch.ts';
 
-interface CycleView {
+/** What the API says of a cycle. */
+export interface CycleView {
   id: string;
   name: string;
   base: string;
-  state: string;
+  state: CycleState;
   step: string | null;
   position?: number;
   created_at: string;
@@ -35,11 +40,20 @@ export function registerCycle(program: Command): void {
     .command('start')
     .description('start a cycle from a recipe, or from a base with every other setting at its default')
     .option('--recipe <name>', 'name of a recipe in the folder "recipes", or a file: support, ./support.yaml')
-    .option('--base <name>', 'base to train from')
+    .option('--base <name>', 'base to train from (default: that of the active model, or one is proposed)')
     .option('--name <name>', 'name of the recipe, and of the model that comes out')
     .option('--watch', 'stay and show progress')
     .option('--json', 'print the cycle as JSON')
     .action(start);
+  cycle
+    .command('estimate')
+    .description('what the training of a cycle would take: steps, time, memory; some steps are made and thrown away')
+    .option('--recipe <name>', 'name of a recipe in the folder "recipes", or a file: support, ./support.yaml')
+    .option('--base <name>', 'base to train from')
+    .option('--name <name>', 'name of the recipe')
+    .option('--dataset <digest>', 'dataset version to train on (default: the newest of the recipe’s name)')
+    .option('--json', 'print JSON')
+    .action(estimate);
   cycle.command('list').description('cycles, newest first').option('--json', 'print JSON').action(list);
   cycle
     .command('show <id>')
@@ -47,6 +61,11 @@ export function registerCycle(program: Command): void {
     .action(async (id: string) => {
       printJson(await client().get(`/api/cycles/${id}`));
     });
+  cycle
+    .command('curve <id>')
+    .description('loss, rate and speed of every step of its training, as JSON')
+    .option('--tensorboard <folder>', 'write them to a folder as a run of TensorBoard instead')
+    .action(curve);
   cycle
     .command('watch <id>')
     .description('show progress until it closes or needs a person')
@@ -83,6 +102,22 @@ async function start(options: StartOptions): Promise<void> {
   if (options.json) printJson(cycle);
   else console.log(`Cycle ${cycle.id} is ${cycle.position ? `queued, ${cycle.position} before it` : 'started'}.`);
   if (options.watch) await watch(api, cycle.id);
+}
+
+async function curve(id: string, { tensorboard }: { tensorboard?: string }): Promise<void> {
+  const found = await client().get<Curve>(`/api/cycles/${encodeURIComponent(id)}/curve`);
+  if (tensorboard === undefined) return printJson(found);
+  await mkdir(tensorboard, { recursive: true });
+  const file = join(tensorboard, `events.out.tfevents.0.${id}`);
+  await writeFile(file, tensorboardFile(found));
+  console.log(`Written to ${file}: look at it with "tensorboard --logdir ${tensorboard}".`);
+}
+
+async function estimate({ dataset, ...options }: StartOptions & { dataset?: string }): Promise<void> {
+  const query = dataset === undefined ? '' : `?dataset=${encodeURIComponent(dataset)}`;
+  const found = await client().post<Estimate>(`/api/cycles/estimate${query}`, await recipeIn(options));
+  if (options.json) printJson(found);
+  else console.log(estimateText(found));
 }
 
 /** What the API is told: a name is resolved there, a file is read here. */

@@ -4,6 +4,7 @@ import { type LeakCheck, type Split, type StageCounts, splits } from '../core/da
 import { RatchetError } from '../core/errors.ts';
 import { type VersionDiff, changes } from '../dataset/diff.ts';
 import { exporters } from '../dataset/export/all.ts';
+import type { LeftOut } from '../dataset/left-out.ts';
 import type { Preview } from '../dataset/preview.ts';
 import { connectApi } from './connection.ts';
 import { type FetchedExport, fetchExport } from './fetch-export.ts';
@@ -48,6 +49,11 @@ export function registerDatasets(program: Command): void {
   common(datasets.command('diff <first> <second>').description('what is another in the second version, and why'))
     .option('--limit <number>', 'how many changes to name', '20')
     .action(diff);
+  common(datasets.command('left-out <digest>').description('what was collected and is not in a version, and why'))
+    .option('--reason <reason>', 'only for this reason, such as near_duplicate')
+    .option('--completion <id>', 'only answers of this completion')
+    .option('--limit <number>', 'how many to name', '20')
+    .action(leftOut);
   common(
     datasets.command('tokens <digest> [row]').description('a row as the model sees it, with what is learned of it'),
   )
@@ -130,6 +136,23 @@ async function diff(first: string, second: string, { url, json, limit }: Common 
   }
 }
 
+async function leftOut(
+  digest: string,
+  { url, json, reason, completion, limit }: Common & { reason?: string; completion?: string; limit: string },
+): Promise<void> {
+  const query = new URLSearchParams({
+    limit,
+    ...(reason !== undefined && { reason }),
+    ...(completion !== undefined && { completion }),
+  });
+  const path = `/api/datasets/${encodeURIComponent(digest)}/left-out?${query.toString()}`;
+  const found = await connectApi(url).api.get<LeftOut>(path);
+  if (json) return console.log(JSON.stringify(found, null, 2));
+  console.log(`left out: ${counts(found.reasons)}`);
+  for (const { id, stage, reason: why, of } of found.items)
+    console.log(`  ${id}  ${stage}: ${why.replaceAll('_', ' ')}${of === undefined ? '' : `, as ${of}`}`);
+}
+
 async function tokens(
   digest: string,
   row: string | undefined,
@@ -154,6 +177,7 @@ async function preview({ url, json, recipe, limit }: Common & { recipe?: string;
   console.log(splits.map((split) => `${split} ${found.rows[split]}`).join('  '));
   for (const { stage, id, before, after } of found.changes)
     console.log(`${stage} ${id}\n  - ${inLine(before)}\n  + ${inLine(after)}`);
+  if (found.replay !== null) console.log(`the base would be asked ${found.replay} prompts, to be learned beside`);
   if (found.withheld.length > 0) console.log(`not learned, by "train": false: ${found.withheld.join(', ')}`);
 }
 

@@ -30,7 +30,7 @@ interface OfRow {
   split: string;
   signal: string | null;
   author: string | null;
-  completions: { id: string; choice: number; conversation_id: string | null; model: string | null }[];
+  completions: { id: string; choice: number | null; conversation_id: string | null; model: string | null }[];
   feedback: { id: string; rater: string; rating: number | null; score: number | null; correction: unknown }[];
   feedback_forgotten: string[];
   raters: string[];
@@ -71,6 +71,10 @@ async function ofRow(api: ApiClient, row: string, dataset: string | undefined): 
 }
 
 async function versionsWith(api: ApiClient, row: string): Promise<string[]> {
+  if (row.startsWith('replay.')) {
+    const message = `The base gave ${row}, no completion did: say with --dataset which version has it.`;
+    throw new RatchetError('InvalidInput', message);
+  }
   const { datasets } = await ofCompletion(api, row.slice(0, row.indexOf('.')));
   const versions = datasets.filter((one) => one.row === row).map(({ digest }) => digest);
   if (versions.length > 0) return versions;
@@ -93,7 +97,8 @@ function tellRow(row: OfRow): void {
   console.log(`row ${row.row} of dataset ${row.dataset.digest}  ${row.dataset.name}  ${row.split}`);
   console.log(`  ${row.signal ?? 'not learned'}, written by ${row.author ?? 'nobody that is known'}`);
   for (const { id, choice, conversation_id, model } of row.completions) {
-    console.log(`  completion ${id} choice ${choice}  ${model ?? '?'}  conversation ${conversation_id ?? '?'}`);
+    const part = choice === null ? 'prompt alone' : `choice ${choice}`;
+    console.log(`  completion ${id} ${part}  ${model ?? '?'}  conversation ${conversation_id ?? '?'}`);
   }
   for (const { id, rater, rating, score, correction } of row.feedback) {
     const said = [

@@ -4,6 +4,7 @@ import { registerApi } from './api.ts';
 import { boundMemory } from './bound-memory.ts';
 import { registerChat } from './chat.ts';
 import { registerChats } from './chats.ts';
+import { registerBases } from './bases.ts';
 import { registerCompare } from './compare.ts';
 import { registerCatalogue } from './catalogue/commands.ts';
 import { registerConfig } from './config/command.ts';
@@ -25,6 +26,7 @@ import { registerRecipes } from './recipes.ts';
 import { registerReview } from './review.ts';
 import { registerRoute } from './route.ts';
 import { registerSetup } from './setup.ts';
+import { registerStatus } from './status.ts';
 import { registerTransfer } from './transfer.ts';
 import { registerUp } from './up.ts';
 import { registerUsage } from './usage.ts';
@@ -48,8 +50,10 @@ for (const register of [
   registerCompare,
   registerPrompts,
   registerCycle,
+  registerStatus,
   registerRecipes,
   registerModels,
+  registerBases,
   registerCatalogue,
   registerOllama,
   registerKeys,

@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import type { ApiClient } from './api-client.ts';
 import { connectApi } from './connection.ts';
+import { registerModelExport } from './model-export.ts';
 
 interface ModelView {
   id: string;
@@ -11,7 +12,7 @@ interface ModelView {
   deleted_at: string | null;
 }
 
-interface PromotionView {
+export interface PromotionView {
   seq: number;
   kind: string;
   selection: { provider: string; model: string };
@@ -21,7 +22,7 @@ interface PromotionView {
 
 /** `ratchet models`, `promote`, `rollback` and `promotions`: what was trained, and what is selected. */
 export function registerModels(program: Command): void {
-  program
+  const models = program
     .command('models')
     .description('model versions that were trained, newest first')
     .option('--json', 'print JSON')
@@ -31,32 +32,18 @@ export function registerModels(program: Command): void {
       if (items.length === 0) console.log('No model version yet: they come from cycles.');
       for (const one of items) console.log(`${one.id}  ${one.served}  from ${one.base}${marksOf(one)}`);
     });
-  const base = program.command('base').description('what training starts from');
-  base
-    .command('list')
-    .description('names of the bases that can be trained')
-    .action(async () => {
-      const { items } = await client().get<{ items: { name: string }[] }>('/api/bases');
-      for (const { name } of items) console.log(name);
-    });
-  base
-    .command('use <name>')
-    .description('serve a base through Ollama and select it, to chat with it')
-    .action(async (name: string) => {
-      const { model } = await client().post<{ model: string }>(`/api/bases/${encodeURIComponent(name)}/serve`);
-      say(await client().post<PromotionView>('/api/promotions', { model }));
-    });
+  registerModelExport(models);
   program
     .command('promote <model>')
     .description('select a model version by its id, or any model ref such as ollama/qwen2.5:0.5b')
     .action(async (model: string) => {
       const body = model.includes('/') ? { model } : { model_version: model };
-      say(await client().post<PromotionView>('/api/promotions', body));
+      tellPromotion(await client().post<PromotionView>('/api/promotions', body));
     });
   program
     .command('rollback')
     .description('select what was selected before')
-    .action(async () => say(await client().post<PromotionView>('/api/promotions/rollback')));
+    .action(async () => tellPromotion(await client().post<PromotionView>('/api/promotions/rollback')));
   program
     .command('promotions')
     .description('the ledger of what was selected, newest first')
@@ -81,7 +68,8 @@ async function withFacts(versions: ModelView[]): Promise<(ModelView & { facts: o
   return versions.map((one) => ({ ...one, facts: facts.get(one.served) ?? facts.get(`${one.served}:latest`) ?? null }));
 }
 
-function say(line: PromotionView): void {
+/** Tells what is selected now. */
+export function tellPromotion(line: PromotionView): void {
   console.log(`${ref(line)} is active now (${line.kind}).`);
 }
 

@@ -18,7 +18,11 @@ export interface Diff {
 }
 
 /** Of an answer that comes again nobody is told so. */
-const reasons = { disagreement: 'raters disagree about it', unrated: 'to be rated' } as const;
+const reasons = {
+  contradiction: 'it contradicts another answer',
+  disagreement: 'raters disagree about it',
+  unrated: 'to be rated',
+} as const;
 
 /** An answer with what it answers, and why it is asked about. */
 export function shown(one: Rated, answer: WireMessage, reason: keyof typeof reasons): string {
@@ -27,6 +31,12 @@ export function shown(one: Rated, answer: WireMessage, reason: keyof typeof reas
   const text = textOf(answer.content) || JSON.stringify(answer.tool_calls ?? null);
   const head = `${one.created_at}  ${one.provider}/${one.model}${before}  ${reasons[reason]}`;
   return `\n${head}\n\n  ${indent(promptOf(one))}\n\n→ ${indent(text)}\n\n`;
+}
+
+/** The answer that one contradicts. */
+export function shownOther(one: Rated, answer: WireMessage): string {
+  const text = textOf(answer.content) || JSON.stringify(answer.tool_calls ?? null);
+  return `It contradicts ${one.id}, ${one.created_at}  ${one.provider}/${one.model}\n\n↔ ${indent(text)}\n\n`;
 }
 
 /** A correction in its answer, as wdiff marks it: `[-left out-]` and `{+put in+}`. */

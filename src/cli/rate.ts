@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import { asRatchetError } from '../core/errors.ts';
 import type { ApiClient } from './api-client.ts';
 import { connectApi } from './connection.ts';
-import { type Diff, type Rated, oneLine, promptOf, shown, shownDiff } from './rate-view.ts';
+import { type Diff, type Rated, oneLine, promptOf, shown, shownDiff, shownOther } from './rate-view.ts';
 import { type Terminal, openTerminal } from './terminal.ts';
 
 interface Filter {
@@ -19,8 +19,9 @@ interface RateOptions extends Filter {
 
 /** What the queue gives. */
 interface Item {
-  reason: 'disagreement' | 'unrated';
+  reason: 'contradiction' | 'disagreement' | 'unrated';
   choice: number;
+  contradicts: { completion_id: string; choice: number } | null;
   completion: Rated;
 }
 
@@ -35,7 +36,9 @@ const question = '[g]ood  [b]ad  [f]ix  [s]kip  [p]revious  [q]uit > ';
 export function registerRate(program: Command): void {
   program
     .command('rate')
-    .description('rate answers: first those that raters disagree about, then new topics, then what else is unrated')
+    .description(
+      'rate answers: first those that contradict each other, then those that raters disagree about, then new topics, then what else is unrated',
+    )
     .option('--url <url>', 'where the API is')
     .option('--provider <name>', 'only answers of this provider')
     .option('--model <name>', 'only answers of this model: its name or its ref')
@@ -104,6 +107,7 @@ async function step(sitting: Sitting, item: Item): Promise<Item | null> {
   const { api, terminal, rated, open, waiting } = sitting;
   const message = item.completion.choices.find(({ index }) => index === item.choice)?.message;
   if (message) terminal.write(shown(item.completion, message, item.reason));
+  if (item.contradicts) await showOther(sitting, item.contradicts);
   const verdict = await judge(terminal);
   if (verdict === 'quit') return null;
   if (verdict === 'previous') return goBack(sitting, item);
@@ -122,6 +126,13 @@ async function step(sitting: Sitting, item: Item): Promise<Item | null> {
   const then = waiting.pop() ?? (await sitting.next());
   if (!then) terminal.write('No more answers to rate.\n');
   return then;
+}
+
+/** Both answers have to be seen to decide on one. The other may be somebody else's, which is not shown. */
+async function showOther({ api, terminal }: Sitting, other: NonNullable<Item['contradicts']>): Promise<void> {
+  const found = await told(terminal, api.get<Rated>(`/api/completions/${other.completion_id}`));
+  const message = found?.choices.find(({ index }) => index === other.choice)?.message;
+  if (found && message) terminal.write(shownOther(found, message));
 }
 
 /** Takes the last rating back, and asks about that answer again. */

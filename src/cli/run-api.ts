@@ -1,14 +1,17 @@
 import type { Logger } from 'pino';
 import { createApp } from '../api/app.ts';
 import { baseRoutes } from '../api/bases.ts';
+import { cycleTrainingRoutes } from '../api/cycle-training.ts';
 import { cycleRoutes } from '../api/cycles.ts';
 import { datasetToolRoutes } from '../api/dataset-tools.ts';
 import { rowTokenRoutes } from '../api/row-tokens.ts';
 import { datasetRoutes } from '../api/datasets.ts';
+import { gpuRoutes } from '../api/gpu.ts';
 import { createGuard } from '../api/guard.ts';
 import { keyRoutes } from '../api/keys.ts';
 import { reviewRoutes } from '../api/review.ts';
 import { metricsRoutes } from '../api/metrics.ts';
+import { modelExportRoutes } from '../api/model-exports.ts';
 import { modelRoutes } from '../api/models.ts';
 import { priceRoutes } from '../api/prices.ts';
 import { type Probe, ownProvidersProbe, settingsProbe } from '../api/probes.ts';
@@ -23,11 +26,13 @@ import { createAddFeedback } from '../feedback/add.ts';
 import { openDoors } from '../gateway/access/open.ts';
 import { type Gateway, createGateway } from '../gateway/gateway.ts';
 import { createPrices } from '../gateway/price.ts';
-import { resolveBase } from '../models/bases.ts';
+import { baseModelName, listBases, resolveBase } from '../models/bases.ts';
 import { reconcile } from '../models/ledger.ts';
+import { findBase } from '../models/propose/find-base.ts';
 import { selectionRef } from '../models/selection.ts';
 import { createLog } from '../telemetry/log.ts';
 import { type LazyCycleService, createLazyCycleService } from '../temporal/lazy-cycles.ts';
+import { refIn } from '../workspace/active.ts';
 import { type House, openHouse } from '../workspace/house.ts';
 import { readRecipe } from '../workspace/recipes/folder.ts';
 import { tendRecord } from '../workspace/tend-record.ts';
@@ -144,15 +149,17 @@ function probesOf({ settings, own }: House, forgetting: ForgettingParts, { resol
 
 function routesOf(house: House, cycles: LazyCycleService, telemetry: Telemetry) {
   const { config, store, promotions } = house;
+  const finders = {
+    readRecipe: (name: string) => readRecipe(config.recipesDir, name),
+    findBase: () => findBase(findBaseParts(house)),
+  };
   return [
-    cycleRoutes({
-      store,
-      cycles,
-      dataDir: config.dataDir,
-      readRecipe: (name) => readRecipe(config.recipesDir, name),
-    }),
+    cycleTrainingRoutes({ ...house.activities, ...finders }),
+    cycleRoutes({ store, cycles, dataDir: config.dataDir, ...finders }),
+    gpuRoutes(house),
     baseRoutes({ roots: house.baseRoots, imports: house.imports }),
     modelRoutes({ store }),
+    modelExportRoutes({ ...house.activities, ...basesOf(house) }),
     promotionRoutes({ promotions }),
     ollamaRoutes({ ...house.ollama, selected: () => selectedRef(house) }),
     // Before those that take any file of a version.
@@ -163,6 +170,23 @@ function routesOf(house: House, cycles: LazyCycleService, telemetry: Telemetry) 
     metricsRoutes(telemetry),
     reviewRoutes({ store }),
   ];
+}
+
+function findBaseParts({ active, config, store, registry, imports, baseRoots }: House) {
+  const { modelPrefix } = config;
+  const ref = (): string | null => {
+    const found = active();
+    return found && refIn(registry, found);
+  };
+  return { active: ref, store, ollama: imports.ollama, roots: baseRoots, modelPrefix };
+}
+
+function basesOf({ baseRoots, config }: House) {
+  return {
+    baseNames: () => listBases(baseRoots),
+    baseModel: async (name: string) =>
+      (await resolveBase(baseRoots, name)).ollama ?? baseModelName(config.modelPrefix, name),
+  };
 }
 
 function selectedRef({ selection }: House): string | null {

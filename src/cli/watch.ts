@@ -1,6 +1,7 @@
 import type { CycleEvent } from '../core/cycle.ts';
 import type { StepEvent } from '../core/job.ts';
 import type { ApiClient } from './api-client.ts';
+import { duration } from './estimate-view.ts';
 
 /** Prints a cycle's progress line by line, or in place on a terminal, until it closes or needs a person. */
 export async function watchCycle(api: ApiClient, id: string, print: Printer): Promise<void> {
@@ -45,8 +46,17 @@ export function describeEvent(event: CycleEvent): string | null {
   if (event.kind !== 'progress') return null;
   if (data.event === 'step') {
     const figures = data as unknown as StepEvent;
-    const speed = `${Math.round(figures.tokens_per_second)} tokens/s  ${Math.ceil(figures.eta_seconds)} s left`;
-    return `  ${step} ${figures.step}/${figures.steps}  loss ${figures.loss.toFixed(4)}  ${speed}`;
+    const speed = `${Math.round(figures.tokens_per_second)} tokens/s  ${duration(figures.eta_seconds)} left`;
+    const which = typeof data.combination === 'number' ? ` (${data.combination} of ${String(data.of)})` : '';
+    return `  ${step}${which} ${figures.step}/${figures.steps}  loss ${figures.loss.toFixed(4)}  ${speed}`;
+  }
+  if (data.event === 'waiting' && typeof data.message === 'string') return `  ${step} … ${data.message}`;
+  if (data.event === 'sweep' || data.event === 'swept') return `  ${step}: ${String(data.message)}`;
+  if (data.event === 'early_stop') {
+    return `  ${step} ended early after step ${String(data.step)}: the held-out loss no longer falls`;
+  }
+  if (data.event === 'micro_batch' && typeof data.why === 'string') {
+    return `  ${step}: note: ${data.why} ${String(data.size)} go through the model at once from here on.`;
   }
   if (typeof data.done === 'number') return `  ${step} ${data.done}/${String(data.total)}  ${String(data.model)}`;
   return null;

@@ -18,6 +18,15 @@ export interface AskRequest {
 /** Asks a served model once and gives the text of its answer; throws a RatchetError. */
 export type Ask = (request: AskRequest, signal: AbortSignal) => Promise<string>;
 
+/** An answer, and whether it ended because there was no room for more. */
+export interface WholeAnswer {
+  text: string;
+  cutOff: boolean;
+}
+
+/** As {@link Ask}, and tells how the answer ended. */
+export type AskWhole = (request: AskRequest, signal: AbortSignal) => Promise<WholeAnswer>;
+
 export interface AnswerOptions {
   ask: Ask;
   model: string;

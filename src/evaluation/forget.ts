@@ -7,13 +7,15 @@ export interface ForgottenPrompts {
   /** Whether a prompt is a row that went. */
   isGone: (promptId: string) => boolean;
   quotes: Quotes;
+  /** What is left of a blob of another kind that holds answers; null where nothing of it has to go. */
+  others?: (value: unknown) => JsonObject | null;
 }
 
 /** How a collection begins: the largest of all blobs, and one that holds ids only. */
 const collection = Buffer.from('{"examples":');
 
 /**
- * Takes answers to forgotten prompts, and answers that quote what is forgotten, out of every evaluation; scores stay. Gives the
+ * Takes answers to forgotten prompts, and answers that quote what is forgotten, out of every evaluation, where scores stay, and of what bases answered. Gives the
  * digests of the blobs that changed, or would with `look`, and of other blobs that quote it: those are recipes, and somebody's own.
  */
 export async function forgetAnswers(
@@ -27,7 +29,7 @@ export async function forgetAnswers(
     const bytes = await blobs.get(digest);
     if (bytes.subarray(0, collection.length).equals(collection)) continue;
     const value = parse(bytes);
-    const left = isEvaluation(value) ? withoutForgotten(value, forgotten) : null;
+    const left = isEvaluation(value) ? withoutForgotten(value, forgotten) : (forgotten.others?.(value) ?? null);
     if (left) {
       evaluations.push(digest);
       if (!look) await blobs.erase(digest, canonicalJson(left));

@@ -134,7 +134,7 @@ async function tryTarget(options: AskOptions, turn: Turn): Promise<Tried> {
       lane.leave(caller, { error, tokens: 0, firstMs: null, stream: options.call.stream, again });
       const { provider, model } = target;
       const attempt = { provider: provider.name, model, code: error.code, durationMs: now - start };
-      told.note(again ? { ...attempt, retried: true } : attempt);
+      told.note({ ...attempt, ...(again && { retried: true }), ...(error.code === 'GpuBusy' && { unasked: true }) });
       if (!again) return { asked: null, error, next: helpsElsewhere(error) };
       // A client that leaves meanwhile is found below.
       await sleep(wait, undefined, { signal }).catch(() => undefined);
@@ -153,6 +153,8 @@ function ask(options: AskOptions, { target, lane, last }: Turn, before: number):
 
 /** How long to wait before the same model is asked again, in ms; null when that would not help. */
 function waitBefore(error: RatchetError, lane: Lane, before: number, random = Math.random): number | null {
+  // Nobody asked it: that it may be asked is known at once.
+  if (error.code === 'GpuBusy') return null;
   const told = toldToWait(error, Date.now());
   if (told !== null) lane.rest(told);
   if (before >= lane.rules.retries || !isPassing(error)) return null;

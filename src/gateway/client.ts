@@ -10,5 +10,5 @@ export interface Client {
   /** Told once, when the client goes away before the end. At once, when it is gone already. */
   onGone(callback: () => void): void;
   onDrain(callback: () => void): void;
-  readonly gone: boolean;
+  gone(): boolean;
 }

@@ -99,5 +99,5 @@ test.each<[string, boolean]>([
 ])('%s starts the answer: %s', (delta, started) => {
   const collector = createCollector();
   collector.add({ choices: [{ delta: JSON.parse(delta) as Json }] });
-  expect(collector.started).toBe(started);
+  expect(collector.started()).toBe(started);
 });

@@ -9,13 +9,13 @@ export interface Collector {
   /** What came so far, by index; later chunks change it. */
   choices(): ChoiceRecord[];
   /** How many choices have begun. */
-  readonly count: number;
+  count(): number;
   /** Every field of the chunks but `choices`, the last one that was not null; null before the first chunk. */
   response(): JsonObject | null;
   /** Whether so many choices, and every one that began, have a finish reason. */
   finished(expected: number): boolean;
   /** Whether any text, reasoning or tool call has come. */
-  readonly started: boolean;
+  started(): boolean;
 }
 
 interface Growing {
@@ -23,6 +23,11 @@ interface Growing {
   finishReason: string | null;
   extra: JsonObject;
 }
+
+/** Fields of a chunk that the answer has elsewhere, or not at all: padding hides how long a piece is. */
+const leftOut: ReadonlySet<string> = new Set(['choices', 'obfuscation', '__proto__']);
+/** Fields of a chunk's choice that have a place of their own. */
+const ownFields: ReadonlySet<string> = new Set(['index', 'delta', 'message', 'finish_reason']);
 
 /** Creates the collector of one stream. */
 export function createCollector(): Collector {
@@ -33,7 +38,7 @@ export function createCollector(): Collector {
   let over = 0;
 
   function addChoice(choice: JsonObject, position: number): void {
-    const { index, delta, message, finish_reason: finish, ...extra } = choice;
+    const { index, delta, message, finish_reason: finish } = choice;
     const at = indexOf(index, position);
     const entry = growing.get(at) ?? { message: {}, finishReason: null, extra: {} };
     growing.set(at, entry);
@@ -46,17 +51,16 @@ export function createCollector(): Collector {
       if (entry.finishReason === null) over += 1;
       entry.finishReason = finish;
     }
-    mergeExtra(entry.extra, extra);
+    mergeExtra(entry.extra, choice, ownFields);
   }
 
   return {
     add(chunk) {
-      const { choices, ...fields } = chunk;
+      const { choices } = chunk;
       response ??= {};
-      for (const key in fields) {
-        const value = fields[key];
-        // Padding that hides how long a piece is; the whole answer has none.
-        if (value === undefined || key === '__proto__' || key === 'obfuscation') continue;
+      for (const key in chunk) {
+        const value = chunk[key];
+        if (value === undefined || leftOut.has(key)) continue;
         if (value !== null || !(key in response)) response[key] = value;
       }
       if (!Array.isArray(choices)) return;
@@ -73,12 +77,8 @@ export function createCollector(): Collector {
         })),
     response: () => response,
     finished: (expected) => over > 0 && growing.size >= expected && over === growing.size,
-    get count() {
-      return growing.size;
-    },
-    get started() {
-      return started;
-    },
+    count: () => growing.size,
+    started: () => started,
   };
 }
 

@@ -147,7 +147,7 @@ function limitTime(exchange: Exchange, abort: AbortController): void {
   if (deadline === null) return;
   exchange.timer = setTimeout(() => {
     // A stream that has begun, if only with a sign of life, is what its library waits for.
-    if (deadline.of === 'answer' || !reply.begun) abort.abort(deadline.error);
+    if (deadline.of === 'answer' || !reply.begun()) abort.abort(deadline.error);
   }, deadline.ms);
 }
 
@@ -174,6 +174,7 @@ function ask(exchange: Exchange, call: Call, plan: Plan, signal: AbortSignal): P
     asking: tally.asks,
     failed: (attempt) => tally.attempts.push(attempt),
     answering: (lane) => (exchange.lane = lane),
+    changed: (_target, options) => tally.changes(options),
   });
   if (call.stream) reply.keepAlive(() => (exchange.begun ? replyHeaders(exchange) : null));
   return asking;
@@ -342,7 +343,7 @@ function close(exchange: Exchange): void {
   const { admission, incoming, observation, parts, reply, tally } = exchange;
   reply.stop();
   if (exchange.timer) clearTimeout(exchange.timer);
-  const facts = tally.facts(tally.error && !reply.begun ? httpStatus(tally.error) : reply.status);
+  const facts = tally.facts(tally.error && !reply.begun() ? httpStatus(tally.error) : reply.status());
   const { promptTokens, completionTokens, costNanos, provider, model, state } = facts;
   const tokens = tally.tokens();
   admission?.settle({ tokens, costNanos: costNanos ?? 0 });

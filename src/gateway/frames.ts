@@ -2,7 +2,7 @@ import { type JsonObject, isObject } from '../core/canonical.ts';
 import type { RatchetError } from '../core/errors.ts';
 import { openAiError } from './openai-error.ts';
 import type { FrameWriter } from './ports.ts';
-import { setMember } from './splice.ts';
+import { createSetter } from './splice.ts';
 
 /** One server-sent event. `data` may have line breaks, as a pretty-printed chunk has. */
 export function sseData(data: string, event: string | null = null): string {
@@ -17,10 +17,9 @@ export function sseError(error: RatchetError): string {
 
 /** Events that pass as they came, but for the id. `hideUsage`: the chunk that only has the usage was asked for by us. */
 export function passedFrames(id: string, hideUsage: boolean): FrameWriter {
-  const written = JSON.stringify(id);
+  const withId = createSetter('id', JSON.stringify(id));
   return {
-    chunk: (chunk, data, event) =>
-      hideUsage && isUsageOnly(chunk) ? '' : sseData(setMember(data, 'id', written), event),
+    chunk: (chunk, data, event) => (hideUsage && isUsageOnly(chunk) ? '' : sseData(withId(data), event)),
     end: () => 'data: [DONE]\n\n',
     error: sseError,
   };

@@ -2,6 +2,7 @@ import { type Json, type JsonObject, isObject } from '../core/canonical.ts';
 
 /** Strings that come whole in every delta that has them; every other string is a piece of a longer one. */
 const whole = new Set(['role', 'type', 'id', 'object', 'model', 'format', 'signature_type']);
+const nothing: ReadonlySet<string> = new Set();
 /** Lists of what the model thought, whose entries come in pieces. */
 const blockFields = new Set(['reasoning_details', 'thinking_blocks']);
 
@@ -25,11 +26,11 @@ function mergeField(key: string, before: Json | undefined, value: Json): Json {
   return mergeValue(key, before, value);
 }
 
-/** Adds the fields of a chunk's choice that are not the delta: log probabilities grow, everything else is replaced. */
-export function mergeExtra(target: JsonObject, fields: JsonObject): void {
+/** Adds the fields of a chunk's choice but some of them: log probabilities grow, everything else is replaced. */
+export function mergeExtra(target: JsonObject, fields: JsonObject, except: ReadonlySet<string> = nothing): void {
   for (const key in fields) {
     const value = fields[key];
-    if (value === undefined || key === '__proto__') continue;
+    if (value === undefined || key === '__proto__' || except.has(key)) continue;
     const before = target[key];
     if (isObject(before) && isObject(value)) mergeExtra(before, value);
     else if (Array.isArray(before) && Array.isArray(value)) append(before, value);

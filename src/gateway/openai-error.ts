@@ -4,13 +4,22 @@ import type { RatchetError } from '../core/errors.ts';
 export interface OpenAiError {
   status: number;
   headers: Record<string, string>;
-  body: { error: { message: string; type: string; param: string | null; code: string } };
+  body: {
+    error: {
+      message: string;
+      type: string;
+      param: string | null;
+      code: string;
+      /** When it is likely to work, as ISO 8601; absent where nobody knows. */
+      available_at?: string;
+    };
+  };
 }
 
 /** Builds the answer to a call on `/v1` that failed: status, headers and body. */
 export function openAiError(error: RatchetError): OpenAiError {
   const status = httpStatus(error);
-  const { param } = error.details;
+  const { param, availableAt } = error.details;
   return {
     status,
     headers: errorHeaders(error),
@@ -20,6 +29,7 @@ export function openAiError(error: RatchetError): OpenAiError {
         type: error.code === 'BudgetSpent' ? 'insufficient_quota' : typeOf(status),
         param: typeof param === 'string' ? param : null,
         code: error.code,
+        ...(typeof availableAt === 'string' && { available_at: availableAt }),
       },
     },
   };

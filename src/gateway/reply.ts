@@ -6,9 +6,9 @@ import type { FrameWriter } from './ports.ts';
 /** The answer to one call on its way to the client. */
 export interface Reply {
   /** The status that the client got, or would have got; 499 when it went away before. */
-  readonly status: number;
+  status(): number;
   /** Whether the head is out, so that a failure can only be an event of the stream. */
-  readonly begun: boolean;
+  begun(): boolean;
   whole(text: string, headers: Readonly<Record<string, string>>): void;
   /** Sends the head of a stream, if it is not out yet. */
   open(headers: Readonly<Record<string, string>>): void;
@@ -65,12 +65,8 @@ export function createReply({ client, quietMs }: ReplyOptions): Reply {
   }
 
   return {
-    get status() {
-      return client.gone && !begun ? 499 : status;
-    },
-    get begun() {
-      return begun;
-    },
+    status: () => (client.gone() && !begun ? 499 : status),
+    begun: () => begun,
     whole(text, headers) {
       begun = true;
       client.head(200, { ...wholeHeaders, ...headers });
@@ -78,7 +74,7 @@ export function createReply({ client, quietMs }: ReplyOptions): Reply {
     },
     open,
     flush() {
-      if (!client.gone) client.flush();
+      if (!client.gone()) client.flush();
     },
     write,
     end(text) {
@@ -88,7 +84,7 @@ export function createReply({ client, quietMs }: ReplyOptions): Reply {
     fail(error, frames, headers) {
       stop();
       status = httpStatus(error);
-      if (client.gone) return;
+      if (client.gone()) return;
       if (begun) return client.end(frames?.error(error) ?? '');
       begun = true;
       client.head(status, { ...wholeHeaders, ...headers, ...errorHeaders(error) });
@@ -99,7 +95,7 @@ export function createReply({ client, quietMs }: ReplyOptions): Reply {
       timer = setInterval(() => {
         const known = begun ? {} : headers();
         // What a client that does not read has not read keeps its connection alive as well.
-        if (!known || blocked || client.gone) return;
+        if (!known || blocked || client.gone()) return;
         open(known);
         write(comment);
       }, quietMs);

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { JsonObject } from '../core/canonical.ts';
-import { depthOf, setMember, setNestedMember } from './splice.ts';
+import { createSetter, depthOf, setMember, setNestedMember } from './splice.ts';
 
 const parse = (text: string): JsonObject => JSON.parse(text) as JsonObject;
 
@@ -87,4 +87,39 @@ test('depthOf counts what is nested, not what is said', () => {
       expect(depthOf(JSON.stringify(json))).toBe(depth(json));
     }),
   );
+});
+
+describe('a setter', () => {
+  test('does what setMember does, whatever came before', () => {
+    const beginnings = fc.constantFrom(
+      '{"id":"a"',
+      '{"id":"a","b":1',
+      '{ "x":[], "id" : "a"',
+      '{"id":1',
+      '{"i\\u0064":"a"',
+    );
+    const texts = fc.tuple(beginnings, object).map(([beginning, text]) => {
+      const rest = text.slice(text.indexOf('{') + 1).trimStart();
+      return `${beginning}${rest.startsWith('}') ? '' : ','}${rest}`;
+    });
+    fc.assert(
+      fc.property(fc.array(fc.oneof(texts, object), { maxLength: 6 }), (all) => {
+        const set = createSetter('id', '"mine"');
+        for (const text of all) expect(set(text)).toBe(setMember(text, 'id', '"mine"'));
+      }),
+      { numRuns: 1_000 },
+    );
+  });
+
+  test.each([
+    ['{"id":"a","b":1}', '{"id":"a","id":"c"}', '{"id":"m","id":"m"}'],
+    ['{"id":"a","b":1}', '{"id":"a","\\u0069d":"c"}', '{"id":"m","\\u0069d":"m"}'],
+    ['{"id":"a","b":1}', '{"id":"a","b":{"id":"c"}}', '{"id":"m","b":{"id":"c"}}'],
+    ['{"id":1,"b":1}', '{"id":12,"b":1}', '{"id":"m","b":1}'],
+    ['{"b":1}', '{"b":1,"id":"c"}', '{"b":1,"id":"m"}'],
+  ])('of a text after %s', (first, second, expected) => {
+    const set = createSetter('id', '"m"');
+    set(first);
+    expect(set(second)).toBe(expected);
+  });
 });

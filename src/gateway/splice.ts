@@ -24,6 +24,34 @@ export function setMember(text: string, key: string, value: string): string {
   return out + text.slice(from);
 }
 
+/**
+ * {@link setMember} for many texts, one after the other, that begin alike, as the frames of a stream do: those that begin
+ * with the member, as the one before them did, are not taken apart again.
+ */
+export function createSetter(key: string, value: string): (text: string) => string {
+  const written = JSON.stringify(key);
+  /** How the last text began, up to the end of the member's value. */
+  let beginning = '';
+  let replaced = '';
+
+  return (text) => {
+    if (beginning !== '' && text.startsWith(beginning) && !mayHold(text, written, beginning.length)) {
+      return replaced + text.slice(beginning.length);
+    }
+    const [span] = memberSpans(text, key);
+    // What ends in a quote goes on in no other way.
+    const begins = span !== undefined && text.charCodeAt(span[1] - 1) === quote;
+    beginning = begins ? text.slice(0, span[1]) : '';
+    replaced = begins ? text.slice(0, span[0]) + value : '';
+    return setMember(text, key, value);
+  };
+}
+
+/** Whether a key may stand in a text from a place on, plain or with letters escaped. */
+function mayHold(text: string, written: string, from: number): boolean {
+  return text.includes(written, from) || text.includes('\\u', from);
+}
+
 /** Sets a member of a member: `{"a":{"b":value}}`. What `a` held is kept when it was an object, else replaced. */
 export function setNestedMember(text: string, [outer, inner]: readonly [string, string], value: string): string {
   const [start, end] = memberSpans(text, outer).at(-1) ?? [0, 0];

@@ -51,12 +51,12 @@ export function passStream(options: StreamOptions): Promise<StreamEnd> {
   let timer: NodeJS.Timeout | null = null;
 
   function take(events: readonly SseEvent[]): void {
-    if (ending.over) return;
+    if (ending.over()) return;
     const { out, saidDone, fault } = takeEvents(events, options, held);
-    if (collector.started) options.sawFirst();
+    if (collector.started()) options.sawFirst();
     if (events.length > 0) recorder.touch();
     if (out !== '' && !reply.write(out)) body.pause();
-    if (parser.pending > largestEvent)
+    if (parser.pending() > largestEvent)
       return ending.broken(malformed(options.provider, 'sent an event without an end'));
     if (fault !== undefined) return ending.broken(fault);
     if (saidDone) return linger();
@@ -64,7 +64,7 @@ export function passStream(options: StreamOptions): Promise<StreamEnd> {
   }
 
   function linger(): void {
-    if (collector.count > 0) ending.complete();
+    if (collector.count() > 0) ending.complete();
     else ending.broken(endedEarly(options.provider));
     if (timer) clearTimeout(timer);
     timer = setTimeout(() => body.cancel(), lingerMs);
@@ -88,7 +88,7 @@ export function passStream(options: StreamOptions): Promise<StreamEnd> {
   });
   body.read({
     piece: (bytes) => {
-      if (!ending.over) take(parser.push(bytes));
+      if (!ending.over()) take(parser.push(bytes));
     },
     end() {
       take(parser.end());
@@ -107,7 +107,7 @@ export function passStream(options: StreamOptions): Promise<StreamEnd> {
 
 /** The three ways in which a stream ends. Only the first call counts. */
 interface Ending {
-  readonly over: boolean;
+  over(): boolean;
   readonly ended: Promise<StreamEnd>;
   complete(): void;
   broken(fault: unknown): void;
@@ -153,16 +153,14 @@ function createEnding(
     // A cut after the last content loses nothing.
     if (collector.finished(call.choices)) return complete();
     const error = asRatchetError(fault);
-    const state = collector.started || client.gone ? 'interrupted' : 'failed';
+    const state = collector.started() || client.gone() ? 'interrupted' : 'failed';
     const kept = (): string => held.join('');
     finish({ state, error }, () => kept() + frames.error(error), kept);
     body.cancel();
   }
 
   return {
-    get over() {
-      return over;
-    },
+    over: () => over,
     ended: done.promise,
     complete,
     broken,

@@ -1,4 +1,5 @@
 import type { Principal, RecordMode } from '../core/access.ts';
+import type { JsonObject } from '../core/canonical.ts';
 import type { RatchetError } from '../core/errors.ts';
 import type { WireMessage } from '../core/message.ts';
 import type { Outcome } from '../store/types.ts';
@@ -24,6 +25,10 @@ export interface Tally {
   tries: number;
   /** Notes that a model is asked now. */
   asks(target: Route): void;
+  /** Notes which options the model that is asked now gets in place of what was asked for, since the GPU is lent. */
+  changes(options: JsonObject): void;
+  /** Those of the model that is asked now; null where it is asked as it was asked for. */
+  sent: JsonObject | null;
   /** From the last question to the first piece of its answer, in ms; null when nothing came. */
   firstMs(): number | null;
   /** Notes that the first piece of the answer came. */
@@ -70,7 +75,10 @@ export function createTally({ requestId, operation, principal, prices }: TallyOp
       askedMs = performance.now() - start;
       tally.target = target;
       tally.tries += 1;
+      tally.sent = null;
     },
+    sent: null,
+    changes: (options) => noteChange(tally, options),
     firstMs: () => (firstTokenMs === null ? null : firstTokenMs - askedMs),
     commitMs: null,
     state: 'refused',
@@ -112,6 +120,14 @@ export function createTally({ requestId, operation, principal, prices }: TallyOp
   return tally;
 }
 
+/** A model that is not asked as it was asked for counts as one that could not be, and was asked again. */
+function noteChange(tally: Tally, sent: JsonObject): void {
+  tally.sent = sent;
+  if (!tally.target) return;
+  const { provider, model } = tally.target;
+  tally.attempts.push({ provider: provider.name, model, code: 'GpuBusy', sent, unasked: true, retried: true });
+}
+
 type Known = Omit<
   CallFacts,
   'status' | 'promptTokens' | 'completionTokens' | 'costNanos' | 'startedAt' | 'firstTokenMs' | 'durationMs'
@@ -141,6 +157,6 @@ function outcomeOfRoutes({ first, target, attempts }: Tally): Pick<Outcome, 'ans
   if (!another && attempts.length === 0) return {};
   return {
     ...(another && { answeredBy: { provider: target.provider.name, model: target.model } }),
-    attempts: attempts.map(({ provider, model, code }) => ({ provider, model, code })),
+    attempts: attempts.map(({ provider, model, code, sent }) => ({ provider, model, code, ...(sent && { sent }) })),
   };
 }

@@ -39,7 +39,7 @@ test.each([
   ['alias', 'whole', null],
   ['served', 'served', 'qwen2.5:0.5b'],
 ])('finds %s', async (name, target, ollama) => {
-  expect(await resolveBase(roots, name)).toEqual({ name, folder: join(roots.basesDir, target), ollama });
+  expect(await resolveBase(roots, name)).toEqual({ name, folder: join(roots.basesDir, target), ollama, origin: null });
 });
 
 test('finds what comes with the package', async () => {

@@ -18,10 +18,18 @@ export interface Base {
   folder: string;
   /** Its model in Ollama, where its `ratchet.json` names one. */
   ollama: string | null;
+  /** Where it was fetched from; null where nobody noted it. */
+  origin: BaseOrigin | null;
 }
 
-const settingsSchema = z.strictObject({ ollama: z.string().min(1).optional() });
-const needed = ['config.json', 'tokenizer.json', 'tokenizer_config.json'];
+const originSchema = z.strictObject({ hub: z.string().min(1), revision: z.string().min(1) });
+/** A repository of a hub, and the commit of it or what was asked for instead. */
+export type BaseOrigin = z.infer<typeof originSchema>;
+
+/** What stands in a base's `ratchet.json`. */
+const settingsSchema = z.strictObject({ ollama: z.string().min(1).optional(), origin: originSchema.optional() });
+/** Without these nothing is a base. */
+export const neededFiles = ['config.json', 'tokenizer.json', 'tokenizer_config.json'] as const;
 
 /** The bases that come with Ratchet: `tiny-support` under the package's folder. */
 export function builtInBases(packageRoot: string): Record<string, string> {
@@ -42,12 +50,13 @@ export async function resolveBase(roots: BaseRoots, name: string): Promise<Base>
     const list = available.length > 0 ? `There are: ${available.join(', ')}.` : 'There are none yet.';
     throw new RatchetError(
       'BaseMissing',
-      `The base "${name}" is not in ${roots.basesDir}: put its folder there (Hugging Face layout), then retry. ${list}`,
+      `The base "${name}" is not in ${roots.basesDir}: get it with "ratchet bases add", or put its folder there (Hugging Face layout), then retry. ${list}`,
       { details: { available } },
     );
   }
   await assertComplete(name, folder);
-  return { name, folder, ollama: await readOllamaName(folder) };
+  const { ollama = null, origin = null } = await readBaseSettings(folder);
+  return { name, folder, ollama, origin };
 }
 
 /** Names of all bases, sorted. */
@@ -57,6 +66,17 @@ export async function listBases(roots: BaseRoots): Promise<string[]> {
   const builtIn: string[] = [];
   for (const [name, folder] of Object.entries(roots.builtIn)) if (await real(folder)) builtIn.push(name);
   return [...new Set([...folders, ...builtIn])].filter((name) => nameSchema.safeParse(name).success).sort();
+}
+
+/** All bases with where they are from, sorted by name; what is wrong with one is told when it is used. */
+export async function basesWithOrigin(roots: BaseRoots): Promise<{ name: string; origin: BaseOrigin | null }[]> {
+  const names = await listBases(roots);
+  return Promise.all(
+    names.map(async (name) => {
+      const settings = await readBaseSettings(join(roots.basesDir, name)).catch(() => ({ origin: undefined }));
+      return { name, origin: settings.origin ?? null };
+    }),
+  );
 }
 
 /**
@@ -101,7 +121,7 @@ async function findFolder(roots: BaseRoots, name: string): Promise<string | null
 async function assertComplete(name: string, folder: string): Promise<void> {
   const root = await realpath(folder);
   const files = await readdir(folder);
-  const missing = needed.filter((file) => !files.includes(file));
+  const missing: string[] = neededFiles.filter((file) => !files.includes(file));
   if (!files.some((file) => file.endsWith('.safetensors'))) missing.push('*.safetensors');
   if (missing.length > 0) {
     throw new RatchetError(
@@ -119,12 +139,13 @@ async function assertComplete(name: string, folder: string): Promise<void> {
   }
 }
 
-async function readOllamaName(folder: string): Promise<string | null> {
+/** What `ratchet.json` says; nothing where there is none. */
+async function readBaseSettings(folder: string): Promise<z.infer<typeof settingsSchema>> {
   const path = join(folder, 'ratchet.json');
   try {
-    return settingsSchema.parse(JSON.parse(await readFile(path, 'utf8'))).ollama ?? null;
+    return settingsSchema.parse(JSON.parse(await readFile(path, 'utf8')));
   } catch (cause) {
-    if (isErrno(cause, 'ENOENT')) return null;
+    if (isErrno(cause, 'ENOENT')) return {};
     throw new RatchetError('InvalidInput', `${path} is not valid: write {"ollama": "<model>"} or remove it.`, {
       cause,
     });

@@ -1,13 +1,12 @@
-import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
-import { readFile, readdir } from 'node:fs/promises';
+import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import type { JsonObject } from '../core/canonical.ts';
 import { RatchetError } from '../core/errors.ts';
-import { digestJson, sha256Hex } from '../store/digest.ts';
+import { digestJson } from '../store/digest.ts';
 import { writeFileDurably } from '../store/files.ts';
 import { type ChatTemplate, readChatTemplate } from './chat-template.ts';
+import { type Sources, digestsOf, ggufName, hasGguf, needsGguf, readSource, readWeights } from './import-sources.ts';
 import type { CreateRequest, OllamaClient } from './ollama.ts';
 import { sampleChats, stopsOf, toOllamaTemplate } from './template.ts';
 
@@ -17,11 +16,17 @@ export interface ImportDeps {
   modelPrefix: string;
   /** Folder of one small file per import, which says what the model was made from. */
   importsDir: string;
+  /** Whether the GPU is lent to training, so that nothing is loaded there. It never is unless given. */
+  gpuLent?: () => boolean;
+  /** Writes a model folder as GGUF into a folder of its own, for what Ollama does not convert. */
+  toGguf?: (folder: string, signal?: AbortSignal) => Promise<string>;
 }
 
 export interface ImportRequest {
-  /** Model in Hugging Face layout: config.json, tokenizer files, *.safetensors. */
+  /** Model in Hugging Face layout: config.json, tokenizer files, *.safetensors or model.gguf. Of an adapter: its base. */
   folder: string;
+  /** A GGUF adapter, and the model in Ollama that it goes on. */
+  adapter?: { file: string; base: string };
   /** Name in Ollama, with the prefix. */
   name: string;
   quantize?: CreateRequest['quantize'];
@@ -36,48 +41,128 @@ export interface Imported {
   digest: string;
 }
 
+/** Counts up when what is written as GGUF changes, so that it is imported anew. */
+const ggufWriter = 1;
 const recordSchema = z.object({ source: z.string(), digest: z.string() });
-const wanted =
-  /\.(safetensors|safetensors\.index\.json)$|^(config|generation_config|tokenizer|special_tokens_map|added_tokens|vocab)\.json$|^merges\.txt$|^tokenizer\.model$/;
+
+/** What a model is made of. */
+interface Parts {
+  /** Files that say what it is; what Ollama gets may first be made of them. */
+  sources: Sources;
+  make: Pick<CreateRequest, 'from' | 'quantize'>;
+  /** What Ollama calls the files. */
+  role: 'files' | 'adapters';
+  /** Digest in Ollama of the model that an adapter goes on. */
+  under: string | null;
+  /** Bytes of the weights. */
+  bytes: number;
+  /** Whether the files become GGUF first. */
+  convert: boolean;
+}
 
 /**
- * Puts a model folder into Ollama under a name: files as blobs, the chat template written for Ollama, the texts at which
- * an answer ends; then compares what Ollama renders with the model's own template and takes the model away again when
- * they differ. Importing the same folder again does nothing.
+ * Puts a model folder into Ollama under a name, or an adapter on a model that is there: files as blobs, the chat template
+ * written for Ollama, the texts at which an answer ends; then compares what Ollama renders with the model's own template
+ * and takes the model away again when they differ. Importing the same again does nothing.
  *
- * Throws InvalidInput for a folder that cannot be imported, ProviderUnavailable when Ollama does not answer.
+ * Throws InvalidInput for a folder that cannot be imported, ProviderRejected for an adapter that Ollama cannot run,
+ * ProviderUnavailable when Ollama does not answer.
  */
 export async function importModel(deps: ImportDeps, request: ImportRequest): Promise<Imported> {
   assertOurName(request.name, deps.modelPrefix);
   const template = await readChatTemplate(request.folder);
   const ollamaTemplate = toOllamaTemplate(template);
-  const sources = await readSources(request.folder, template);
-  const parameters = parametersOf(template, sources);
-  const digests = Object.fromEntries([...sources].map(([name, { digest }]) => [name, digest]));
-  const source = digestJson({ digests, ollamaTemplate, parameters, quantize: request.quantize ?? null });
+  const parts = await (request.adapter
+    ? adapterParts(deps.ollama, request.adapter, request.signal)
+    : weightParts(request, template));
+  if (parts.convert && !deps.toGguf) {
+    throw new RatchetError(
+      'InvalidInput',
+      `Ollama does not convert the model in ${request.folder}: export it as GGUF.`,
+    );
+  }
+  const parameters = parametersOf(template, parts.bytes);
+  const digests = digestsOf(parts.sources);
+  const source = digestJson({
+    digests,
+    ollamaTemplate,
+    parameters,
+    quantize: request.quantize ?? null,
+    ...(parts.under !== null && { under: parts.under }),
+    ...(parts.convert && { writer: ggufWriter }),
+  });
 
   const existing = await deps.ollama.find(request.name, request.signal);
   const record = await readRecord(deps, request.name);
   if (existing && record?.source === source && record.digest === existing.digest) {
     return { served: `ollama/${request.name}`, digest: existing.digest };
   }
-  for (const [name, { digest, from }] of sources) {
-    request.onStatus?.(`sending ${name}`);
-    await deps.ollama.putBlob(digest, from, request.signal);
-  }
-  const make: CreateRequest = {
-    model: request.name,
-    files: digests,
-    template: ollamaTemplate,
-    parameters,
-    ...(request.quantize && { quantize: request.quantize }),
-  };
+  const files = await sendFiles(deps, request, parts);
+  const make = { model: request.name, ...parts.make, [parts.role]: files, template: ollamaTemplate, parameters };
   await deps.ollama.create(make, request.onStatus, request.signal);
-  await assertRendersAlike(deps.ollama, request.name, template, request.signal);
+  const offGpu = deps.gpuLent?.() === true ? { num_gpu: 0 } : undefined;
+  if (request.adapter) await assertRuns(deps.ollama, request.name, request.adapter.base, offGpu, request.signal);
+  await assertRendersAlike(deps.ollama, request.name, template, offGpu, request.signal);
   const made = await deps.ollama.find(request.name, request.signal);
   if (!made) throw new RatchetError('ProviderUnavailable', `Ollama lost ${request.name} after making it: try again.`);
   await writeRecord(deps, request.name, { source, digest: made.digest });
   return { served: `ollama/${request.name}`, digest: made.digest };
+}
+
+/** Sends what Ollama makes the model of; their digests by name. */
+async function sendFiles(deps: ImportDeps, request: ImportRequest, parts: Parts): Promise<Record<string, string>> {
+  if (!parts.convert || !deps.toGguf) return send(deps.ollama, request, parts.sources);
+  request.onStatus?.('writing GGUF');
+  const made = await deps.toGguf(request.folder, request.signal);
+  try {
+    return await send(deps.ollama, request, await ggufSource(made));
+  } finally {
+    await rm(made, { recursive: true, force: true });
+  }
+}
+
+async function send(
+  ollama: OllamaClient,
+  { onStatus, signal }: ImportRequest,
+  sources: Sources,
+): Promise<Record<string, string>> {
+  for (const [name, { digest, from }] of sources) {
+    onStatus?.(`sending ${name}`);
+    await ollama.putBlob(digest, from, signal);
+  }
+  return digestsOf(sources);
+}
+
+async function ggufSource(folder: string): Promise<Sources> {
+  return new Map([[ggufName, await readSource(join(folder, ggufName))]]);
+}
+
+async function weightParts({ folder, quantize }: ImportRequest, template: ChatTemplate): Promise<Parts> {
+  const written = await hasGguf(folder);
+  const sources = written ? await ggufSource(folder) : await readWeights(folder, template);
+  const weights = [...sources].filter(([name]) => /\.(safetensors|gguf)$/.test(name));
+  const bytes = weights.reduce((sum, [, source]) => sum + source.size, 0);
+  const convert = !written && (await needsGguf(folder));
+  return { sources, make: quantize ? { quantize } : {}, role: 'files', under: null, bytes, convert };
+}
+
+async function adapterParts(
+  ollama: OllamaClient,
+  { file, base }: NonNullable<ImportRequest['adapter']>,
+  signal?: AbortSignal,
+): Promise<Parts> {
+  const under = await ollama.find(base, signal);
+  if (!under)
+    throw new RatchetError('NotFound', `Ollama does not have ${base}, which the adapter goes on: serve it first.`);
+  const source = await readSource(file);
+  const sources = new Map([['adapter.gguf', source]]);
+  const { digest, size } = under;
+  return { sources, make: { from: base }, role: 'adapters', under: digest, bytes: size, convert: false };
+}
+
+/** The name in Ollama of a model ref, as {@link Imported} has it. */
+export function nameInOllama(ref: string): string {
+  return ref.replace(/^ollama\//, '');
 }
 
 /** Takes a model of ours out of Ollama; whether it was there. */
@@ -100,59 +185,44 @@ function assertOurName(name: string, prefix: string): void {
  */
 const oneThreadBytes = 32 * 2 ** 20;
 
-function parametersOf(template: ChatTemplate, sources: ReadonlyMap<string, Source>): JsonObject {
-  const weights = [...sources].filter(([name]) => name.endsWith('.safetensors'));
-  const bytes = weights.reduce((sum, [, source]) => sum + source.size, 0);
+function parametersOf(template: ChatTemplate, bytes: number): JsonObject {
   return { stop: stopsOf(template), ...(bytes < oneThreadBytes && { num_thread: 1 }) };
 }
 
-interface Source {
-  digest: string;
-  /** Bytes. */
-  size: number;
-  from: { path: string } | { bytes: Uint8Array };
-}
-
-async function readSources(folder: string, template: ChatTemplate): Promise<Map<string, Source>> {
-  const names = (await readdir(folder)).filter((name) => wanted.test(name)).sort();
-  if (!names.some((name) => name.endsWith('.safetensors'))) {
-    throw new RatchetError('InvalidInput', `${folder} has no *.safetensors file: Ollama cannot import it.`);
+/** Ollama tells only when it loads a model whether its engine can put an adapter on it. */
+async function assertRuns(
+  ollama: OllamaClient,
+  name: string,
+  base: string,
+  options: JsonObject | undefined,
+  signal?: AbortSignal,
+): Promise<void> {
+  const request = { prompt: 'a', tokens: 1, options };
+  try {
+    await ollama.time(name, request, signal);
+  } catch (cause) {
+    signal?.throwIfAborted();
+    await ollama.time(base, request, signal);
+    if (options) await ollama.unload(base, signal);
+    await ollama.delete(name, signal);
+    throw new RatchetError(
+      'ProviderRejected',
+      `Ollama runs ${base} but not with this adapter on it: import the merged weights.`,
+      { cause },
+    );
   }
-  const sources = new Map<string, Source>();
-  for (const name of names) {
-    const path = join(folder, name);
-    sources.set(name, { ...(await measure(path)), from: { path } });
-  }
-  const bytes = await tokenizerConfig(folder, template);
-  sources.set('tokenizer_config.json', { digest: sha256Hex(bytes), size: bytes.length, from: { bytes } });
-  return sources;
-}
-
-/** Says whether prompts begin with a BOS token, which Ollama otherwise guesses by architecture. */
-async function tokenizerConfig(folder: string, template: ChatTemplate): Promise<Uint8Array> {
-  const config = JSON.parse(await readFile(join(folder, 'tokenizer_config.json'), 'utf8')) as JsonObject;
-  return Buffer.from(JSON.stringify({ ...config, add_bos_token: template.beginsWithBos, add_eos_token: false }));
-}
-
-async function measure(path: string): Promise<{ digest: string; size: number }> {
-  const hash = createHash('sha256');
-  let size = 0;
-  for await (const chunk of createReadStream(path) as AsyncIterable<Buffer>) {
-    hash.update(chunk);
-    size += chunk.length;
-  }
-  return { digest: hash.digest('hex'), size };
 }
 
 async function assertRendersAlike(
   ollama: OllamaClient,
   name: string,
   template: ChatTemplate,
+  offGpu: JsonObject | undefined,
   signal?: AbortSignal,
 ): Promise<void> {
   for (const chat of sampleChats(template)) {
     const expected = template.render(chat, true);
-    const rendered = await ollama.render(name, chat, signal);
+    const rendered = await ollama.render(name, chat, signal, offGpu);
     if (rendered === expected) continue;
     await ollama.delete(name, signal);
     throw new RatchetError(
@@ -161,6 +231,8 @@ async function assertRendersAlike(
       { details: { expected, rendered } },
     );
   }
+  // What is loaded without the GPU stays so for every later call.
+  if (offGpu) await ollama.unload(name, signal);
 }
 
 function recordPath(deps: ImportDeps, name: string): string {

@@ -70,6 +70,22 @@ export interface WorkOptions {
   insecure?: boolean | undefined;
 }
 
+/** How long a model took to write. */
+export interface Timing {
+  /** Written, at most as many as were asked for. */
+  tokens: number;
+  /** For all of them, without loading and reading the prompt. */
+  milliseconds: number;
+}
+
+export interface TimeRequest {
+  prompt: string;
+  /** New tokens. */
+  tokens: number;
+  /** What the model is loaded with, besides. */
+  options?: JsonObject | undefined;
+}
+
 /** Management of one Ollama server: what only Ollama can do. Chats go through a provider. */
 export interface OllamaClient {
   readonly url: string;
@@ -85,8 +101,10 @@ export interface OllamaClient {
   putBlob(digest: string, source: { path: string } | { bytes: Uint8Array }, signal?: AbortSignal): Promise<boolean>;
   /** Makes a model; `onStatus` gets Ollama's own words for what it is doing. */
   create(request: CreateRequest, onStatus?: (status: string) => void, signal?: AbortSignal): Promise<void>;
-  /** The prompt that Ollama would give to the model for a chat. */
-  render(model: string, messages: readonly WireMessage[], signal?: AbortSignal): Promise<string>;
+  /** The prompt that Ollama would give to the model for a chat. It loads the model for that, with these options. */
+  render(model: string, messages: readonly WireMessage[], signal?: AbortSignal, options?: JsonObject): Promise<string>;
+  /** Goes on with a text, greedily and as it is, and tells how long the new tokens took. */
+  time(model: string, request: TimeRequest, signal?: AbortSignal): Promise<Timing>;
   /** Names of the models in memory. */
   loaded(signal?: AbortSignal): Promise<string[]>;
   /** The models in memory, and what they take. */
@@ -156,6 +174,9 @@ const running = z
 const listSchema = z.object({ models: z.array(listed).nullish() });
 const loadedSchema = z.object({ models: z.array(running).nullish() });
 const versionSchema = z.object({ version: z.string() });
+const timingSchema = z
+  .object({ eval_count: z.number().default(0), eval_duration: z.number().default(0) })
+  .transform((found): Timing => ({ tokens: found.eval_count, milliseconds: found.eval_duration / 1e6 }));
 const renderSchema = z.object({ _debug_info: z.object({ rendered_template: z.string() }) });
 
 /** A client for the Ollama server at `url`, e.g. `http://127.0.0.1:11434`. */
@@ -186,11 +207,12 @@ export function createOllamaClient(url: string, apiKey: () => string | null = ()
     },
     putBlob: (digest, source, signal) => putBlob(call, digest, source, signal),
     create: (request, onStatus, signal) => create(call, request, onStatus, signal),
-    render: async (model, messages, signal) => {
-      const json = { model, messages, stream: false, _debug_render_only: true };
+    render: async (model, messages, signal, options) => {
+      const json = { model, messages, stream: false, _debug_render_only: true, ...(options && { options }) };
       const answer = await readJson(await call('POST', '/api/chat', { json, signal }), renderSchema);
       return answer._debug_info.rendered_template;
     },
+    time: (model, request, signal) => timeAnswer(call, model, request, signal),
     loaded: async (signal) => (await inMemory(signal)).map(({ name }) => name),
     running: inMemory,
     pull: (model, options) => work(call, '/api/pull', model, options),
@@ -214,6 +236,17 @@ export function createOllamaClient(url: string, apiKey: () => string | null = ()
 
 function work(call: Call, path: string, model: string, { insecure, ...options }: WorkOptions): Promise<void> {
   return followLines(call, path, { json: { model, ...(insecure && { insecure }) }, ...options });
+}
+
+async function timeAnswer(
+  call: Call,
+  model: string,
+  { prompt, tokens, options: given }: TimeRequest,
+  signal?: AbortSignal,
+): Promise<Timing> {
+  const options = { ...given, temperature: 0, num_predict: tokens };
+  const json = { model, prompt, raw: true, stream: false, options };
+  return readJson(await call('POST', '/api/generate', { json, signal }), timingSchema);
 }
 
 function blobPath(digest: string): string {

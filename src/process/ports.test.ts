@@ -17,7 +17,7 @@ test('waits until something listens', async () => {
   const port = await freePort();
   const server = createServer();
   setTimeout(() => server.listen(port, '127.0.0.1'), 150);
-  await waitForPort({ port, name: 'the server', timeoutMs: 5_000 });
+  await waitForPort({ port, name: 'the server', timeoutMs: 100_000 });
   expect(await isListening(port)).toBe(true);
   server.close();
 });
@@ -33,7 +33,7 @@ test('says what did not open which port', async () => {
 test('stops waiting when cancelled', async () => {
   const port = await freePort();
   const signal = AbortSignal.abort(new Error('enough'));
-  await expect(waitForPort({ port, name: 'it', timeoutMs: 5_000, signal })).rejects.toMatchObject({
+  await expect(waitForPort({ port, name: 'it', timeoutMs: 100_000, signal })).rejects.toMatchObject({
     code: 'Cancelled',
   });
 });
@@ -47,7 +47,7 @@ test('stops waiting when the child ends, with its last words', async () => {
     logFile: join(folder, 'log'),
   });
   const port = await freePort();
-  await expect(waitForPort({ port, name: 'it', timeoutMs: 20_000, child })).rejects.toMatchObject({
+  await expect(waitForPort({ port, name: 'it', timeoutMs: 100_000, child })).rejects.toMatchObject({
     code: 'PartMissing',
     message: expect.stringContaining('port is taken'),
   });

@@ -5,7 +5,7 @@ import { runProcess } from './run.ts';
 const program = fileURLToPath(new URL('fixtures/child.mjs', import.meta.url));
 
 const run = (habit: string[], more: { timeoutMs?: number; signal?: AbortSignal; graceMs?: number } = {}) =>
-  runProcess({ command: process.execPath, args: [program, ...habit], timeoutMs: 20_000, ...more });
+  runProcess({ command: process.execPath, args: [program, ...habit], timeoutMs: 100_000, ...more });
 
 test('gives what was printed', async () => {
   expect(await run(['say', 'a', 'b'])).toEqual({ code: 0, stdout: 'a\nb', tail: '' });

@@ -1,5 +1,6 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { text } from 'node:stream/consumers';
 import { afterEach, expect, test } from 'vitest';
 import { createOllamaProvider } from './ollama.ts';
 
@@ -27,7 +28,31 @@ test.each([
   ['0.17.4', [], 'yellow', /ollama pull/],
 ])('version %s with %j is %s', async (version, names, state, reason) => {
   const provider = createOllamaProvider({ name: 'ollama', baseUrl: await serve(version, names) });
-  const health = await provider.health({ signal: AbortSignal.timeout(2_000) });
+  const health = await provider.health({ signal: AbortSignal.timeout(20_000) });
   expect(health).toMatchObject({ state, version, models: names.length });
   expect(health.reason).toMatch(reason);
+});
+
+test('what goes before all others goes to the route of its own that takes options', async () => {
+  const asked: { url: string | undefined; body: Record<string, unknown> }[] = [];
+  const server = createServer((request, response) => {
+    void text(request).then((sent) => {
+      asked.push({ url: request.url, body: JSON.parse(sent) as Record<string, unknown> });
+      response.setHeader('content-type', 'application/json');
+      response.end(JSON.stringify({ message: { role: 'assistant', content: 'Hi' }, done: true }));
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  close = () => server.close().closeAllConnections();
+  const baseUrl = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const provider = createOllamaProvider({ name: 'ollama', baseUrl });
+  const body = JSON.stringify({ model: 'm', messages: [{ role: 'user', content: 'Hello' }] });
+  const signal = AbortSignal.timeout(20_000);
+  await provider.call('chat/completions', body, { signal, model: 'm', override: { num_gpu: 0 } });
+  await provider.call('chat/completions', body, { signal, model: 'm' });
+  expect(asked).toMatchObject([
+    { url: '/api/chat', body: { options: { num_gpu: 0 } } },
+    { url: '/v1/chat/completions' },
+  ]);
+  expect(asked[1]?.body).not.toHaveProperty('options');
 });

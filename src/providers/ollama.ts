@@ -79,7 +79,7 @@ export function createOllamaProvider(settings: OllamaOptions): Provider {
     setUp: setUp ?? (() => ({ state: 'given' })),
     async call(endpoint, body, callOptions) {
       const target = { ...ownKey(), ...callOptions, context, idleMs };
-      const native = nativeCallOf(endpoint, body, optionsFor(options, callOptions.model));
+      const native = nativeCallOf(endpoint, body, optionsFor(options, callOptions.model), callOptions.override);
       if (native) return callNative(native, { ...target, url: root });
       return postCall({ ...target, url: `${root}/v1/${endpoint}` }, body);
     },

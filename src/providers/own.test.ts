@@ -102,7 +102,7 @@ describe('create', () => {
     );
     expect(await said(provider)).toBe('mine chat/completions {"model":"m"}');
     expect(provider).toMatchObject({ name: 'mine', kind: 'mine', locality: 'local', reportsUsage: false });
-    expect(await provider.listModels({ signal: AbortSignal.timeout(1_000) })).toEqual([]);
+    expect(await provider.listModels({ signal: AbortSignal.timeout(60_000) })).toEqual([]);
   });
 
   test.each([
@@ -112,7 +112,7 @@ describe('create', () => {
   ])('%s stops nobody else, and is told when it is asked', async (create, message) => {
     const provider = await providerOf(create);
     expect(provider.setUp()).toMatchObject({ state: 'missing', hint: expect.stringMatching(message) as string });
-    expect((await provider.health({ signal: AbortSignal.timeout(1_000) })).state).toBe('red');
+    expect((await provider.health({ signal: AbortSignal.timeout(60_000) })).state).toBe('red');
     await expect(said(provider)).rejects.toThrow(message);
   });
 

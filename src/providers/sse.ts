@@ -11,7 +11,7 @@ export interface SseParser {
   /** The event that the stream ended in, if it is whole but for its empty line. */
   end(): SseEvent[];
   /** How many characters of an event that is not whole yet are kept. */
-  readonly pending: number;
+  pending(): number;
 }
 
 const whole = new TextDecoder('utf-8', { ignoreBOM: true });
@@ -50,6 +50,7 @@ export function createSseParser(): SseParser {
   function takeText(text: string): SseEvent[] {
     const out: SseEvent[] = [];
     if (text === '') return out;
+    if (pending === 0 && !afterCr && isOneEvent(text)) return [{ event: null, data: text.slice(6, -2) }];
     let from = afterCr && text.charCodeAt(0) === 0x0a ? 1 : 0;
     afterCr = false;
     pending += text.length;
@@ -82,10 +83,15 @@ export function createSseParser(): SseParser {
       dispatch(out);
       return out;
     },
-    get pending() {
-      return pending;
-    },
+    pending: () => pending,
   };
+}
+
+/** Whether a text is one whole event with one line of data, as nearly every piece of a stream is. */
+function isOneEvent(text: string): boolean {
+  return (
+    text.startsWith('data: ') && text.indexOf('\n') === text.length - 2 && text.endsWith('\n\n') && !text.includes('\r')
+  );
 }
 
 /** Decodes UTF-8 in pieces; null is the end. Most pieces end with whole characters, which is faster to decode. */

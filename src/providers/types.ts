@@ -1,3 +1,4 @@
+import type { JsonObject } from '../core/canonical.ts';
 import type { ModelFacts } from '../core/capabilities.ts';
 import type { Body } from './body.ts';
 
@@ -37,6 +38,10 @@ export interface CallOptions {
   apiKey?: string;
   /** Further headers, such as `traceparent`. */
   headers?: Readonly<Record<string, string>>;
+  /** Goes before what body and settings say, where the kind has such options: Ollama's `num_gpu`. */
+  override?: JsonObject;
+  /** Told which options are sent in place of what was asked for, before they are. */
+  changed?: (options: JsonObject) => void;
 }
 
 /**

@@ -5,7 +5,15 @@ import { freeMegabytes, gigabytes, requireSpace } from './disk.ts';
 import { nodePart } from './node.ts';
 import { ollamaPart } from './ollama.ts';
 import type { Finding, FoundPart, Part, PartName, Route, SetupContext } from './part.ts';
-import { clientsPart, datasetsPeersPart, fakerPart, llamacppPart, portkeyPart, tensorzeroPart } from './peers.ts';
+import {
+  clientsPart,
+  datasetsPeersPart,
+  fakerPart,
+  llamacppPart,
+  portkeyPart,
+  tensorzeroPart,
+  trlPart,
+} from './peers.ts';
 import { pythonDevPart, pythonPart } from './python.ts';
 import { temporalPart } from './temporal.ts';
 
@@ -22,6 +30,7 @@ export const parts: Readonly<Record<PartName, Part>> = {
   tensorzero: tensorzeroPart,
   'datasets-peers': datasetsPeersPart,
   faker: fakerPart,
+  trl: trlPart,
 };
 
 /** What each use needs. */

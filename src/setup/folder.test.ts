@@ -69,7 +69,7 @@ test('a part whose file is gone is made again', async () => {
 test('two set-ups at once make one part', async () => {
   const calls: string[] = [];
   const slow = async (work: string) => {
-    await sleep(300);
+    while (told.length === 0) await sleep(5);
     return makeThing(calls)(work);
   };
   const both = [1, 2].map(() => install(context(), { id: 'thing-1.0.0', make: slow }));

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isErrno, RatchetError } from '../core/errors.ts';
 import type { SetupContext } from './part.ts';
+import { isRunning } from '../process/is-running.ts';
 
 const pollMs = 500;
 
@@ -52,15 +53,6 @@ function ownerOf(lock: string): number | null {
     return Number(readFileSync(join(lock, 'pid'), 'utf8'));
   } catch {
     return null;
-  }
-}
-
-function isRunning(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return isErrno(error, 'EPERM');
   }
 }
 

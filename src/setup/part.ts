@@ -3,7 +3,7 @@ import type { Config } from '../config.ts';
 /**
  * What Ratchet needs from outside. `python` runs the training, `python-dev` tests and lints it on top of that;
  * `python-clients` talk to the gateway in tests and hold the proxy of LiteLLM, `llamacpp` is a server that tests talk to, `portkey`,
- * `tensorzero` and `datasets-peers` are what benches compare with, and `faker` makes texts for a soak.
+ * `tensorzero`, `datasets-peers` and `trl` are what benches compare with, and `faker` makes texts for a soak.
  */
 export type PartName =
   | 'node'
@@ -17,7 +17,8 @@ export type PartName =
   | 'portkey'
   | 'tensorzero'
   | 'datasets-peers'
-  | 'faker';
+  | 'faker'
+  | 'trl';
 
 /** Where a part came from: a setting, PATH, our own package, the official release, or its package client's source. */
 export type PartSource = 'configured' | 'path' | 'bundled' | 'release' | 'built';

@@ -66,6 +66,15 @@ export const datasetsPeersPart: Part = lockedPython({
   megabytes: 350,
 });
 
+export const trlPart: Part = lockedPython({
+  name: 'trl',
+  title: 'TRL for a bench',
+  lock: join(peers, 'trl.txt'),
+  subject: 'trl',
+  minutes: 3,
+  megabytes: 5900,
+});
+
 /** Makes texts with known e-mail addresses, phone numbers and the like, which a soak redacts. */
 export const fakerPart: Part = lockedPython({
   name: 'faker',

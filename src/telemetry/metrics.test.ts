@@ -11,7 +11,11 @@ function openMetrics(change: Partial<MetricsOptions> = {}) {
     version: '1.2.3',
     store: 'sqlite',
     writes: () => ({ commits: 7, syncs: 3 }),
-    figures: async () => ({ cycles: { running: 1, needs_attention: 2 }, openCompletions: 4 }),
+    figures: async () => ({
+      cycles: { running: 1, needs_attention: 2 },
+      openCompletions: 4,
+      gpuLeases: [{ host: 'box', device: 'gpu' }],
+    }),
     disk: async () => ({ free: 10, size: 100 }),
     ...change,
   });
@@ -154,6 +158,7 @@ describe('what is read from elsewhere', () => {
     expect(value('ratchet_store_up')).toBe(1);
     expect(value('ratchet_open_completions')).toBe(4);
     expect(value('ratchet_cycles', { state: 'needs_attention' })).toBe(2);
+    expect(value('ratchet_gpu_leased', { host: 'box', device: 'gpu' })).toBe(1);
     expect(value('ratchet_disk_free_bytes')).toBe(10);
     expect(value('process_resident_memory_bytes')).toBeGreaterThan(1e6);
   });
@@ -178,7 +183,7 @@ describe('what is read from elsewhere', () => {
 
   test('the database is asked once for many looks, and again later', async () => {
     let asked = 0;
-    const figures = async () => ({ cycles: {}, openCompletions: (asked += 1) });
+    const figures = async () => ({ cycles: {}, openCompletions: (asked += 1), gpuLeases: [] });
     const kept = openMetrics({ figures });
     await Promise.all([kept.read(), kept.read()]);
     expect(sampleValue(await kept.read(), 'ratchet_open_completions')).toBe(1);

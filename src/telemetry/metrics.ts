@@ -7,8 +7,12 @@ import { toOpenMetrics } from './open-metrics.ts';
 export interface MetricSources {
   /** How often this process committed, and how often the disk was synced for that. */
   writes(): { commits: number; syncs: number };
-  /** Of the database: cycles by state, and completions that are open. */
-  figures(): Promise<{ cycles: Readonly<Record<string, number>>; openCompletions: number }>;
+  /** Of the database: cycles by state, completions that are open, and GPUs that are lent to training. */
+  figures(): Promise<{
+    cycles: Readonly<Record<string, number>>;
+    openCompletions: number;
+    gpuLeases: readonly { host: string; device: string }[];
+  }>;
   /** Bytes of the disk under the data folder. */
   disk(): Promise<{ free: number; size: number }>;
   /** The providers that are missed when they do not answer, and whether they do. Out of memory; none unless given. */
@@ -114,13 +118,21 @@ function figuresReader(
   const up = new Gauge({ name: 'ratchet_store_up', help: '1 when the database answered.', registers });
   const open = lateGauge(registry, 'ratchet_open_completions', 'Completions that are not over.');
   const cycles = new Gauge({ name: 'ratchet_cycles', help: 'Cycles by state.', labelNames: ['state'], registers });
+  const leases = new Gauge({
+    name: 'ratchet_gpu_leased',
+    help: '1 while a step of a cycle has this GPU for itself.',
+    labelNames: ['host', 'device'],
+    registers,
+  });
   return async () => {
     const found = await read().catch(() => null);
     up.set(found === null ? 0 : 1);
     cycles.reset();
+    leases.reset();
     if (found === null) return;
     open(found.openCompletions);
     for (const [state, count] of Object.entries(found.cycles)) cycles.set({ state }, count);
+    for (const lease of found.gpuLeases) leases.set(lease, 1);
   };
 }
 

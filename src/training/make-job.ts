@@ -1,6 +1,8 @@
 import { join } from 'node:path';
 import { type Job, type JobOf, jobSchema } from '../core/job.ts';
 import type { Recipe } from '../core/recipe.ts';
+import type { Lesson } from './lesson.ts';
+import { type Extent, tune } from './tune.ts';
 
 /** Where one step call works: `<data>/cycles/<cycle>/<key>/`, the same through its retries. */
 export function runFolder(dataDir: string, cycleId: string, key: string): string {
@@ -20,35 +22,45 @@ export interface JobPlace {
   key: string;
 }
 
-/** The job that fine-tunes: the recipe's `train` section over the files of a dataset version. */
-export function trainJob(place: JobPlace, recipe: Recipe, data: { train: string; val: string | null }): JobOf<'train'> {
-  const { train } = recipe;
-  return made({
-    ...common(place, recipe),
-    kind: 'train',
-    train: {
-      data,
-      lora: { rank: train.rank, alpha: train.alpha, dropout: train.dropout, targets: train.targets },
-      optim: {
-        learning_rate: train.learning_rate,
-        weight_decay: train.weight_decay,
-        beta1: 0.9,
-        beta2: 0.95,
-        warmup_ratio: train.warmup_ratio,
-        schedule: train.schedule,
-        grad_clip: train.grad_clip,
-        epochs: train.epochs,
-        max_steps: train.max_steps,
-        batch_size: train.batch_size,
-        micro_batch_size: Math.min(train.micro_batch_size, train.batch_size),
-        max_seq_length: train.max_seq_length,
-      },
-      packing: train.packing,
-      checkpoint: { every_steps: train.checkpoint_steps, keep: 2 },
-      eval_every_steps: train.eval_steps,
-      restart: train.restart,
+type What = Pick<Lesson, 'data' | 'method'>;
+
+/** The job that fine-tunes: the recipe's `train` section, tuned to its extent, over the files of a dataset version. */
+export function trainJob(place: JobPlace, recipe: Recipe, what: What, extent: Extent): JobOf<'train'> {
+  return made({ ...common(place, recipe), kind: 'train', train: training(recipe, what, extent) });
+}
+
+/** The job that measures what {@link trainJob} would take. */
+export function estimateJob(place: JobPlace, recipe: Recipe, what: What, extent: Extent): JobOf<'estimate'> {
+  return made({ ...common(place, recipe), kind: 'estimate', estimate: training(recipe, what, extent) });
+}
+
+function training(recipe: Recipe, { data, method }: What, extent: Extent): JobOf<'train'>['train'] {
+  const train = tune(recipe.train, extent);
+  return {
+    data,
+    method,
+    tuning: train.tuning,
+    lora: { rank: train.rank, alpha: train.alpha, dropout: train.dropout, targets: train.targets },
+    optim: {
+      learning_rate: train.learning_rate,
+      weight_decay: train.weight_decay,
+      beta1: 0.9,
+      beta2: 0.95,
+      warmup_ratio: train.warmup_ratio,
+      schedule: train.schedule,
+      grad_clip: train.grad_clip,
+      epochs: train.epochs,
+      max_steps: train.max_steps,
+      batch_size: train.batch_size,
+      micro_batch_size: train.micro_batch_size,
+      max_seq_length: train.max_seq_length,
     },
-  });
+    packing: train.packing,
+    checkpoint: { every_steps: train.checkpoint_steps, keep: 2 },
+    eval_every_steps: train.eval_steps,
+    early_stop: train.early_stop,
+    restart: train.restart,
+  };
 }
 
 /** The job that measures the held-out loss of base and candidate. */
@@ -61,16 +73,33 @@ export function validateJob(place: JobPlace, recipe: Recipe, data: string, adapt
   });
 }
 
-/** The job that merges an adapter into the base, for import. */
-export function exportJob(place: JobPlace, recipe: Recipe, adapter: string): JobOf<'export'> {
-  return made({ ...common(place, recipe), kind: 'export', export: { adapter, dtype: 'float16' } });
+/** The job that writes an adapter as something that can be imported. */
+export function exportJob(
+  place: JobPlace,
+  recipe: Recipe,
+  adapter: string,
+  format: JobOf<'export'>['export']['format'],
+): JobOf<'export'> {
+  return made({ ...common(place, recipe), kind: 'export', export: { adapter, dtype: 'float16', format } });
+}
+
+/** The job that writes a base, or a version of it, in another format. It needs no device, and waits for nobody who trains. */
+export function plainExportJob(place: JobPlace, spec: JobOf<'export'>['export']): JobOf<'export'> {
+  return made({ ...placed(place), ...onCpu, kind: 'export', export: spec });
+}
+
+/** The job that looks whether a base can be trained, with its weights or before they are there. */
+export function prepareJob(place: JobPlace, withoutWeights: boolean): JobOf<'prepare'> {
+  const prepare = withoutWeights ? { without_weights: true } : {};
+  return made({ ...placed(place), ...onCpu, kind: 'prepare', prepare });
 }
 
 /** The job that shows a row as tokens. It needs no device, and waits for nobody who trains. */
 export function tokensJob(place: JobPlace, tokens: JobOf<'tokens'>['tokens']): JobOf<'tokens'> {
-  const plain = { device: 'cpu', precision: '32-true', threads: 1, seed: 0, lock: null };
-  return made({ ...placed(place), ...plain, kind: 'tokens', tokens });
+  return made({ ...placed(place), ...onCpu, kind: 'tokens', tokens });
 }
+
+const onCpu = { device: 'cpu', precision: '32-true', threads: 1, seed: 0, lock: null };
 
 function common(place: JobPlace, recipe: Recipe) {
   return {

@@ -2,7 +2,16 @@ import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isObject } from '../core/canonical.ts';
 import { type ErrorCode, RatchetError, traits } from '../core/errors.ts';
-import type { ExportResult, Job, JobEvent, JobOf, TokensResult, TrainResult, ValidateResult } from '../core/job.ts';
+import type {
+  EstimateResult,
+  ExportResult,
+  Job,
+  JobEvent,
+  JobOf,
+  TokensResult,
+  TrainResult,
+  ValidateResult,
+} from '../core/job.ts';
 import type { ProcessExit } from '../process/types.ts';
 import { writeFileDurably } from '../store/files.ts';
 import { type JobProcess, type JobRequest, startJobProcess } from './job-process.ts';
@@ -33,8 +42,10 @@ export interface RunJobOptions {
   onEvent?: (event: JobEvent) => void;
 }
 
-interface Results {
+/** What each kind of job gives. */
+export interface Results {
   train: TrainResult;
+  estimate: EstimateResult;
   validate: ValidateResult;
   export: ExportResult;
   prepare: Record<string, never>;

@@ -6,11 +6,13 @@ import {
   defineQuery,
   defineUpdate,
   isCancellation,
+  patched,
   setHandler,
 } from '@temporalio/workflow';
 import {
   type CycleInput,
   type CycleResult,
+  type CycleState,
   type CycleStatus,
   type PersonRequest,
   type RetryRequest,
@@ -172,8 +174,13 @@ function mayRetry(run: CycleRun, request: RetryRequest | undefined): void {
   }
 }
 
-/** Each of these answers once the record has what it did, so that whoever reads next sees it. */
+/**
+ * Each of these answers once the record has what it did, so that whoever reads next sees it. Whoever reads the record may
+ * decide before the workflow hears that the record was written.
+ */
 async function retry(run: CycleRun, request: RetryRequest): Promise<{ step: StepName }> {
+  await recorded(run, 'needs_attention');
+  if (run.decision) throw refuse('Somebody else decided at the same moment.');
   const failed = run.attention;
   if (!failed) throw refuse('The cycle goes on already.');
   const from = retryStepOf(failed, request);
@@ -200,9 +207,16 @@ async function abort(run: CycleRun, request: PersonRequest): Promise<{ state: st
 }
 
 async function approve(run: CycleRun, request: PersonRequest): Promise<{ state: string }> {
+  await recorded(run, 'awaiting_approval');
   run.decision = { kind: 'approve', by: request.by ?? 'the Temporal UI' };
   await condition(() => run.noted !== 'awaiting_approval');
   return { state: run.noted };
+}
+
+async function recorded(run: CycleRun, state: CycleState): Promise<void> {
+  if (run.noted === state) return;
+  // Histories of 0.1.0 have decisions that did not wait.
+  if (patched('decided-once-recorded')) await condition(() => run.noted === state);
 }
 
 function refuse(message: string): ApplicationFailure {

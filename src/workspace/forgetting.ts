@@ -8,6 +8,7 @@ import { type Doomed, gather } from '../dataset/forget/doomed.ts';
 import { removeLeftovers } from '../dataset/forget/leftovers.ts';
 import { bury, countGoing, redactVersion } from '../dataset/forget/redact-version.ts';
 import { type ForgottenIds, everForgotten, rowsToGo, versionsWith } from '../dataset/forget/versions.ts';
+import { withoutForgottenReplay } from '../dataset/replay/answers.ts';
 import { buildCacheFolder } from '../dataset/scratch.ts';
 import { forgetAnswers } from '../evaluation/forget.ts';
 import { type RetireDeps, retire } from '../models/retire.ts';
@@ -157,7 +158,8 @@ async function cleanFiles(deps: ForgettingDeps, found: Found, look: boolean): Pr
     report.datasets.push({ digest: version.digest, name: version.name, rows: lost });
   }
   const isGone = (prompt: string) => rows.has(prompt);
-  const { evaluations, quoting } = await forgetAnswers(store.blobs, { isGone, quotes }, look);
+  const others = (value: unknown) => withoutForgottenReplay(value, { isGone, quotes });
+  const { evaluations, quoting } = await forgetAnswers(store.blobs, { isGone, quotes, others }, look);
   report.evaluations = evaluations;
   for (const folder of ['cycles', 'logs']) {
     report.logs.push(...(await scrubFolder(join(dataDir, folder), quotes, look)));

@@ -1,17 +1,20 @@
 import { join } from 'node:path';
 import type { ActivityDeps } from '../activities/deps.ts';
+import type { SharedGpu } from '../activities/gpu/on-device.ts';
 import { type Config, packageRoot } from '../config.ts';
 import { RatchetError } from '../core/errors.ts';
 import { tellFault } from '../core/setting-fault.ts';
 import { providerInForce } from '../core/settings.ts';
 import { buildCacheFolder } from '../dataset/scratch.ts';
-import type { Ask } from '../evaluation/answer.ts';
+import type { AskWhole } from '../evaluation/answer.ts';
 import { builtInBases, ensureBaseServed, resolveBase } from '../models/bases.ts';
 import { type CatalogueReader, createCatalogueReader } from '../models/catalogue.ts';
-import { type ImportDeps, importModel } from '../models/import.ts';
+import { createMachine } from '../models/gpu/device.ts';
+import { type ImportDeps, importModel, nameInOllama } from '../models/import.ts';
 import { notPulled } from '../models/ollama/management.ts';
-import { createOllamaClient } from '../models/ollama.ts';
+import { type OllamaClient, createOllamaClient } from '../models/ollama.ts';
 import { type PromotionDeps, promote } from '../models/promotions.ts';
+import { measureSpeed } from '../models/speed.ts';
 import { type SelectionReader, createSelectionReader, readSelection } from '../models/selection.ts';
 import { readBody } from '../providers/body.ts';
 import { createProviderKeys } from '../providers/keys.ts';
@@ -24,9 +27,11 @@ import type { Provider } from '../providers/types.ts';
 import { type SettingsLog, type SettingsReader, createSettings } from '../settings.ts';
 import { openStore } from '../store/open.ts';
 import type { Store } from '../store/types.ts';
+import { exportModel } from '../training/export-model.ts';
 import { type WarmPython, createWarmPython } from '../training/warm-python.ts';
 import { type Active, createActive, environmentDefaults, refIn, unselectedRef } from './active.ts';
-import { type OllamaRoom, ollamaAddress, openOllamaRoom } from './ollama.ts';
+import { type GpuRoom, openGpuRoom, untilGpuFree } from './gpu.ts';
+import { type OllamaRoom, ollamaAddress, ollamaClients, openOllamaRoom } from './ollama.ts';
 
 /** The rooms of one process, furnished from its configuration. */
 export interface House {
@@ -46,6 +51,7 @@ export interface House {
   promotions: PromotionDeps;
   imports: ImportDeps;
   ollama: OllamaRoom;
+  gpu: GpuRoom;
   baseRoots: { basesDir: string; builtIn: Readonly<Record<string, string>> };
   activities: ActivityDeps;
   close(): Promise<void>;
@@ -76,25 +82,25 @@ export async function openHouse(config: Config, log: SettingsLog = silent): Prom
   const client = createOllamaClient(ollamaAddress(config, settings.current()), () => keys.get('ollama'));
   const { modelPrefix } = config;
   const ollama = openOllamaRoom({ client, settings, selection, store, baseRoots, modelPrefix });
+  const gpu = openGpuRoom({
+    store,
+    settings,
+    host: config.gpuHost,
+    ollamaOf: ollamaClients(client, settings, keys),
+  });
+  await gpu.look();
   const registry = createLiveRegistry({
     config,
     keys,
     definitions,
     settings: () => settings.current(),
-    finish: (provider) => withLocality(ollama.pulling(provider), settings),
+    finish: (provider) => withLocality(gpu.keepingAway(ollama.pulling(provider)), settings),
   });
   // A name that LiteLLM's library would read is read right from the first call on.
   await Promise.all(registry.providers.flatMap(({ proxy }) => (proxy ? [proxy.look()] : [])));
-  const imports: ImportDeps = { ollama: client, modelPrefix, importsDir: join(config.dataDir, 'imports') };
-  const promotions: PromotionDeps = {
-    models: store.models,
-    selectionFile: config.selectionFile,
-    onWritten: () => selection.written(),
-    assertServed: (ref) => assertServed(registry, ref),
-    untilSelected: unselectedRef(config),
-    refOf: (selection) => refIn(registry, selection),
-  };
+  const promotions = promotionParts(config, store, { selection, registry });
   const warmPython = createWarmPython({ logFile: join(config.dataDir, 'logs', 'python.log') });
+  const imports = importParts(config, { client, gpu, warmPython });
   const partial = {
     config,
     settings,
@@ -107,9 +113,11 @@ export async function openHouse(config: Config, log: SettingsLog = silent): Prom
     promotions,
     imports,
     ollama,
+    gpu,
     baseRoots,
   };
   const close = async () => {
+    gpu.close();
     await registry.close();
     await ollama.jobs.close();
     await warmPython.stop();
@@ -118,22 +126,61 @@ export async function openHouse(config: Config, log: SettingsLog = silent): Prom
   return { ...partial, activities: activityDeps(partial, warmPython), close };
 }
 
+function importParts(
+  config: Config,
+  { client, gpu, warmPython }: { client: OllamaClient; gpu: Pick<GpuRoom, 'holder'>; warmPython: WarmPython },
+): ImportDeps {
+  const exporting = { dataDir: config.dataDir, python: () => pythonOf(config), warmPython };
+  return {
+    ollama: client,
+    modelPrefix: config.modelPrefix,
+    importsDir: join(config.dataDir, 'imports'),
+    gpuLent: () => gpu.holder() !== null,
+    toGguf: async (base, signal) => (await exportModel(exporting, { base, spec: asGguf, signal })).path,
+  };
+}
+
+function promotionParts(
+  config: Config,
+  { models }: Store,
+  { selection, registry }: Pick<House, 'selection' | 'registry'>,
+): PromotionDeps {
+  return {
+    models,
+    selectionFile: config.selectionFile,
+    onWritten: () => selection.written(),
+    assertServed: (ref) => assertServed(registry, ref),
+    untilSelected: unselectedRef(config),
+    refOf: (one) => refIn(registry, one),
+  };
+}
+
 function activityDeps(house: Omit<House, 'activities' | 'close'>, warmPython: WarmPython): ActivityDeps {
   const { config, settings, store, registry, imports, baseRoots, promotions } = house;
+  const askWhole = createAsk(registry);
+  const servedBase: ActivityDeps['servedBase'] = async (name, signal) => {
+    const { served: ref, digest } = await ensureBaseServed(imports, await resolveBase(baseRoots, name), { signal });
+    return { ref, digest };
+  };
   return {
     store,
     dataDir: config.dataDir,
     datasetsDir: config.datasetsDir,
     evalsDir: config.evalsDir,
     buildCacheDir: buildCacheFolder(config.dataDir),
+    tensorboardDir: config.tensorboardDir,
     modelPrefix: config.modelPrefix,
     python: () => pythonOf(config),
     warmPython,
     trainAllowed: (name) => providerInForce(settings.current(), name, registry.get(name)?.locality ?? 'remote').train,
-    ask: createAsk(registry),
+    gpu: sharedGpu(house),
+    ask: async (request, signal) => (await askWhole(request, signal)).text,
+    askWhole,
     baseFolder: async (name) => (await resolveBase(baseRoots, name)).folder,
-    serveBase: async (name, signal) =>
-      (await ensureBaseServed(imports, await resolveBase(baseRoots, name), { signal })).served,
+    serveBase: async (name, signal) => (await servedBase(name, signal)).ref,
+    servedBase,
+    speed: ({ model, base, signal }) =>
+      measureSpeed(imports.ollama, { model: nameInOllama(model), base: nameInOllama(base), signal }),
     importModel: (request) => importModel(imports, request),
     selected: async () => {
       const file = await readSelection(config.selectionFile);
@@ -150,6 +197,18 @@ function activityDeps(house: Omit<House, 'activities' | 'close'>, warmPython: Wa
   };
 }
 
+function sharedGpu({ config, gpu, imports }: Pick<House, 'config' | 'gpu' | 'imports'>): SharedGpu {
+  return {
+    host: gpu.host,
+    settings: gpu.settings,
+    holder: gpu.holder,
+    machine: createMachine(config.variable('CUDA_VISIBLE_DEVICES')),
+    ollama: imports.ollama,
+  };
+}
+
+const asGguf = { adapter: null, dtype: 'float16', format: 'gguf' } as const;
+
 /** A provider is where its base URL says, unless the settings know better. */
 function withLocality(provider: Provider, settings: SettingsReader): Provider {
   const own = provider.locality;
@@ -160,10 +219,11 @@ function withLocality(provider: Provider, settings: SettingsReader): Provider {
 }
 
 /**
- * Asks a served model through its provider, without recording: an evaluation is no chat. Its prompts come from chats that
- * stayed on this machine, so nobody else is asked.
+ * Asks a served model through its provider, without recording: an evaluation is no chat, and neither is what a base is asked to
+ * be replayed. Prompts come from chats that stayed on this machine, so nobody else is asked. While another cycle has the GPU it waits for what cannot do
+ * without.
  */
-function createAsk(registry: Registry): Ask {
+function createAsk(registry: Registry): AskWhole {
   return async ({ model, ...request }, signal) => {
     const target = registry.split(model);
     if (!target) throw new RatchetError('NotFound', `No provider serves ${model}: GET /api/providers lists them.`);
@@ -171,12 +231,14 @@ function createAsk(registry: Registry): Ask {
       throw new RatchetError('InvalidInput', `${model} is not asked: prompts of an evaluation stay on this machine.`);
     }
     const asked = JSON.stringify({ ...request, model: target.model, stream: false });
-    const answer = await target.provider.call('chat/completions', asked, { signal, model: target.model });
+    const { provider, model: name } = target;
+    const answer = await untilGpuFree(() => provider.call('chat/completions', asked, { signal, model: name }), signal);
     const body = JSON.parse(await readBody(answer.body, answerLimit)) as {
-      choices?: { message?: { content?: unknown } }[];
+      choices?: { message?: { content?: unknown }; finish_reason?: unknown }[];
     };
-    const text = body.choices?.[0]?.message?.content;
-    return typeof text === 'string' ? text : '';
+    const [choice] = body.choices ?? [];
+    const text = choice?.message?.content;
+    return { text: typeof text === 'string' ? text : '', cutOff: choice?.finish_reason === 'length' };
   };
 }
 

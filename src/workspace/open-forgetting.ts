@@ -1,5 +1,6 @@
 import { removeRun } from '../training/forget.ts';
 import type { ModelVersion } from '../store/types.ts';
+import { nameInOllama } from '../models/import.ts';
 import type { StaleModels } from '../models/stale.ts';
 import { type ForgettingDeps, createForgetting } from './forgetting.ts';
 import type { House } from './house.ts';
@@ -24,7 +25,7 @@ export function openForgetting(
     models: {
       promotions,
       serveBase: (base) => activities.serveBase(base, AbortSignal.timeout(serveMs)),
-      deleteServed: (ref) => imports.ollama.delete(ref.replace(/^ollama\//, '')),
+      deleteServed: (ref) => imports.ollama.delete(nameInOllama(ref)),
       deleteWeights: (version) => deleteWeights(house, version),
     },
   });

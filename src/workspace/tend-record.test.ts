@@ -14,9 +14,9 @@ test('indexes what there is batch by batch, and looks again for more', async () 
   });
   const chats = { indexNext, erase: async () => nothingErased };
   const tending = tendRecord({ chats, retentionDays: () => null, log, times: { lookMs: 1 } });
-  await vi.waitFor(() => expect(left).toBe(0));
+  await expect.poll(() => left).toBe(0);
   left = 5;
-  await vi.waitFor(() => expect(left).toBe(0));
+  await expect.poll(() => left).toBe(0);
   await tending.stop();
   const calls = indexNext.mock.calls.length;
   await new Promise(setImmediate);
@@ -46,10 +46,10 @@ test('rests nine times as long as it worked, and longer where few are left', asy
   const chats = { indexNext, erase: async () => nothingErased };
   const times = { lookMs, eraseMs: 1_000_000 };
   const tending = tendRecord({ chats, retentionDays: () => null, log, times, clock: { now: () => now, rest } });
-  await vi.waitFor(() => expect(rounds).toEqual([]));
+  const ofIndexing = () => rests.filter((ms) => ms !== times.eraseMs).slice(0, 4);
+  await expect.poll(ofIndexing).toHaveLength(4);
   await tending.stop();
-  const ofIndexing = rests.filter((ms) => ms !== times.eraseMs).slice(0, 4);
-  expect(ofIndexing).toEqual([45, 360, lookMs, 10_000]);
+  expect(ofIndexing()).toEqual([45, 360, lookMs, 10_000]);
 });
 
 test('rests three times as long again while chats are answered', async () => {
@@ -69,9 +69,10 @@ test('rests three times as long again while chats are answered', async () => {
   const busy = () => rounds < 3;
   const times = { eraseMs: 1_000_000 };
   const tending = tendRecord({ chats, retentionDays: () => null, busy, log, times, clock: { now: () => now, rest } });
-  await vi.waitFor(() => expect(rests.length).toBeGreaterThan(5));
+  const ofIndexing = () => rests.filter((ms) => ms !== times.eraseMs).slice(0, 4);
+  await expect.poll(ofIndexing).toHaveLength(4);
   await tending.stop();
-  expect(rests.filter((ms) => ms !== times.eraseMs).slice(0, 4)).toEqual([145, 145, 45, 45]);
+  expect(ofIndexing()).toEqual([145, 145, 45, 45]);
 });
 
 test('erases by the age that is set now, and not at all where none is set', async () => {
@@ -83,7 +84,7 @@ test('erases by the age that is set now, and not at all where none is set', asyn
   expect(erase).not.toHaveBeenCalled();
   days = 2;
   const from = Date.now();
-  await vi.waitFor(() => expect(erase).toHaveBeenCalled());
+  await expect.poll(() => erase).toHaveBeenCalled();
   expect(erase.mock.calls[0]?.[0].before).toBeGreaterThanOrEqual(from - 2 * 86_400_000);
   expect(erase.mock.calls[0]?.[0].before).toBeLessThanOrEqual(Date.now() - 2 * 86_400_000);
   await tending.stop();
@@ -93,7 +94,7 @@ test('goes on after a failure, and stops while it waits', async () => {
   const erase = vi.fn(async () => nothingErased);
   const indexNext = vi.fn(async () => Promise.reject(new Error('locked')));
   const tending = tendRecord({ chats: { indexNext, erase }, retentionDays: () => 1, log, times: { eraseMs: 1 } });
-  await vi.waitFor(() => expect(erase.mock.calls.length).toBeGreaterThan(1));
+  await expect.poll(() => erase.mock.calls.length).toBeGreaterThan(1);
   await tending.stop();
   expect(indexNext).toHaveBeenCalledTimes(1);
 });

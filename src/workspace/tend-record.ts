@@ -2,7 +2,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { asRatchetError } from '../core/errors.ts';
 import { longestAge } from '../gateway/extending/cache-field.ts';
-import type { AnswerCacheStore, ChatStore } from '../store/types.ts';
+import type { AnswerCacheStore } from '../store/answer-cache-types.ts';
+import type { ChatStore } from '../store/types.ts';
 
 export interface TendingDeps {
   chats: Pick<ChatStore, 'indexNext' | 'erase'>;

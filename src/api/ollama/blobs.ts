@@ -4,6 +4,7 @@ import type { ModelManagement } from '../../models/ollama/management.ts';
 import type { OllamaClient } from '../../models/ollama.ts';
 import type { Routes } from '../context.ts';
 import { json, problems } from '../schemas.ts';
+import { drainMs } from '../v1/body.ts';
 
 export interface OllamaBlobDeps {
   ollama: OllamaClient;
@@ -56,10 +57,28 @@ export function ollamaBlobRoutes({ ollama, management }: OllamaBlobDeps): Routes
       const { body } = context.req.raw;
       if (!body) throw new RatchetError('InvalidInput', 'There is no file in the request: send its bytes as the body.');
       const length = context.req.header('content-length');
-      const isNew = await management.upload(hex, body, length === undefined ? null : Number(length));
+      const size = length === undefined ? null : Number(length);
+      const isNew = await management.upload(hex, body, size).catch(async (error: unknown) => {
+        await readAway(body);
+        throw error;
+      });
       return context.json({ digest: `sha256:${hex}` }, isNew ? 201 : 200);
     });
   };
+}
+
+/** Takes what is left of a body: a connection that is closed while its client still sends takes the answer along. */
+async function readAway(body: ReadableStream<Uint8Array>): Promise<void> {
+  if (body.locked) return;
+  const reader = body.getReader();
+  const timer = setTimeout(() => void reader.cancel().catch(() => undefined), drainMs);
+  try {
+    while (!(await reader.read()).done);
+  } catch {
+    // The client has left.
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
 function hexOf(digest: string): string {

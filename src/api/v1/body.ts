@@ -4,7 +4,7 @@ import { RatchetError } from '../../core/errors.ts';
 /** The largest body of a request, in bytes. */
 export const largestBody = 32 * 2 ** 20;
 /** How long a client may go on sending what is not read any more, so that it gets to read why, in ms. */
-const drainMs = 5_000;
+export const drainMs = 5_000;
 
 /** Reads the body of a request as UTF-8. InvalidInput with 413 as soon as it is known to be too large. */
 export function readText(request: IncomingMessage): Promise<string> {

@@ -42,9 +42,7 @@ export function clientOf(request: IncomingMessage, response: ServerResponse): Cl
   response.on('error', () => undefined);
 
   return {
-    get gone() {
-      return gone;
-    },
+    gone: () => gone,
     head(status, headers) {
       head = { status, headers };
     },

@@ -63,7 +63,7 @@ function routingLines(known: Known): SettingLine[] {
   ];
 }
 
-/** What only the settings file says: routes, aliases, models, retention. */
+/** What only the settings file says: routes, aliases, models, retention, the GPU. */
 function partLines(known: Known): SettingLine[] {
   const { settings } = known;
   const lines = (part: string, name: string, fields: object): SettingLine[] =>
@@ -73,6 +73,7 @@ function partLines(known: Known): SettingLine[] {
       return [{ path: `${part}.${name}.${field}`, ...inForce<unknown>([said(field, value)], value) }];
     });
   const { days } = settings.retention;
+  const { lease, waitSeconds, needGb, cpuGb } = settings.gpu;
   return [
     ...[...settings.routes].flatMap(([name, route]) => lines('routes', name, route)),
     ...[...settings.aliases].map(([name, ref]) => {
@@ -84,6 +85,10 @@ function partLines(known: Known): SettingLine[] {
       return lines('models', ref, { ...rest, abilities: told, context });
     }),
     { path: 'retention.days', ...inForce<number | null>([ofFile(known, 'file', 'retention')('days', days)], days) },
+    ...Object.entries({ lease, wait_seconds: waitSeconds, need_gb: needGb, cpu_gb: cpuGb }).map(([field, value]) => {
+      const said = ofFile(known, 'file', 'gpu')(field, value);
+      return { path: `gpu.${field}`, ...inForce<unknown>([said], value) };
+    }),
   ];
 }
 

@@ -1,5 +1,6 @@
 import { basename } from 'node:path';
 import { isLoopback } from '../../config.ts';
+import { isOnGpu } from '../../core/gpu.ts';
 import { type Explained, type Said, inForce } from '../../core/ranked.ts';
 import { baseUrlFault } from '../../core/setting-checks.ts';
 import { providerInForce } from '../../core/settings.ts';
@@ -40,6 +41,7 @@ export function explainProvider(planned: PlannedProvider, known: Known): Record<
     train: inForce([own('train', said.train)], rules.train),
     egress: inForce<string>([own('egress', said.egress)], rules.egress),
     locality: inForce([own('locality', said.locality)], rules.locality),
+    gpu: inForce([own('gpu', said.gpu)], isOnGpu({ kind: definition.kind, locality: rules.locality })),
     timeout_seconds: inForce<number | null>([own('timeout_seconds', said.timeoutSeconds)], null),
     retries: inForce(
       [own('retries', said.retries), ofFile(known, 'file', 'routing')('retries', settings.routing.retries)],

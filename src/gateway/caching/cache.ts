@@ -1,7 +1,8 @@
 import { type JsonObject, canonicalJson } from '../../core/canonical.ts';
 import { RatchetError } from '../../core/errors.ts';
 import type { Provider } from '../../providers/types.ts';
-import type { AnswerCacheStore, ChatStore, CompletionRecord } from '../../store/types.ts';
+import type { AnswerCacheStore } from '../../store/answer-cache-types.ts';
+import type { ChatStore, CompletionRecord } from '../../store/types.ts';
 import type { WholeAnswer } from '../answer.ts';
 import type { Call } from '../ports.ts';
 import type { Route } from '../resolve.ts';

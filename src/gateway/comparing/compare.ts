@@ -120,7 +120,7 @@ async function askOne(
     begun: (id) => (completionId = id),
     chunk(chunk) {
       collector.add(chunk);
-      if (collector.started) firstTokenMs ??= since();
+      if (collector.started()) firstTokenMs ??= since();
       return audience.chunk(index, chunk);
     },
     failed: (reason) => (error = reason),

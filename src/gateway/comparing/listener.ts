@@ -42,9 +42,7 @@ export function listen(heard: Heard): Listener {
 
   return {
     client: {
-      get gone() {
-        return gone;
-      },
+      gone: () => gone,
       head(code, headers) {
         status = code;
         heard.begun(headers['x-ratchet-completion-id'] || null);

@@ -89,7 +89,7 @@ describe('the record gives the answer back', () => {
       piece(0, '', { finish_reason: 'length', stop_reason: 7 }),
     ];
     for (const chunk of chunks) collector.add(call.collectable(chunk));
-    expect(collector.started).toBe(true);
+    expect(collector.started()).toBe(true);
     expect(collector.finished(call.choices)).toBe(true);
     expect(collector.choices().map(toText)).toEqual(choices);
   });

@@ -114,8 +114,8 @@ test('nothing that is asked of a local model goes to a remote one without leave,
         for (const target of remote) expect(settings.providers.get(target.provider.name)?.egress).not.toBe('deny');
       },
     ),
-    { numRuns: 3_000 },
+    { numRuns: 6_000 },
   );
-  // It says something only where every kind of plan came up.
+  // It says something only where every kind of plan came up; the rarest does some eighty times.
   for (const [kind, count] of Object.entries(seen)) expect(count, kind).toBeGreaterThan(20);
 });

@@ -2,7 +2,7 @@ import type { RatchetError } from '../../core/errors.ts';
 
 /** What the same provider may well answer a moment later; 409 is how some say that they are busy with the same. */
 const passingStatuses: readonly number[] = [408, 409, 425, 429, 500, 502, 503, 504, 529];
-const elsewhere: readonly string[] = ['ProviderUnavailable', 'RateLimited', 'OutOfMemory'];
+const elsewhere: readonly string[] = ['ProviderUnavailable', 'RateLimited', 'OutOfMemory', 'GpuBusy'];
 const failing: readonly string[] = ['ProviderUnavailable', 'OutOfMemory'];
 
 /** Whether another model may answer where this one failed: never where the request itself was refused. */

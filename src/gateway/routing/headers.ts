@@ -16,6 +16,7 @@ export function answerHeaders(
     'x-ratchet-provider': encodeURI(target?.provider.name ?? ''),
     'x-ratchet-model': encodeURI(target?.model ?? ''),
     ...attemptHeaders(tally),
+    ...(tally.sent && { 'x-ratchet-device': 'cpu' }),
     ...(warning !== null && { 'x-ratchet-warning': warning }),
     ...(plan?.route && { 'x-ratchet-route': plan.route }),
     ...(plan?.forced && { 'x-ratchet-forced': encodeURI(plan.forced), 'x-ratchet-asked': askedFor(call?.model ?? '') }),

@@ -1,3 +1,4 @@
+import type { JsonObject } from '../../core/canonical.ts';
 import { RatchetError } from '../../core/errors.ts';
 import type { ProviderAnswer } from '../../providers/types.ts';
 import { type WholeAnswer, isWhole, readWhole } from '../answer.ts';
@@ -19,6 +20,8 @@ export interface Question {
   call: Call;
   signal: AbortSignal;
   headers: Readonly<Record<string, string>>;
+  /** Told which options a model is sent in place of what was asked for, before it is. */
+  changed?: (target: Route, options: JsonObject) => void;
 }
 
 /**
@@ -26,7 +29,7 @@ export interface Question {
  * passed on with its head.
  */
 export async function askOnce(question: Question, target: Route, final: boolean): Promise<Asked> {
-  const { operation, call, signal, headers } = question;
+  const { operation, call, signal, headers, changed } = question;
   const { provider, model, apiKey } = target;
   const hidesUsage = call.stream && provider.reportsUsage && !call.asksUsage;
   const { limitField } = provider;
@@ -35,6 +38,7 @@ export async function askOnce(question: Question, target: Route, final: boolean)
     signal,
     model,
     headers,
+    ...(changed && { changed: (options) => changed(target, options) }),
     ...(apiKey !== undefined && { apiKey }),
   });
   if (!call.stream || isWhole(answer)) {

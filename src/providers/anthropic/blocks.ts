@@ -5,7 +5,7 @@ import type { Reading } from './request.ts';
 /** The open blocks of a stream, as deltas of the one message that OpenAI's format has. */
 export interface Blocks {
   /** How many tools were called so far. */
-  readonly calls: number;
+  calls(): number;
   start(event: JsonObject): JsonObject | null;
   delta(event: JsonObject): JsonObject | null;
   stop(event: JsonObject): JsonObject | null;
@@ -84,9 +84,7 @@ export function createBlocks({ answerTool, oldCalls }: Reading): Blocks {
   }
 
   return {
-    get calls() {
-      return calls;
-    },
+    calls: () => calls,
     start,
     delta,
     stop,

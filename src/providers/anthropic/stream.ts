@@ -80,7 +80,7 @@ export function createMessageStream({ reading, created, malformed, reported }: M
     const why = told(explanation === null ? (opened ? null : {}) : { refusal: explanation });
     if (typeof reason !== 'string') return why;
     const more: JsonObject = typeof sequence === 'string' ? { stop_sequence: sequence } : {};
-    return why + finishChunk(frame, finishReason(reason, reading, blocks.calls), more);
+    return why + finishChunk(frame, finishReason(reason, reading, blocks.calls()), more);
   }
 
   function close(): string {
@@ -90,7 +90,7 @@ export function createMessageStream({ reading, created, malformed, reported }: M
 
   function* take(events: readonly SseEvent[]): Iterable<string> {
     for (const event of events) yield takeEvent(event);
-    if (parser.pending > largestEvent) throw malformed('sent an event without an end');
+    if (parser.pending() > largestEvent) throw malformed('sent an event without an end');
   }
 
   return {

@@ -45,7 +45,7 @@ async function entered(idleMs = 1_000) {
   const { started, start } = fakes();
   const pool = createServerPool({ start, idleMs: () => idleMs });
   const entering = pool.enter('/a', patient);
-  await vi.waitFor(() => expect(started).toHaveLength(1));
+  await expect.poll(() => started).toHaveLength(1);
   started[0]?.answer();
   return { pool, started, first: await entering };
 }
@@ -55,7 +55,7 @@ describe('a pool of servers', () => {
     const { started, start } = fakes();
     const pool = createServerPool({ start, idleMs: () => 1_000 });
     const all = ['/a', '/b', '/a', '/a'].map((folder) => pool.enter(folder, patient));
-    await vi.waitFor(() => expect(started).toHaveLength(2));
+    await expect.poll(() => started).toHaveLength(2);
     for (const server of started) server.answer();
     const urls = (await Promise.all(all)).map(({ url }) => url);
     expect(new Set(urls).size).toBe(2);
@@ -88,9 +88,9 @@ describe('a pool of servers', () => {
   test('starts one anew that has died', async () => {
     const { pool, started } = await entered();
     started[0]?.die();
-    await vi.waitFor(() => expect(pool.running().size).toBe(0));
+    await expect.poll(() => pool.running().size).toBe(0);
     const again = pool.enter('/a', patient);
-    await vi.waitFor(() => expect(started).toHaveLength(2));
+    await expect.poll(() => started).toHaveLength(2);
     started[1]?.answer();
     expect((await again).url).toBe(started[1]?.url);
   });
@@ -99,11 +99,11 @@ describe('a pool of servers', () => {
     const { started, start } = fakes();
     const pool = createServerPool({ start, idleMs: () => 1_000 });
     const waiting = [pool.enter('/a', patient), pool.enter('/a', patient)];
-    await vi.waitFor(() => expect(started).toHaveLength(1));
+    await expect.poll(() => started).toHaveLength(1);
     started[0]?.die();
     expect(await Promise.allSettled(waiting)).toMatchObject([{ status: 'rejected' }, { status: 'rejected' }]);
     void pool.enter('/a', patient).catch(() => undefined);
-    await vi.waitFor(() => expect(started).toHaveLength(2));
+    await expect.poll(() => started).toHaveLength(2);
   });
 
   test('lets a caller go that has waited enough, and goes on starting', async () => {
@@ -111,7 +111,7 @@ describe('a pool of servers', () => {
     const pool = createServerPool({ start, idleMs: () => 1_000 });
     const leaving = new AbortController();
     const gone = pool.enter('/a', leaving.signal);
-    await vi.waitFor(() => expect(started).toHaveLength(1));
+    await expect.poll(() => started).toHaveLength(1);
     const staying = pool.enter('/a', patient);
     leaving.abort(new Error('enough'));
     await expect(gone).rejects.toThrow('enough');

@@ -5,7 +5,7 @@ export interface Lines {
   /** The last line, where no line end follows it. */
   end(): string[];
   /** How many characters of a line that is not whole yet are kept. */
-  readonly pending: number;
+  pending(): number;
 }
 
 /** Creates the lines of one stream. */
@@ -29,8 +29,6 @@ export function createLines(): Lines {
   return {
     push: (bytes) => cut(decoder.decode(bytes, { stream: true })),
     end: () => [...cut(decoder.decode()), rest.join('')],
-    get pending() {
-      return pending;
-    },
+    pending: () => pending,
   };
 }

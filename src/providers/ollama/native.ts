@@ -26,15 +26,20 @@ export interface NativeCall {
 
 /**
  * The call of Ollama's own API that a body needs, since its OpenAI route takes no options; null where neither the settings
- * nor the body have any. InvalidInput names every option that is not as it should be.
+ * nor the body have any. `override` goes before both. InvalidInput names every option that is not as it should be.
  */
-export function nativeCallOf(endpoint: Endpoint, body: string, said: JsonObject): NativeCall | null {
+export function nativeCallOf(
+  endpoint: Endpoint,
+  body: string,
+  said: JsonObject,
+  override: JsonObject = {},
+): NativeCall | null {
   // Most bodies have neither, and need not be parsed.
   const mayHave = body.includes('"options"') || body.includes('"keep_alive"');
-  if (!mayHave && isEmpty(splitOptions(said))) return null;
+  if (!mayHave && isEmpty(splitOptions({ ...said, ...override }))) return null;
   const sent: unknown = JSON.parse(body);
   if (!isObject(sent)) throw refusal('The body must be a JSON object.');
-  const all = { ...said, ...optionsOfCall(sent) };
+  const all = { ...said, ...optionsOfCall(sent), ...override };
   if (isEmpty(splitOptions(all))) return null;
   const faults = optionFaults(all);
   if (faults.length > 0) throw refusal(`Correct these options of Ollama: ${faults.join('; ')}.`, 'options');

@@ -30,6 +30,17 @@ describe('which way a call goes', () => {
   });
 });
 
+test('what goes before all others is sent, whatever body and settings say', () => {
+  const override = { num_gpu: 0 };
+  const optionsOf = (sent: JsonObject, said: JsonObject) =>
+    nativeCallOf('chat/completions', JSON.stringify({ model: 'm', messages: [hi], ...sent }), said, override)?.request
+      .body.options;
+  const usual = { temperature: 1, top_p: 1 };
+  expect(optionsOf({}, {})).toEqual({ ...usual, num_gpu: 0 });
+  expect(optionsOf({}, { num_gpu: 99, num_ctx: 64 })).toEqual({ ...usual, num_gpu: 0, num_ctx: 64 });
+  expect(optionsOf({ options: { num_gpu: 7, seed: 1 } }, {})).toEqual({ ...usual, num_gpu: 0, seed: 1 });
+});
+
 describe('a chat', () => {
   test.each<[string, JsonObject, JsonObject, JsonObject]>([
     [

@@ -66,7 +66,7 @@ export function createNativeStream({ path, frame, usage, malformed, reported }: 
 
   function* take(found: readonly string[]): Iterable<string> {
     for (const line of found) if (line.trim() !== '') yield takeLine(line);
-    if (lines.pending > largestLine) throw malformed('sent a line without an end');
+    if (lines.pending() > largestLine) throw malformed('sent a line without an end');
   }
 
   return {

@@ -13,7 +13,7 @@ test('a base is a recipe, with the name of its file and every default', () => {
   expect(recipe).toMatchObject({
     name: 'support',
     base: 'tiny-support',
-    train: { rank: 8, epochs: 3 },
+    train: { rank: 8, epochs: 'auto' },
     promote: 'auto',
   });
 });
@@ -80,7 +80,8 @@ test('aliases of aliases are no billion values', () => {
     { length: 12 },
     (_, at) => `a${at + 1}: &a${at + 1} [${Array(9).fill(`*a${at}`).join(', ')}]`,
   );
-  const started = performance.now();
+  const started = process.cpuUsage();
   expect(faultsOf(['a0: &a0 [x]', ...levels].join('\n')).join()).toMatch(/aliases that stand for too much/);
-  expect(performance.now() - started).toBeLessThan(3_000);
+  // In microseconds of this process, however busy the machine is.
+  expect(process.cpuUsage(started).user).toBeLessThan(3_000_000);
 });
