@@ -1,11 +1,15 @@
 import { configDefaults, defineConfig } from 'vitest/config';
 
+/** What is waited for takes as long as it takes on two busy cores; the limit only ends what never comes. */
+const patient = { poll: { timeout: 20_000 } };
+
 /** Projects that start Temporal, Ollama, Python or a browser: one file at a time, after the quick ones. */
 const heavy = ['integration', 'replay', 'chaos', 'e2e'].map((name, index) => ({
   test: {
     name,
     include: [`test/${name}/**/*.test.ts`],
     maxWorkers: 1,
+    expect: patient,
     testTimeout: 300_000,
     hookTimeout: 300_000,
     sequence: { groupOrder: index + 2 },
@@ -21,8 +25,10 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['src/**/*.test.{ts,tsx}', 'scripts/*.test.ts', 'bench/**/*.test.ts'],
-          testTimeout: 30_000,
-          hookTimeout: 30_000,
+          maxWorkers: 2,
+          expect: patient,
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
           sequence: { groupOrder: 0 },
         },
       },
@@ -31,6 +37,7 @@ export default defineConfig({
           name: 'contract',
           include: ['test/contract/**/*.test.ts'],
           maxWorkers: 2,
+          expect: patient,
           testTimeout: 120_000,
           hookTimeout: 120_000,
           sequence: { groupOrder: 1 },

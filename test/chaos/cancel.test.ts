@@ -60,14 +60,15 @@ test("a cancel from Temporal ends the trainer within 10 s and frees the base's t
 });
 
 test('an aborted cycle that is retried goes on from its checkpoint, without collecting again', async () => {
-  const id = await startTraining(recipe(40));
+  // A trainer hears of an abort at its next sign of life, a second later at most: by then steps must be left.
+  const id = await startTraining(recipe(160));
   await house.api.post(`/api/cycles/${id}/abort`);
   const { id: aborted } = await untilEvent(house, id, ({ data }) => data.state === 'aborted');
   await house.api.post(`/api/cycles/${id}/retry`);
   const resumed = await untilEvent(house, id, ({ data }) => data.event === 'resumed', aborted);
   expect(Number(resumed.event.data.step)).toBeGreaterThan(0);
   const done = await untilCycle(house.api, id, inState('completed', 'needs_attention'));
-  expect(done).toMatchObject({ state: 'completed', outputs: { train: { steps: 40 } } });
+  expect(done).toMatchObject({ state: 'completed', outputs: { train: { steps: 160 } } });
   expect(done.steps.map(({ step }) => step).filter((step) => step === 'collect' || step === 'build')).toHaveLength(2);
 });
 

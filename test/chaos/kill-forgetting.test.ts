@@ -82,7 +82,7 @@ async function goOn(): Promise<void> {
   await withStore(places, async (store) => {
     const forgetting = createForgetting({ ...partsOf(store), againMs: 50 });
     forgetting.start();
-    await expect.poll(async () => (await store.forgotten.open()).length, { timeout: 20_000 }).toBe(0);
+    await expect.poll(async () => (await store.forgotten.open()).length, { timeout: 60_000 }).toBe(0);
     await forgetting.stop();
   });
 }
@@ -167,7 +167,7 @@ test('a cycle that learns from it right now is waited for, and its run is cleane
     await sleep(300);
     expect(await store.forgotten.open()).toHaveLength(1);
     await store.cycles.update(learned.cycle, { state: 'completed' });
-    await expect.poll(async () => (await store.forgotten.open()).length, { timeout: 20_000 }).toBe(0);
+    await expect.poll(async () => (await store.forgotten.open()).length, { timeout: 60_000 }).toBe(0);
     await forgetting.stop();
     expect((await store.forgotten.all())[0]?.report).toMatchObject({ state: 'done', completions: 2, failures: 1 });
   });

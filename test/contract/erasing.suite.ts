@@ -1,6 +1,7 @@
 import { deepStrictEqual } from 'node:assert';
 import { readFile, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import type { WireMessage } from '../../src/core/message.ts';
 import type { Store } from '../../src/store/types.ts';
@@ -149,6 +150,7 @@ export function erasingSuite(install: NewInstallation): void {
     const one = await chat(store, [user('a')], 'b');
     await chat(store, [user('a'), assistant('b'), user('c')], 'd');
     const two = await chat(store, [user('x')], 'y');
+    await nextMillisecond();
     const open = await store.chats.begin(request([user('a'), assistant('b'), user('open')]));
     await expect(store.chats.erase({})).rejects.toMatchObject({ code: 'InvalidInput' });
     expect(await store.chats.erase({ conversationId: one.conversationId, owner: 'bob' })).toMatchObject({
@@ -194,6 +196,11 @@ export function erasingSuite(install: NewInstallation): void {
     for (const id of ids) expect((await store.chats.get(id))?.messages).toEqual([]);
     expect((await store.chats.get(last))?.messages).toEqual(history.slice(0, -1));
   });
+}
+
+/** Until what is made gets another time. */
+async function nextMillisecond(): Promise<void> {
+  for (const now = Date.now(); Date.now() === now; ) await sleep(1);
 }
 
 /** Three chats of one owner with the secret in every place that holds text; gives their ids. */

@@ -195,6 +195,9 @@ export function forgottenSuite(install: NewInstallation): void {
     await store.models.noteDeleted(early.id);
     expect(await store.models.byServed('ollama/early')).toMatchObject({ deletedAt, stale: { rows: 1 } });
     expect((await store.models.stale()).map(({ id }) => id)).toEqual([late.id]);
+    await store.models.noteServed(early.id, 's2');
+    expect(await store.models.get(early.id)).toMatchObject({ servedDigest: 's2', served: early.served });
+    await expect(store.models.noteServed('nobody', 's2')).rejects.toMatchObject({ code: 'NotFound' });
     await expect(store.models.noteDeleted('nobody')).rejects.toMatchObject({ code: 'NotFound' });
     await expect(store.datasets.redact('d9')).rejects.toMatchObject({ code: 'NotFound' });
   });

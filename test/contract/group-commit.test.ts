@@ -19,7 +19,11 @@ interface Loops {
 
 /** Chats in closed loops, in a process of their own, run by another command when one is given. */
 async function runLoops(parameters: readonly string[], wrap?: (command: readonly string[]) => [string, ...string[]]) {
-  const child = runChild('chat-loops.ts', await install(), parameters, { ...(wrap && { wrap }) });
+  const child = runChild('chat-loops.ts', await install(), parameters, {
+    // Nor is a lease renewed among them.
+    leaseMs: 600_000,
+    ...(wrap && { wrap }),
+  });
   const lines: string[] = [];
   for await (const line of child.lines) lines.push(line);
   expect(await child.ended).toBe(0);

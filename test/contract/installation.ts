@@ -48,19 +48,32 @@ export async function lapseLeases(installation: Installation): Promise<void> {
   await withDatabase(installation, ({ build }) => build.updateTable('process_lease').set({ expires_at: 0 }));
 }
 
+/** When the lease lapses that lapses first, in ms since 1970. */
+export async function leaseEnds(installation: Installation): Promise<number> {
+  const [first] = await beside(installation, ({ build, read }) =>
+    read(build.selectFrom('process_lease').select('expires_at').orderBy('expires_at')),
+  );
+  return first?.expires_at ?? 0;
+}
+
 /** Runs a statement beside the stores. */
 export async function withDatabase(
-  { dataDir, databaseUrl }: Installation,
+  installation: Installation,
   make: (database: Database) => Compilable<unknown>,
 ): Promise<void> {
-  const database = databaseUrl ? openPostgres(databaseUrl) : await openSqlite(join(dataDir, 'ratchet.db'));
-  await database.write([statement(make(database))]);
-  await database.close();
+  await beside(installation, (database) => database.write([statement(make(database))]));
 }
 
 /** Makes every chat look as if it had ended long ago. */
-export async function ageChats({ dataDir, databaseUrl }: Installation): Promise<void> {
+export async function ageChats(installation: Installation): Promise<void> {
+  await withDatabase(installation, ({ build }) => build.updateTable('completion').set({ finished_at: 1 }));
+}
+
+async function beside<T>({ dataDir, databaseUrl }: Installation, work: (database: Database) => Promise<T>): Promise<T> {
   const database = databaseUrl ? openPostgres(databaseUrl) : await openSqlite(join(dataDir, 'ratchet.db'));
-  await database.write([statement(database.build.updateTable('completion').set({ finished_at: 1 }))]);
-  await database.close();
+  try {
+    return await work(database);
+  } finally {
+    await database.close();
+  }
 }

@@ -127,7 +127,7 @@ export function journaledSuite(install: NewInstallation): void {
     const [store, other] = [await installation.open(), await installation.open()];
     await warmUp(store);
     const { id } = await talk(store, [user('a')], 'b');
-    await expect.poll(() => other.chats.get(id), { timeout: 10_000 }).toMatchObject({ state: 'complete' });
+    await expect.poll(() => other.chats.get(id), { timeout: 60_000 }).toMatchObject({ state: 'complete' });
   });
 
   test('what was open or acknowledged when its process was killed is on record, once', async () => {

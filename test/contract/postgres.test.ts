@@ -7,7 +7,7 @@ import { installations } from './installation.ts';
 let server: PostgresServer;
 beforeAll(async () => {
   server = await startPostgres();
-}, 60_000);
+});
 afterAll(() => server.stop());
 
 const install = installations(() => server.createDatabase());
@@ -59,4 +59,4 @@ test('a server that is gone makes the store unavailable, not the process', async
   await expect(store.chats.list({}, { limit: 1 })).rejects.toMatchObject({ code: 'StoreUnavailable' });
   await expect(store.check()).rejects.toMatchObject({ code: 'StoreUnavailable' });
   await expect(store.close()).rejects.toMatchObject({ code: 'StoreUnavailable' });
-}, 60_000);
+});

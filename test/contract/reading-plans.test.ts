@@ -37,7 +37,7 @@ beforeAll(async () => {
     },
   };
   chats = createChatStore({ database: watched, key: createSecretKey(randomBytes(32)), processId: 'none' });
-}, 60_000);
+});
 afterAll(async () => {
   await database.close();
   await rm(folder, { recursive: true, force: true });

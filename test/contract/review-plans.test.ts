@@ -48,7 +48,7 @@ beforeAll(async () => {
       return database.write(statements, options);
     },
   };
-}, 60_000);
+});
 afterAll(async () => {
   await database.close();
   await rm(folder, { recursive: true, force: true });
@@ -62,7 +62,7 @@ function wholeTables(statements: readonly Statement[]): string[] {
   );
   connection.close();
   const along =
-    /USING (COVERING )?INDEX (completion_by_time|review_answer_(unsettled|disputed|open)|sqlite_autoindex_review_answer_1)/;
+    /USING (COVERING )?INDEX (completion_by_time|review_answer_(unsettled|disputed|open)|review_contradiction_open|sqlite_autoindex_review_answer_1)/;
   return steps
     .map(({ detail }) => String(detail))
     .filter((detail) => /^SCAN (completion|conversation|feedback|review_\w+)\b/.test(detail) && !along.test(detail));
@@ -85,10 +85,14 @@ test.each<Partial<ReviewFilter>>([
     const rating = rater === 'ada' ? 1 : -1;
     await feedback.add({ completionId: 'completion 00004000', choice: 0, rater, rating, source: 'api' });
   }
+  const answer = (completionId: string) => ({ completionId, choice: 0 });
+  const pair = { answer: answer('completion 00004000'), other: answer('completion 00004001') };
+  await deps.review.setAside({ name: 'x', digest: 'd', since: Date.now(), answers: [pair] });
   await next('carl', { owner: 'nobody' });
   for (const rater of ['carl', 'carl', 'ada']) await next(rater, { owner: null, ...filter });
   await measureAgreement(deps);
   const statements = seen.splice(0);
   expect(statements.some(({ sql }) => sql.includes('review_answer.disputed = 1'))).toBe(true);
+  expect(statements.some(({ sql }) => sql.includes('review_contradiction.settled = 0'))).toBe(true);
   expect(wholeTables(statements)).toEqual([]);
 });

@@ -7,6 +7,7 @@ import { concurrencySuite } from './concurrency.suite.ts';
 import { cycleSuite } from './cycles.suite.ts';
 import { erasingSuite } from './erasing.suite.ts';
 import { forgottenSuite } from './forgotten.suite.ts';
+import { gpuLeaseSuite } from './gpu-leases.suite.ts';
 import { heldSuite } from './held.suite.ts';
 import { type NewInstallation, installations } from './installation.ts';
 import { journaledSuite } from './journaled.suite.ts';
@@ -14,6 +15,7 @@ import { keySuite } from './keys.suite.ts';
 import { lineageSuite } from './lineage.suite.ts';
 import { outcomeSuite } from './outcome.suite.ts';
 import { readingSuite } from './reading.suite.ts';
+import { replaySuite } from './replay.suite.ts';
 import { reviewSuite } from './review.suite.ts';
 import { threadPropertySuite } from './thread-properties.suite.ts';
 import { threadingSuite } from './threading.suite.ts';
@@ -27,7 +29,7 @@ describe('PostgreSQL', () => {
   let server: PostgresServer;
   beforeAll(async () => {
     server = await startPostgres();
-  }, 60_000);
+  });
   afterAll(() => server.stop());
   suites(installations(() => server.createDatabase()));
 });
@@ -35,21 +37,23 @@ describe('PostgreSQL', () => {
 function suites(install: NewInstallation): void {
   describe('chats', () => chatSuite(install));
   describe('interruption', () => interruptionSuite(install));
-  describe('outcomes', { timeout: 30_000 }, () => outcomeSuite(install));
-  describe('held requests', { timeout: 30_000 }, () => heldSuite(install));
-  describe('journaled chats', { timeout: 30_000 }, () => journaledSuite(install));
+  describe('outcomes', () => outcomeSuite(install));
+  describe('held requests', () => heldSuite(install));
+  describe('journaled chats', () => journaledSuite(install));
   describe('threading', () => threadingSuite(install));
-  describe('threads', { timeout: 30_000 }, () => threadPropertySuite(install));
-  describe('reading back', { timeout: 30_000 }, () => readingSuite(install));
-  describe('erasing', { timeout: 30_000 }, () => erasingSuite(install));
+  describe('threads', () => threadPropertySuite(install));
+  describe('reading back', () => readingSuite(install));
+  describe('erasing', () => erasingSuite(install));
   describe('cycles', () => cycleSuite(install));
+  describe('GPU leases', () => gpuLeaseSuite(install));
   describe('lineage', () => lineageSuite(install));
   describe('forgetting', () => forgottenSuite(install));
   describe('usage', () => usageSuite(install));
   describe('keys', () => keySuite(install));
   describe('comparisons', () => comparisonSuite(install));
   describe('review', () => reviewSuite(install));
+  describe('replayed answers', () => replaySuite(install));
   describe('cached answers', () => answerCacheSuite(install));
   describe('prompts', () => promptSuite(install));
-  describe('concurrency', { timeout: 30_000 }, () => concurrencySuite(install));
+  describe('concurrency', () => concurrencySuite(install));
 }

@@ -101,7 +101,7 @@ test('a finished cycle that is reset to its training trains again, and reports t
 
 test('an aborted cycle that is reset goes on, takes a new abort, and completes after another reset', async () => {
   const before = await ledger();
-  const id = await startCycle(house.api, recipe({ train: { max_steps: 120, epochs: 100 } }));
+  const id = await startCycle(house.api, recipe({ train: { max_steps: 300, epochs: 100 } }));
   const ui = uiOf(id, 'aborted');
   await abortInTraining(id, 'I changed my mind.');
   const [firstTask = 0] = await tasksOf(id);
@@ -185,5 +185,5 @@ async function taskBefore(cycle: string, step: string): Promise<number> {
 /** Search attributes come with a delay of Temporal's own. */
 async function untilSearchable(cycle: string, wanted: Record<string, string[]>): Promise<void> {
   const handle = house.temporal.workflow.getHandle(workflowId(cycle));
-  await expect.poll(async () => (await handle.describe()).searchAttributes, { timeout: 30_000 }).toMatchObject(wanted);
+  await expect.poll(async () => (await handle.describe()).searchAttributes, { timeout: 120_000 }).toMatchObject(wanted);
 }

@@ -70,7 +70,7 @@ describe('as long as nothing was said, the next in line is asked', () => {
 });
 
 describe('what it tells of itself', () => {
-  const signal = AbortSignal.timeout(10_000);
+  const { signal } = new AbortController();
   const capabilities = { image_input: { supported: true }, structured_outputs: { supported: true } };
   const described = { id: model, type: 'model', max_input_tokens: 200_000, max_tokens: 64_000, capabilities };
   let wire: WireServer;

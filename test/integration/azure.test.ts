@@ -49,7 +49,7 @@ describe('where and how it is asked', () => {
   ])('at %s with %j', async (path, variables, asked, newLimit) => {
     const provider = azureAt(rootOf(wire.url) + path, variables);
     const body = '{"model":"my gpt","messages":[]}';
-    await provider.call('chat/completions', body, { model: 'my gpt', signal: AbortSignal.timeout(5_000) });
+    await provider.call('chat/completions', body, { model: 'my gpt', signal: AbortSignal.timeout(60_000) });
     expect(wire.requests[0]).toMatchObject({ path: asked, text: body, headers: { 'api-key': key.AZURE_API_KEY } });
     expect(wire.requests[0]?.headers.authorization).toBeUndefined();
     expect(provider.limitField).toBe(newLimit ? 'max_completion_tokens' : undefined);
@@ -67,7 +67,7 @@ describe('where and how it is asked', () => {
   });
 
   test('its deployments are those that the settings name', async () => {
-    const signal = AbortSignal.timeout(5_000);
+    const signal = AbortSignal.timeout(60_000);
     const provider = azureAt(rootOf(wire.url));
     expect(await provider.listModels({ signal })).toEqual(['my gpt']);
     expect(await provider.health({ signal })).toMatchObject({ state: 'green', names: ['my gpt'] });
@@ -81,7 +81,7 @@ describe('where and how it is asked', () => {
 
   test('without a key nothing is sent', async () => {
     const provider = providerOf({ definition: azure, name: 'azure', baseUrl: rootOf(wire.url) });
-    const call = provider.call('chat/completions', '{}', { model: 'x', signal: AbortSignal.timeout(5_000) });
+    const call = provider.call('chat/completions', '{}', { model: 'x', signal: AbortSignal.timeout(60_000) });
     await expect(call).rejects.toThrow(
       'azure needs an API key: set AZURE_API_KEY, or run "ratchet provider-key set azure".',
     );

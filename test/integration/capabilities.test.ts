@@ -71,7 +71,7 @@ describe.skipIf(!ollama)('with a real Ollama', () => {
       logFile: join(folder, 'log'),
     });
     const client = createOllamaClient(url);
-    await vi.waitFor(() => client.list(), { timeout: 20_000, interval: 100 });
+    await vi.waitFor(() => client.list(), { timeout: 120_000, interval: 100 });
     const base = join(packageRoot, 'scripts/litgpt/tiny_base/model');
     await importModel(
       { ollama: client, modelPrefix: 'ratchet-', importsDir: folder },
@@ -83,7 +83,7 @@ describe.skipIf(!ollama)('with a real Ollama', () => {
       createOpenAiProvider({ name: 'hosted', baseUrl: hosted.url, apiKey: null, keySetting: 'HOSTED_API_KEY' }),
     ];
     place = await openPlace(providers, () => settings);
-  }, 60_000);
+  });
   afterAll(async () => {
     await place?.harness.close();
     await hosted?.close();
@@ -134,7 +134,7 @@ describe.skipIf(!ollama)('with a real Ollama', () => {
     expect(embedded.status).toBe(200);
     const health = await createOllamaProvider({ name: 'ollama', baseUrl: url }).health({ signal });
     expect(health).toMatchObject({ names: ['ratchet-tiny:latest'], loaded: ['ratchet-tiny:latest'] });
-  }, 30_000);
+  });
 
   test('the list of models says what is known, in a field that OpenAI does not have', async () => {
     await place.learn();

@@ -88,9 +88,9 @@ describe('ratchet chat', () => {
     const child = start('chat', '--url', url);
     const closed = new Promise<number | null>((resolve) => child.on('close', resolve));
     child.stdin.write('Tell me\n');
-    await vi.waitFor(() => expect(child.said()).toMatch('Once upon'), { timeout: 10_000 });
+    await vi.waitFor(() => expect(child.said()).toMatch('Once upon'), { timeout: 60_000 });
     child.kill('SIGINT');
-    await vi.waitFor(() => expect(child.said()).toMatch('(stopped)'), { timeout: 10_000 });
+    await vi.waitFor(() => expect(child.said()).toMatch('(stopped)'), { timeout: 60_000 });
     wire.answerWith(streamOf([delta({ content: 'Bye' }), finish('stop')]));
     child.stdin.end('Go on\n/quit\n');
     expect(await closed).toBe(0);
@@ -166,5 +166,24 @@ describe('ratchet rate', () => {
     );
     const figures = await run(['review', 'agreement', '--url', url, '--json']);
     expect(JSON.parse(figures.said)).toMatchObject({ scores: { alpha: null }, raters: { length: 3 } });
+  });
+
+  test('begins with what a build set aside, and shows the answer that it contradicts', async () => {
+    for (const [content, answer] of Object.entries({ 'open?': 'Yes, it is.', 'open ?': 'Yes it is' })) {
+      wire.answerWith(whole(answer));
+      await harness.chat({ model: 'active', messages: [{ role: 'user', content }] });
+    }
+    await harness.gateway.settled();
+    const { items } = await harness.store.chats.list({}, { limit: 2, order: 'asc' });
+    const [good, bad] = items.map(({ id }) => ({ completionId: id, choice: 0 }));
+    if (!good || !bad) throw new Error('no chats');
+    await harness.store.feedback.add({ ...good, source: 'api', rater: 'local', rating: 1 });
+    await harness.store.feedback.add({ ...bad, source: 'api', rater: 'local', rating: -1 });
+    const answers = [{ answer: bad, other: good }];
+    await harness.store.review.setAside({ name: 'support', digest: 'd', since: Date.now(), answers });
+    const { said } = await run(['rate', '--url', url], 'g\n');
+    expect(said).toMatch(/it contradicts another answer\n\n {2}open \?\n\n→ Yes it is\n\nIt contradicts /);
+    expect(said).toMatch(new RegExp(`It contradicts ${good.completionId}, .*\n\n↔ Yes, it is\\.\n`));
+    expect(said).toMatch(/No more answers to rate\.\n1 rated\.\n$/);
   });
 });

@@ -14,7 +14,7 @@ beforeAll(async () => {
   wire = await startWireServer(['tiny'], whole('An answer that is long enough to be told from others by its words.'));
   home = await mkdtemp(join(tmpdir(), 'ratchet-extras-'));
   api = await startRealApi(home, { OPENAI_BASE_URL: wire.url, OPENAI_API_KEY: 'wire' });
-}, 60_000);
+});
 afterAll(async () => {
   await api.stop();
   await wire.close();

@@ -42,7 +42,7 @@ test('LiteLLM: whole, streamed, with tools, structured, refused', async () => {
   oneThread(records.slice(2, 4));
   oneThread(records.slice(4, 6));
   expect(records.at(-1)).toMatchObject({ state: 'interrupted', stream: true });
-}, 120_000);
+});
 
 describe.each(['auto', 'litellm'])('DSPy with its engine "%s"', (engine) => {
   test('two turns, a program, its reasons, a stream, an agent with a tool, an error', async () => {
@@ -62,5 +62,5 @@ describe.each(['auto', 'litellm'])('DSPy with its engine "%s"', (engine) => {
     expect(pieces.join('')).toBe(answer);
     expect(records.some(({ stream }) => stream)).toBe(true);
     oneThread(records.slice(0, 2));
-  }, 120_000);
+  });
 });

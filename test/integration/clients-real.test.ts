@@ -20,7 +20,7 @@ beforeAll(async () => {
   const ollama = loadConfig().tools.ollama ?? findExecutable('ollama', searchPath());
   if (!ollama) throw new Error('Run "npm test": it sets RATCHET_OLLAMA.');
   real = await startRealModel(ollama);
-}, 60_000);
+});
 afterAll(() => real?.close());
 
 let records: CompletionRecord[] = [];

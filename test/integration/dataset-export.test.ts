@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { prepareExport } from '../../src/api/dataset-export.ts';
+import { datasetToolRoutes } from '../../src/api/dataset-tools.ts';
 import { datasetRoutes } from '../../src/api/datasets.ts';
 import { childEnvironment, loadConfig, packageRoot } from '../../src/config.ts';
 import type { JsonObject } from '../../src/core/canonical.ts';
@@ -11,6 +12,7 @@ import { recipeSchema } from '../../src/core/recipe.ts';
 import { buildDataset } from '../../src/dataset/build.ts';
 import { collect } from '../../src/dataset/collect.ts';
 import { exporterOf, exporters } from '../../src/dataset/export/all.ts';
+import type { LeftOut } from '../../src/dataset/left-out.ts';
 import { startProcess } from '../../src/process/supervise.ts';
 import { ensureParts } from '../../src/setup/ensure.ts';
 import { sha256Hex } from '../../src/store/digest.ts';
@@ -26,7 +28,10 @@ const questions = 40;
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'ratchet-export-'));
   datasetsDir = join(folder, 'datasets');
-  harness = await openHarness({ providers: [], routes: (store) => [datasetRoutes({ store, datasetsDir })] });
+  harness = await openHarness({
+    providers: [],
+    routes: (store) => [datasetToolRoutes(toolsOf(store)), datasetRoutes({ store, datasetsDir })],
+  });
   const { store } = harness;
   for (let at = 0; at < questions; at += 1) {
     const { id } = await chat(store, [user(`question ${at}`)], `answer ${at}`, { owner: 'local' });
@@ -44,17 +49,23 @@ afterAll(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
+function toolsOf(store: Harness['store']) {
+  const inFolder = (name: string) => join(datasetsDir, name);
+  return {
+    store,
+    datasetsDir,
+    evalsDir: inFolder('evals'),
+    buildCacheDir: inFolder('cache'),
+    trainAllowed: () => true,
+  };
+}
+
 async function build(input: JsonObject): Promise<string> {
   const { store } = harness;
   const recipe = recipeSchema.parse(input);
   const { collection } = await collect({ store, trainAllowed: () => true }, recipe);
   const request = { recipe, recipeDigest: 'a'.repeat(64), collection, cycleId: null };
-  return (
-    await buildDataset(
-      { store, datasetsDir, evalsDir: join(datasetsDir, 'evals'), buildCacheDir: join(datasetsDir, 'cache') },
-      request,
-    )
-  ).manifest.digest;
+  return (await buildDataset(toolsOf(store), request)).manifest.digest;
 }
 
 interface Ran {
@@ -177,4 +188,18 @@ test('Polars reads the Parquet of the Hub', async () => {
   expect(read.map(({ messages }) => contents(messages))).toEqual(
     rows.map((row) => contents((JSON.parse(row) as { messages: { content: string }[] }).messages)),
   );
+});
+
+test('what was left out is told with its reason, of all or of one completion', async () => {
+  const small = await build({ name: 'small', base: 'b', build: { min_examples: 1, val: 0, test: 0, max_examples: 5 } });
+  const { out } = await ratchet('left-out', small, '--json', '--limit', '1000');
+  const all = JSON.parse(out) as LeftOut;
+  expect(all.reasons).toEqual({ over_max_examples: questions - 4 });
+  expect(all.items).toHaveLength(questions - 4);
+  const { id = '' } = all.items[3] ?? {};
+  expect((await ratchet('left-out', small, '--completion', id.slice(0, id.lastIndexOf('.')))).out).toBe(
+    `left out: 1 over max examples\n  ${id}  balance: over max examples`,
+  );
+  expect((await ratchet('left-out', small, '--reason', 'duplicate')).out).toBe('left out: nothing');
+  expect((await get(`/api/datasets/${'f'.repeat(64)}/left-out`)).status).toBe(404);
 });

@@ -30,5 +30,4 @@ test.each([
     expect(after.sockets).toBeLessThanOrEqual(before.sockets);
     expect(after.files).toBeLessThanOrEqual(before.files + openedLate);
   },
-  180_000,
 );

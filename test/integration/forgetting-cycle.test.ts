@@ -12,6 +12,7 @@ import {
   type TestWorkspace,
   addRatedChats,
   inState,
+  recordAnswer,
   startCycle,
   startTestWorkspace,
   testRecipe,
@@ -35,24 +36,7 @@ async function addSecret(): Promise<typeof talk> {
   const rooms = await openHouse(house.config);
   const { chats, feedback } = rooms.store;
   try {
-    const message = { role: 'assistant', content: said.answer };
-    const { id } = await chats.begin({
-      owner: 'local',
-      provider: 'ollama',
-      model: 'test-tiny-support-base',
-      envelope: { model: 'active' },
-      messages: [{ role: 'user', content: said.question }],
-      stream: false,
-    });
-    await chats.finish(id, {
-      state: 'complete',
-      choices: [{ index: 0, message, finishReason: 'stop', extra: {} }],
-      response: { object: 'chat.completion' },
-      promptTokens: null,
-      completionTokens: null,
-      firstTokenAt: null,
-      error: null,
-    });
+    const id = await recordAnswer(rooms.store, said.question, said.answer);
     await feedback.add({ completionId: id, choice: 0, rater: 'local', rating: 1, comment: said.system, source: 'api' });
     const record = await chats.get(id);
     return { id, conversation: record?.conversationId ?? '', node: record?.node ?? '' };

@@ -7,9 +7,11 @@ import { childEnvironment, packageRoot } from '../../src/config.ts';
 import type { JsonObject } from '../../src/core/canonical.ts';
 import type { Evaluation } from '../../src/core/evaluation.ts';
 import type { ForgetReport } from '../../src/core/forgetting.ts';
-import { recipeSchema } from '../../src/core/recipe.ts';
+import { type Replay, recipeSchema } from '../../src/core/recipe.ts';
 import { buildDataset } from '../../src/dataset/build.ts';
-import { collect } from '../../src/dataset/collect.ts';
+import { type Collection, collect } from '../../src/dataset/collect.ts';
+import { anchorsOf } from '../../src/dataset/replay/anchors.ts';
+import { replayedRow } from '../../src/dataset/replay/answers.ts';
 import { buildCacheFolder } from '../../src/dataset/scratch.ts';
 import { refuseForgotten } from '../../src/dataset/forget/redact-version.ts';
 import { refuseRedacted } from '../../src/dataset/forget/redacted.ts';
@@ -306,7 +308,7 @@ test('what lost something is not learned from, nor measured, and neither is what
       name: 'late',
       base: 'b',
       collect: { tags: ['late'] },
-      build: { min_examples: 1 },
+      build: { min_examples: 1, val: 0, test: 0 },
     });
     const { collection } = await collect({ store, trainAllowed: () => true }, recipe);
     const intent = {
@@ -334,6 +336,55 @@ test('what lost something is not learned from, nor measured, and neither is what
     });
     await refuseForgotten({ store, ...places }, 'nobody');
   });
+});
+
+test('a forgotten chat takes along what the base said to its prompt', async () => {
+  const [said, other] = [makeUpChat(), makeUpChat()];
+  const [asked, taught] = [await chat(said), await chat(other)];
+  await rate(taught.id, 'bob', { rating: 1, tags: ['replayed'] });
+  const recipe = recipeSchema.parse({
+    name: 'replayed',
+    base: 'b',
+    collect: { tags: ['replayed'] },
+    build: { min_examples: 1, val: 0, test: 0, replay: { prompts: 'conversations', share: 0.9 } },
+  });
+  const { digest, replay, folder } = await withStore(places, async (store) => {
+    const { collection } = await collect({ store, trainAllowed: () => true }, recipe);
+    const listed = await store.blobs.getJson<Collection>(collection);
+    expect(listed.prompts).toContain(asked.id);
+    const anchors = await anchorsOf(store, listed, recipe.build.replay as Replay);
+    const answer = { text: `You ask: ${said.question} It is ${said.traces[2]}.`, cutOff: false };
+    await store.replay.keep('what was asked', answer, asked.id);
+    const facts = {
+      base: { ref: 'ollama/base', digest: 'd' },
+      options: { temperature: 0, seed: 1, max_tokens: 64 },
+    } as const;
+    const fine = { text: 'That is fine.', cutOff: false };
+    const rows = anchors.map((one) => replayedRow(facts, one, one.completion === asked.id ? answer : fine));
+    const replay = await store.blobs.putJson({ schema: 1, kind: 'replay', ...facts, rows });
+    const { dataDir, datasetsDir } = places;
+    const deps = { store, datasetsDir, evalsDir: join(dataDir, 'evals'), buildCacheDir: buildCacheFolder(dataDir) };
+    const request = { recipe, recipeDigest: 'a'.repeat(64), collection, replay, cycleId: null };
+    const { manifest, folder } = await buildDataset(deps, request);
+    return { digest: manifest.digest, replay, folder };
+  });
+  const train = () => readFile(join(folder, 'train.jsonl'), 'utf8');
+  expect(await train()).toContain(said.traces[1]);
+  const { datasets } = await call<{ datasets: { row: string }[] }>('GET', `/api/completions/${asked.id}/lineage`);
+  const row = datasets.at(-1)?.row ?? '';
+  expect(row).toMatch(/^replay\./);
+  expect((await ratchet('lineage', row, '--dataset', digest)).said).toMatch(
+    new RegExp(`train\n  replay, written by ollama/base\n  completion ${asked.id} prompt alone `),
+  );
+  expect((await ratchet('lineage', row)).said).toContain('say with --dataset');
+
+  const report = await call<ForgetReport>('POST', '/api/forget', { conversation: asked.conversation });
+  expect(report).toMatchObject({ state: 'done', datasets: [{ digest, rows: 1 }] });
+  expect(report.evaluations).toContain(replay);
+  forgotten.push(...said.traces);
+  expect(api.filesWith(said.traces)).toEqual([]);
+  expect(await train()).toContain(other.traces[1]);
+  expect(await withStore(places, (store) => store.replay.find(['what was asked']))).toEqual(new Map());
 });
 
 test('nothing of it has come back when the process has ended', async () => {

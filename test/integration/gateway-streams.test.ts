@@ -165,8 +165,11 @@ describe('signs of life', () => {
       return whole('Hello')(request, response);
     });
     expect(await (await harness.chat(question)).text()).toMatch(/^\{/);
+    // However busy the machine is, a failure comes before this.
+    const calm = await openHarness({ providers: [wireProvider(wire.url)], gateway: { quietMs: 60_000 } });
     wire.answerWith(fails(503, {}));
-    expect((await harness.chat(streamed)).status).toBe(502);
+    expect((await calm.chat(streamed)).status).toBe(502);
+    await calm.close();
   });
 });
 
@@ -269,10 +272,9 @@ describe('many streams', () => {
   test('five hundred that are left in the middle leave nothing open', async () => {
     wire.answerWith(counting(100_000, 5));
     const url = await harness.serve();
+    const before = wire.requests.length;
     await abortStreams(url, 500, 25);
-    await Promise.all(
-      wire.requests.map(({ cut, body }) => (body.stream === true ? Promise.race([cut, sleep(5_000)]) : null)),
-    );
+    await Promise.all(wire.requests.slice(before).map(({ cut }) => cut));
     await harness.gateway.settled();
     const { items } = await harness.store.chats.list({ states: ['open'] }, { limit: 10 });
     expect(items).toEqual([]);

@@ -8,7 +8,7 @@ test('the command and the API hold a part of a file only, and every item arrives
   const folder = await mkdtemp(join(tmpdir(), 'ratchet-import-big-'));
   try {
     const { file, report, recorded, command, api } = await measureImport('csv', 8 * 2 ** 20, { folder });
-    expect(file.records).toBeGreaterThan(1_000);
+    expect(file.records).toBeGreaterThan(400);
     const { chats, feedback } = file;
     expect(report).toMatchObject({ chats: { written: chats }, feedback: { written: feedback }, left_out: {} });
     expect(recorded).toEqual({ chats, feedback });

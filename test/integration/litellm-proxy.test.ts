@@ -44,7 +44,7 @@ beforeAll(async () => {
       active: { model: 'openai/active', api_base: `${api.url}/v1`, api_key: ratchetKey },
     },
   });
-}, 180_000);
+});
 afterAll(async () => {
   await proxy?.close();
   await api?.remove();

@@ -25,7 +25,7 @@ beforeAll(async () => {
   writeFileSync(join(home, 'model_select.json'), JSON.stringify(selected));
   api = await startApiProcess({ RATCHET_API_KEY: ratchetKey }, {}, home);
   client = new OpenAI({ baseURL: `${api.url}/v1`, apiKey: ratchetKey, maxRetries: 0 });
-}, 60_000);
+});
 afterAll(() => api?.remove());
 
 const ask = (more: object = {}) => ({

@@ -25,7 +25,7 @@ describe.skipIf(python === '')('a real llama.cpp', () => {
       LLAMACPP_API_KEY: serverKey,
     });
     client = new OpenAI({ baseURL: `${api.url}/v1`, apiKey: ratchetKey, maxRetries: 0 });
-  }, 120_000);
+  });
   afterAll(async () => {
     await api?.remove();
     await server?.close();

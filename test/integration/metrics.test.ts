@@ -75,6 +75,8 @@ beforeAll(async () => {
   });
   key = await issue('chatty', null);
   await harness.store.cycles.create({ id: 'c1', base: 'tiny', name: 'c1', recipe: 'r' });
+  const who = { owner: 'k1', holder: 'h1', cycleId: 'c1', step: 'train', pid: 1, expectedEnd: null } as const;
+  await harness.store.gpuLeases.take({ host: 'box', device: 'gpu', ...who, ttlMs: 3_600_000 });
   await everyKindOfCall();
 });
 
@@ -151,6 +153,7 @@ describe('after every kind of call', () => {
       inFlight: value('ratchet_calls_in_flight'),
       queued: value('ratchet_cycles', { state: 'queued' }),
       open: value('ratchet_open_completions'),
+      leased: value('ratchet_gpu_leased', { host: 'box', device: 'gpu' }),
       streams: value('ratchet_time_to_first_token_seconds_count', who),
       speeds: value('ratchet_output_tokens_per_second_count', who),
     }).toEqual({
@@ -167,6 +170,7 @@ describe('after every kind of call', () => {
       inFlight: 0,
       queued: 1,
       open: 0,
+      leased: 1,
       streams: 2,
       speeds: 1,
     });
@@ -236,7 +240,7 @@ test('a stream whose record cannot be finished is served and not recorded', asyn
     version: '9.9.9',
     store: 'sqlite',
     writes: () => ({ commits: 0, syncs: 0 }),
-    figures: async () => ({ cycles: {}, openCompletions: 0 }),
+    figures: async () => ({ cycles: {}, openCompletions: 0, gpuLeases: [] }),
     disk: async () => ({ free: 1, size: 1 }),
   });
   const full = new RatchetError('DiskFull', 'The disk is full: free some space.');

@@ -16,7 +16,7 @@ beforeAll(async () => {
   home = await mkdtemp(join(tmpdir(), 'ratchet-ollama-cli-'));
   ollama = await startOllamaWire();
   api = await startRealApi(home, { OLLAMA_BASE_URL: ollama.url });
-}, 60_000);
+});
 afterAll(async () => {
   await api?.stop();
   await ollama?.close();
@@ -30,8 +30,6 @@ afterEach(() => {
   expect(ollama.scripts).toEqual([]);
   ollama.models.clear();
 });
-
-const patience = { timeout: 30_000 };
 
 interface Started {
   child: ChildProcess;
@@ -75,7 +73,7 @@ async function json<T>(...args: string[]): Promise<T> {
 const manifest = { status: 'pulling manifest' };
 const success = { status: 'success' };
 
-describe('ratchet models', patience, () => {
+describe('ratchet models', () => {
   test('pull shows what is done, how far it is, and that it was cut and goes on', async () => {
     ollama.scripts.push(
       { lines: [manifest, layerLine(0), layerLine(250_000)], ending: 'cut' },
@@ -147,7 +145,7 @@ describe('ratchet models', patience, () => {
     await vi.waitFor(async () => {
       expect((await run('ls')).code).toBe(0);
       expect(ollama.calls.at(-1)?.authorization).toBe('Bearer key-of-the-proxy');
-    }, 20_000);
+    }, 60_000);
     await writeFile(keys, '{}', { mode: 0o600 });
   });
 

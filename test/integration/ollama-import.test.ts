@@ -15,6 +15,7 @@ import { type OllamaClient, createOllamaClient } from '../../src/models/ollama.t
 import { sampleChats, toOllamaTemplate } from '../../src/models/template.ts';
 import { findExecutable } from '../../src/process/find.ts';
 import { freePort } from '../../src/process/ports.ts';
+import { exportTiny } from '../fixtures/export-tiny.ts';
 import { startProcess } from '../../src/process/supervise.ts';
 import type { Supervised } from '../../src/process/types.ts';
 import { openStore } from '../../src/store/open.ts';
@@ -25,11 +26,24 @@ const name = 'ratchet-tiny';
 const chatSchema = z.object({ choices: z.array(z.object({ message: z.object({ content: z.string() }) })).min(1) });
 const worldSchema = z.object({ eval_prompts: z.array(z.object({ prompt: z.string(), expect: z.string() })) });
 
+const signal = () => AbortSignal.timeout(240_000);
+
+function asked(model: string, content: string): Parameters<Ask>[0] {
+  return { model: `ollama/${model}`, messages: [{ role: 'user', content }], temperature: 0, seed: 1, max_tokens: 40 };
+}
+
+async function readWorld() {
+  return worldSchema.parse(
+    JSON.parse(await readFile(join(packageRoot, 'scripts/litgpt/tiny_base/world.json'), 'utf8')),
+  );
+}
+
 describe.skipIf(!executable)('a real Ollama', () => {
   let folder: string;
   let server: Supervised;
   let ollama: OllamaClient;
   let deps: ImportDeps;
+  let exported: { adapter: string; merged: string };
 
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), 'ratchet-import-'));
@@ -42,7 +56,7 @@ describe.skipIf(!executable)('a real Ollama', () => {
     });
     ollama = createOllamaClient(url);
     deps = { ollama, modelPrefix: 'ratchet-', importsDir: join(folder, 'imports') };
-    await vi.waitFor(() => ollama.version(), { timeout: 30_000, interval: 100 });
+    await vi.waitFor(() => ollama.version(), { timeout: 120_000, interval: 100 });
   });
   afterAll(async () => {
     await server?.stop();
@@ -73,11 +87,7 @@ describe.skipIf(!executable)('a real Ollama', () => {
     for (const chat of sampleChats(template)) {
       expect(await ollama.render(name, chat)).toBe(template.render(chat, true));
     }
-    const messages = [{ role: 'user', content: 'How long is the warranty?' }];
-    const text = await ask(
-      { model: `ollama/${name}`, messages, temperature: 0, seed: 1, max_tokens: 40 },
-      AbortSignal.timeout(60_000),
-    );
+    const text = await ask(asked(name, 'How long is the warranty?'), signal());
     expect(text).toMatch(/warranty of \d+ months\.$/);
   });
 
@@ -132,15 +142,67 @@ describe.skipIf(!executable)('a real Ollama', () => {
     await ollama.render('ratchet-small', [{ role: 'user', content: 'a' }]);
     expect(await ollama.loaded()).toContain('ratchet-small:latest');
     await ollama.unload('ratchet-small');
-    await vi.waitFor(async () => expect(await ollama.loaded()).not.toContain('ratchet-small:latest'), 20_000);
+    await vi.waitFor(async () => expect(await ollama.loaded()).not.toContain('ratchet-small:latest'), 60_000);
     expect(await removeModel(deps, 'ratchet-small')).toBe(true);
     expect(await removeModel(deps, 'ratchet-small')).toBe(false);
   });
 
+  test('an adapter goes on the base that is there, in few bytes, and answers as the merged weights do', async () => {
+    exported = await exportTiny(folder);
+    const request = { folder: base, name: 'ratchet-adapted', adapter: { file: exported.adapter, base: name } };
+    const timed: unknown[] = [];
+    const watched: OllamaClient = {
+      ...ollama,
+      time: (model, how, ends) => {
+        timed.push({ model, options: how.options });
+        return ollama.time(model, how, ends);
+      },
+    };
+    // While training has the GPU, the trial keeps away from it as well.
+    const adapted = await importModel({ ...deps, ollama: watched, gpuLent: () => true }, request);
+    expect(timed).toEqual([{ model: 'ratchet-adapted', options: { num_gpu: 0 } }]);
+    await vi.waitFor(async () => expect(await ollama.loaded()).not.toContain('ratchet-adapted:latest'), 60_000);
+    await importModel(deps, { folder: exported.merged, name: 'ratchet-merged' });
+    const questions = (await readWorld()).eval_prompts.slice(0, 24).map(({ prompt }) => prompt);
+    const say = async (model: string) =>
+      Promise.all(questions.map(async (content) => ask(asked(model, content), signal())));
+    const [plain, withAdapter, merged] = [await say(name), await say('ratchet-adapted'), await say('ratchet-merged')];
+    expect(withAdapter).toEqual(merged);
+    expect(withAdapter).not.toEqual(plain);
+    const again: string[] = [];
+    expect(await importModel(deps, { ...request, onStatus: (status) => again.push(status) })).toEqual(adapted);
+    expect(again).toEqual([]);
+    // Both have the same file of the base; what is added is the adapter's.
+    const [on, under] = [await ollama.find('ratchet-adapted'), await ollama.find(name)];
+    expect((on?.size ?? 0) - (under?.size ?? 0)).toBeLessThan((under?.size ?? 0) / 4);
+    // What a promotion does where the adapter is slow: merged weights under the same name.
+    const replaced = await importModel(deps, { folder: exported.merged, name: 'ratchet-adapted' });
+    expect(replaced).toEqual({ served: adapted.served, digest: (await ollama.find('ratchet-adapted'))?.digest });
+    expect(replaced.digest).not.toBe(adapted.digest);
+    expect(await say('ratchet-adapted')).toEqual(merged);
+    expect(await ollama.find(name)).toEqual(under);
+  });
+
+  test('an adapter that Ollama cannot run is taken away again, and the base stays', async () => {
+    const { adapter } = exported;
+    const broken = join(folder, 'broken.gguf');
+    const bytes = await readFile(adapter);
+    // A tensor of a layer that the base does not have.
+    await writeFile(broken, Buffer.from(bytes.toString('latin1').replaceAll('blk.0.', 'blk.9.'), 'latin1'));
+    const request = { folder: base, name: 'ratchet-broken', adapter: { file: broken, base: name } };
+    await expect(importModel({ ...deps, gpuLent: () => true }, request)).rejects.toMatchObject({
+      code: 'ProviderRejected',
+      message: `Ollama runs ${name} but not with this adapter on it: import the merged weights.`,
+    });
+    expect(await ollama.find('ratchet-broken')).toBeNull();
+    // What is loaded without the GPU would stay there.
+    await vi.waitFor(async () => expect(await ollama.loaded()).not.toContain(`${name}:latest`), 60_000);
+    const missing = { file: adapter, base: 'ratchet-none' };
+    await expect(importModel(deps, { ...request, adapter: missing })).rejects.toMatchObject({ code: 'NotFound' });
+  });
+
   test('an evaluation asks each model once and finds the facts that the base was taught', async () => {
-    const world = worldSchema.parse(
-      JSON.parse(await readFile(join(packageRoot, 'scripts/litgpt/tiny_base/world.json'), 'utf8')),
-    );
+    const world = await readWorld();
     const suite = world.eval_prompts.slice(0, 12).map(({ prompt, expect: value }, index) => ({
       id: String(index),
       messages: [{ role: 'user', content: prompt }],
@@ -157,7 +219,7 @@ describe.skipIf(!executable)('a real Ollama', () => {
         evaluate: recipe.evaluate,
         datasetFolder: folder,
         served,
-        signal: AbortSignal.timeout(120_000),
+        signal: AbortSignal.timeout(240_000),
         onProgress: ({ done, total }) => progress.push(done / total),
       },
     );

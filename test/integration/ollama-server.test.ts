@@ -51,5 +51,5 @@ describe.skipIf(!command)('an Ollama that is started here', () => {
     expect(Date.parse(model?.until ?? '')).toBeGreaterThan(Date.now() + 3_600_000);
     // The one that answers is used, and never a second one started.
     expect(await startOllama(loadConfig({ RATCHET_HOME: home }), { path: '/nowhere' })).toMatchObject({ child: null });
-  }, 60_000);
+  });
 });

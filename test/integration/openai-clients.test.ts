@@ -148,4 +148,4 @@ test('PyPI openai: whole, streamed, refused', async () => {
   });
   expect(saw.stream_ids).toHaveLength(1);
   for (const id of [saw.id, ...saw.stream_ids]) expect((await harness.store.chats.get(id))?.state).toBe('complete');
-}, 60_000);
+});

@@ -451,7 +451,7 @@ test('with the library of OpenAI for Python: Responses, texts and embeddings', a
   expect([saw.events[0], saw.events.at(-1)]).toEqual(['response.created', 'response.completed']);
   for (const { id } of [saw.whole, saw.final])
     expect(await recordOf(id)).toMatchObject({ kind: 'responses', state: 'complete' });
-}, 60_000);
+});
 
 describe('the end of a stream', () => {
   const asked = { model, input: 'Hi', stream: true };

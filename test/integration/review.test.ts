@@ -90,6 +90,21 @@ describe('what to rate next', () => {
     await rate(olga, id, { rating: 1 });
   });
 
+  test('an answer that a build set aside comes with what it contradicts', async () => {
+    const [ada, olga] = [await keyOf('ada'), await keyOf('olga', 'operate')];
+    const [good, bad] = [await chat(ada), await chat(ada)];
+    await rate(ada, good, { rating: 1 });
+    await rate(ada, bad, { rating: -1 });
+    const answer = (completionId: string) => ({ completionId, choice: 0 });
+    const answers = [{ answer: answer(good), other: answer(bad) }];
+    await harness.store.review.setAside({ name: 'support', digest: 'd', since: Date.now(), answers });
+    const contradicts = { completion_id: bad, choice: 0 };
+    expect(await next(ada, { provider: 'none' })).toBeNull();
+    expect(await next(ada)).toMatchObject({ reason: 'contradiction', contradicts, completion: { id: good } });
+    await rate(ada, good, { rating: -1 });
+    expect(await next(olga, { provider: 'wire' })).not.toMatchObject({ reason: 'contradiction' });
+  });
+
   test('an answer that comes again looks like any other, and is measured', async () => {
     const eve = await keyOf('eve');
     const ids: string[] = [];

@@ -31,7 +31,7 @@ beforeAll(async () => {
   routes = Object.entries(paths).flatMap(([path, methods]) =>
     Object.keys(methods).map((method) => `${method.toUpperCase()} ${path}`),
   );
-}, 60_000);
+});
 afterAll(async () => {
   await api.stop();
   await rm(home, { recursive: true, force: true });
@@ -83,7 +83,7 @@ describe('who may call what', () => {
       );
     }
     expect(found).toEqual(wanted);
-  }, 60_000);
+  });
 
   test('HEAD asks for what GET asks for', async () => {
     expect((await call('HEAD /api/keys', undefined)).status).toBe(401);
@@ -106,7 +106,7 @@ describe('who may call what', () => {
     } finally {
       await second.stop();
     }
-  }, 60_000);
+  });
 
   test('what is nowhere tells a stranger nothing', async () => {
     for (const path of ['/', '/api/nothing', '/v1/nothing', '/secret']) {

@@ -58,7 +58,7 @@ describe('calls through the gateway', () => {
       version: '9.9.9',
       store: 'sqlite',
       writes: () => ({ commits: 0, syncs: 0 }),
-      figures: async () => ({ cycles: {}, openCompletions: 0 }),
+      figures: async () => ({ cycles: {}, openCompletions: 0, gpuLeases: [] }),
       disk: async () => ({ free: 1, size: 1 }),
     });
     harness = await openHarness({

@@ -42,16 +42,21 @@ interface Change {
 }
 
 function options(change: Change = {}) {
-  return { python, warm, signal: new AbortController().signal, stallSeconds: 60, ...change };
+  return { python, warm, signal: new AbortController().signal, stallSeconds: 300, ...change };
 }
 
 function plainly() {
-  return { python, signal: new AbortController().signal, stallSeconds: 60 };
+  return { python, signal: new AbortController().signal, stallSeconds: 300 };
 }
 
 /** Pid of the child that runs a job. */
 function pidSeen(events: readonly JobEvent[]): number {
   return events.flatMap((event) => (event.event === 'started' ? [event.pid] : [])).at(-1) ?? 0;
+}
+
+/** The last optimizer step that was told of. */
+function lastStep(events: readonly JobEvent[]): number {
+  return events.flatMap((event) => (event.event === 'step' ? [event.step] : [])).at(-1) ?? 0;
 }
 
 /** Calls back once, at the first optimizer step from `step` on. */
@@ -67,7 +72,7 @@ function atStep(step: number, body: () => void): { events: JobEvent[]; onEvent: 
   return { events, onEvent };
 }
 
-async function until(what: string, holds: () => boolean, timeoutMs = 20_000): Promise<void> {
+async function until(what: string, holds: () => boolean, timeoutMs = 120_000): Promise<void> {
   const end = Date.now() + timeoutMs;
   while (!holds()) {
     if (Date.now() > end) throw new Error(`timed out: ${what}`);
@@ -105,14 +110,18 @@ test('two jobs at once do not hold each other up, and each has its own error', a
 });
 
 test('a killed server takes its child with it; the job goes on from its checkpoint in a new one', async () => {
-  const plain = await runJob(await tinyTrainJob(folder, 'plain'), plainly());
+  // So many steps that it is killed among them, however late that is.
+  const change = { epochs: 20 };
+  const plain = await runJob(await tinyTrainJob(folder, 'plain', change), plainly());
   const seen = atStep(5, () => process.kill(warm.pid() ?? 0, 'SIGKILL'));
-  const job = await tinyTrainJob(folder, 'killed');
+  const job = await tinyTrainJob(folder, 'killed', change);
   await expect(runJob(job, options({ onEvent: seen.onEvent }))).rejects.toMatchObject({ code: 'Stalled' });
   expect(runs(pidSeen(seen.events))).toBe(false);
   const again = atStep(1, () => {});
   const result = await runJob(job, options({ onEvent: again.onEvent }));
-  expect(again.events).toContainEqual({ event: 'resumed', step: 4 });
+  const resumed = again.events.find((event) => event.event === 'resumed');
+  expect(resumed?.step).toBeGreaterThanOrEqual(4);
+  expect(resumed?.step).toBeGreaterThanOrEqual(lastStep(seen.events) - job.train.checkpoint.every_steps);
   expect(result.adapter_digest).toBe(plain.adapter_digest);
 });
 
@@ -129,22 +138,27 @@ test('a cancelled job writes its checkpoint and ends; the server stays', async (
 
 test('a cancel is heard while the server still imports', async () => {
   const cancel = new AbortController();
-  const running = runJob(await tinyTrainJob(folder, 'early'), options({ signal: cancel.signal }));
+  const events: JobEvent[] = [];
+  const onEvent = (event: JobEvent) => void events.push(event);
+  const running = runJob(await tinyTrainJob(folder, 'early'), options({ signal: cancel.signal, onEvent }));
   await until('the server', () => warm.pid() !== null);
   const server = warm.pid() ?? 0;
   cancel.abort(new Error('told to'));
-  const began = performance.now();
   await expect(running).rejects.toThrow('told to');
-  expect(performance.now() - began).toBeLessThan(2_000);
+  // One that had imported first would have begun the job, and stayed.
+  expect(events).toEqual([]);
   expect(runs(server)).toBe(false);
 });
 
 test('a hung job is ended and reported as stalled', async () => {
+  // That the server imports for long is no sign of a hung job.
+  await runJob(await tinyTrainJob(folder, 'before'), options());
   const seen = atStep(2, () => process.kill(pidSeen(seen.events), 'SIGSTOP'));
   const job = await tinyTrainJob(folder, 'hung', long);
   await expect(runJob(job, options({ stallSeconds: 8, onEvent: seen.onEvent }))).rejects.toMatchObject({
     code: 'Stalled',
   });
+  expect(lastStep(seen.events)).toBeGreaterThanOrEqual(2);
   expect(runs(pidSeen(seen.events))).toBe(false);
 });
 
@@ -176,10 +190,10 @@ test('kill -9 of the worker leaves no process behind', async () => {
     logFile: join(folder, 'owner.log'),
     onLine: (line) => lines.push(line),
   });
-  await until('a step', () => lines.includes('step'), 60_000);
+  await until('a step', () => lines.includes('step'));
   const [, server = 0, child = 0] = (/server (\d+) child (\d+)/.exec(lines.join('\n')) ?? []).map(Number);
   expect([runs(server), runs(child)]).toEqual([true, true]);
   process.kill(process_.pid, 'SIGKILL');
   await process_.exited;
-  await until('the end of both', () => !runs(server) && !runs(child), 5_000);
+  await until('the end of both', () => !runs(server) && !runs(child), 20_000);
 });

@@ -66,7 +66,7 @@ describe.skipIf(!ollamaProgram)('the chat team: Groq, Hugging Face and Ollama be
         `OLLAMA_BASE_URL=${ollama.url}`,
       ].join('\n'),
     });
-  }, 60_000);
+  });
   afterAll(async () => {
     await setUp?.stop();
     await Promise.all([groq?.close(), huggingFace?.close()]);

@@ -36,7 +36,7 @@ describe.skipIf(!ollamaProgram)('the local learner: a selection file, a catalogu
       },
       { OLLAMA_API_BASE: ollama.url, OPENAI_BASE_URL: openai.url },
     );
-  }, 60_000);
+  });
   afterAll(async () => {
     await setUp?.stop();
     await openai?.close();
@@ -72,7 +72,7 @@ describe.skipIf(!ollamaProgram)('the local learner: a selection file, a catalogu
       const response = await active();
       expect(response.status).toBe(200);
       expect(response.headers.get('x-ratchet-provider')).toBe('ollama');
-    });
+    }, 60_000);
   });
 
   test('names of the catalogue are models that clients ask for', async () => {

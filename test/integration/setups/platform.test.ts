@@ -28,7 +28,7 @@ describe.skipIf(!ollamaProgram)("the platform: completions through LiteLLM's pro
       },
       'model_select.json': { provider: 'litellm', model: 'gpt-4o', api_key_env: 'PLATFORM_KEY' },
     });
-  }, 60_000);
+  });
   afterAll(async () => {
     await setUp?.stop();
     await proxy?.close();

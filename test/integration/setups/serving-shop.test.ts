@@ -21,7 +21,7 @@ describe.skipIf(!ollamaProgram)('the serving shop: bare model names over Ollama,
       { 'ratchet.json': { providers: { 'llamacpp-python': { kind: 'llamacpp', base_url: python.url } } } },
       { OLLAMA_BASE_URL: ollama.url, VLLM_API_BASE: vllm.url, LLAMACPP_API_BASE: llamaCpp.url },
     );
-  }, 60_000);
+  });
   afterAll(async () => {
     await setUp?.stop();
     await Promise.all([vllm?.close(), llamaCpp?.close(), python?.close()]);
