@@ -52,7 +52,7 @@ async function run({ count, paths, tell }: BenchContext): Promise<Outcome> {
   try {
     await addRatedChats(house, chats);
     const { model: base } = await house.api.post<{ model: string }>(`/api/bases/${demoBase}/serve`);
-    peer = await startWarmPeer(paths.python ?? '', join(house.folder, 'peer.log'));
+    peer = await startWarmPeer(paths.python ?? '', house.folder);
     tell('One round first that does not count: it fills caches on both sides.');
     await oneRound(house, peer, base, 0);
     const rounds: Round[] = [];

@@ -1,6 +1,7 @@
 import { build } from './build.ts';
 import { datasets } from './datasets.ts';
 import { gateway } from './gateway.ts';
+import { learning } from './learning.ts';
 import { orchestration } from './orchestration.ts';
 import { bigImport } from './soak-big-import.ts';
 import { faults } from './soak-faults.ts';
@@ -9,7 +10,9 @@ import { importKills } from './soak-import-kills.ts';
 import { recorder } from './soak-recorder.ts';
 import { redaction } from './soak-redaction.ts';
 import { streams } from './soak-streams.ts';
+import { templates } from './soak-templates.ts';
 import { trainer } from './soak-trainer.ts';
+import { trainerBench } from './trainer.ts';
 import type { Bench } from './types.ts';
 
 /** Every bench and soak there is. */
@@ -18,12 +21,15 @@ export const benches: readonly Bench[] = [
   gateway,
   datasets,
   build,
+  learning,
   recorder,
   trainer,
+  trainerBench,
   importing,
   streams,
   faults,
   redaction,
   bigImport,
   importKills,
+  templates,
 ];

@@ -51,7 +51,7 @@ test('a claim that does not hold is said plainly, to people and to programs', ()
 });
 
 test('what is kept names neither host nor user', () => {
-  const kept = JSON.parse(readFileSync(writeResult(result(), folder), 'utf8')) as Result;
+  const kept = JSON.parse(readFileSync(writeResult(result(), undefined, folder), 'utf8')) as Result;
   expect(kept.claims).toEqual(claims);
   expect(Object.keys(kept.machine).sort()).toEqual(['cores', 'cpu', 'date', 'load', 'memory_gb', 'node', 'platform']);
 });

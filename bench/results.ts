@@ -5,8 +5,9 @@ import type { Batches, Result } from './types.ts';
 /** Where what was measured is kept. */
 export const resultsFolder = join(import.meta.dirname, 'results');
 
-export function writeResult(result: Result, folder = resultsFolder): string {
-  const file = join(folder, `${result.name}.json`);
+/** `name` is that of the file, without its end. */
+export function writeResult(result: Result, name = result.name, folder = resultsFolder): string {
+  const file = join(folder, `${name}.json`);
   writeWhole(file, result);
   return file;
 }

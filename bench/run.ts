@@ -20,12 +20,12 @@ async function measure(bench: Bench, { fresh, count }: Options): Promise<Result>
   const machine = describeMachine();
   const found = await ensureParts(bench.parts, { config: loadConfig(), onProgress: tell });
   const paths = Object.fromEntries(Object.entries(found).map(([name, { path }]) => [name, path]));
-  const partial = openPartial(bench.name);
-  if (fresh || bench.kind === 'bench') partial.clear();
+  const partial = openPartial(bench.file ?? bench.name);
+  if (fresh || (bench.kind === 'bench' && !bench.resumes)) partial.clear();
   const wanted = count ?? bench.count;
   const outcome = await bench.run({ paths, count: wanted, tell, partial });
   const result: Result = { name: bench.name, kind: bench.kind, count: wanted, machine, ...outcome };
-  tell(`Kept in ${writeResult(result)}`);
+  tell(`Kept in ${writeResult(result, bench.file)}`);
   partial.clear();
   return result;
 }

@@ -9,12 +9,8 @@ import type { Bench, BenchContext, Claim, Outcome } from './types.ts';
 /** How much more memory there may be at any time after 5 % of an import than there was until then, in MiB. */
 const mostGrowth = 64;
 
-/** What is imported, and its share of the full size: one of each family of formats. */
-const files: readonly [LargeFormat, number][] = [
-  ['open-webui', 1],
-  ['openai-sft', 1],
-  ['csv', 1 / 16],
-];
+/** What is imported: one of each family of formats. */
+const formats: readonly LargeFormat[] = ['open-webui', 'openai-sft', 'csv', 'parquet'];
 
 /** Files that no memory holds, imported by the real command through a real API process. */
 export const bigImport: Bench = {
@@ -30,8 +26,8 @@ async function run({ count, tell, partial }: BenchContext): Promise<Outcome> {
   const { cacheDir } = loadConfig();
   mkdirSync(cacheDir, { recursive: true });
   const done = partial.read<MeasuredImport>();
-  for (const [format, share] of files) {
-    const bytes = Math.ceil(count * share) * 2 ** 20;
+  const bytes = count * 2 ** 20;
+  for (const format of formats) {
     if (done.some((one) => one.format === format && one.wanted === bytes)) continue;
     const folder = mkdtempSync(join(cacheDir, 'soak-big-import-'));
     try {

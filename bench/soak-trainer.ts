@@ -1,40 +1,74 @@
+import { type KillJobReport, killJob } from '../test/fixtures/kill-job.ts';
 import { type KillTrainerReport, killTrainer } from '../test/fixtures/kill-trainer.ts';
 import { inBatches } from './results.ts';
-import type { Bench, BenchContext, Outcome } from './types.ts';
+import type { Batches, Bench, BenchContext, Claim, Outcome } from './types.ts';
 
 /** Kills in one training; each batch compares its adapter with that of a training that nobody disturbed. */
-const batchSize = 5;
+const batchSize = { worker: 5, process: 10 };
+/** A killed worker is missed only after its heartbeat timeout of 15 s, a killed process at once. */
+const workerShare = 0.15;
 
-/** kill -9 of the GPU worker in the middle of training, again and again: the adapter is the same to the bit. */
+type Victim = keyof typeof batchSize;
+type WorkerBatch = KillTrainerReport & { victim: 'worker' };
+type ProcessBatch = KillJobReport & { victim: 'process' };
+
+/** kill -9 of the training process, and of the GPU worker, in the middle of training: the adapter is the same to the bit. */
 export const trainer: Bench = {
   name: 'trainer',
+  file: 'trainer-kills',
   kind: 'soak',
-  about: 'kill -9 of the GPU worker while it trains: it resumes, and the adapter is the same',
+  about: 'kill -9 of the trainer and of its worker at random moments: it resumes, and the adapter is the same',
   parts: ['temporal', 'ollama', 'python'],
-  count: 20,
+  count: 100,
   run,
 };
 
+/** Both kinds of kills at once: while one waits for a heartbeat to be missed, the other trains. */
 async function run(context: BenchContext): Promise<Outcome> {
-  const batches = await inBatches<KillTrainerReport>(context, batchSize, killTrainer);
-  const kills = batches.reduce((total, batch) => total + batch.kills, 0);
-  const resumed = batches.reduce((total, batch) => total + batch.resumedAt.filter((step) => step > 0).length, 0);
-  const different = batches.filter(({ digest, undisturbed }) => digest !== undisturbed).length;
-  const left = batches.reduce((total, batch) => total + batch.left.length, 0);
-  const count = (name: string, ours: number, target: number) => ({
-    name,
-    ours,
-    peer: null,
-    ratio: null,
-    target: String(target),
-    holds: ours === target,
-  });
-  return {
-    claims: [
-      count(`adapters that differ from an undisturbed training's, in ${kills} kills`, different, 0),
-      count(`kills after which it went on from a checkpoint, of ${kills}`, resumed, kills),
-      count(`trainers that outlived their worker, in ${kills} kills`, left, 0),
-    ],
-    details: { kills, batches },
-  };
+  const { count, paths, partial } = context;
+  const workers = Math.max(1, Math.round(count * workerShare));
+  const share = (victim: Victim, of: number) => ({ ...context, count: of, partial: only(partial, victim) });
+  const [byWorker, byProcess] = await Promise.all([
+    inBatches<WorkerBatch>(share('worker', workers), batchSize.worker, async (kills) => ({
+      ...(await killTrainer(kills)),
+      victim: 'worker',
+    })),
+    inBatches<ProcessBatch>(share('process', count - workers), batchSize.process, async (kills) => ({
+      ...(await killJob(paths.python ?? '', kills)),
+      victim: 'process',
+    })),
+  ]);
+  return { claims: claimsOf(byWorker, byProcess), details: { batches: [...byWorker, ...byProcess] } };
+}
+
+/** The batches of one kind, among those that an earlier run left. */
+function only({ read, add }: Batches, victim: Victim): Batches {
+  return { read: <T>() => read<T & { victim: Victim }>().filter((batch) => batch.victim === victim), add };
+}
+
+function claimsOf(byWorker: readonly WorkerBatch[], byProcess: readonly ProcessBatch[]): Claim[] {
+  const batches = [...byWorker, ...byProcess];
+  const sum = (of: readonly number[]) => of.reduce((total, one) => total + one, 0);
+  const killsOf = (of: readonly { kills: number }[]) => sum(of.map(({ kills }) => kills));
+  const [kills, workerKills] = [killsOf(batches), killsOf(byWorker)];
+  const resumed = byWorker.flatMap(({ resumedAt }) => resumedAt.filter((step) => step > 0)).length;
+  const lost = batches.filter((batch) => batch.lost > batch.interval).length;
+  return [
+    exactly(`adapters that differ from an undisturbed training's, in ${kills} kills`, different(batches), 0),
+    exactly(`trainings that lost more than one checkpoint interval to a kill, in ${kills} kills`, lost, 0),
+    exactly(`kills of a worker after which it went on from a checkpoint, of ${workerKills}`, resumed, workerKills),
+    exactly(
+      `trainers that outlived their worker, in ${workerKills} kills`,
+      sum(byWorker.map((one) => one.left.length)),
+      0,
+    ),
+  ];
+}
+
+function different(batches: readonly { digest: string; undisturbed: string }[]): number {
+  return batches.filter(({ digest, undisturbed }) => digest !== undisturbed || !/^[0-9a-f]{64}$/.test(digest)).length;
+}
+
+function exactly(name: string, ours: number, target: number): Claim {
+  return { name, ours, peer: null, ratio: null, target: String(target), holds: ours === target };
 }

@@ -39,11 +39,15 @@ export interface Batches {
 /** A claim and the way to measure it. `bench` compares with a peer in one run; `soak` makes full counts and can be resumed. */
 export interface Bench {
   name: string;
+  /** Name of its file of results, where another has its own name. */
+  file?: string;
   kind: 'bench' | 'soak';
   about: string;
   parts: readonly PartName[];
   /** The full count: what the claim is about. */
   count: number;
+  /** Whether a bench goes on where it was interrupted, as soaks do: one whose figures do not depend on the time. */
+  resumes?: true;
   run(context: BenchContext): Promise<Outcome>;
 }
 

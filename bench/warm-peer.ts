@@ -1,8 +1,7 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { childEnvironment } from '../src/config.ts';
 import type { Job } from '../src/core/job.ts';
-import { startProcess } from '../src/process/supervise.ts';
+import { startAsked } from './gateway/child.ts';
 
 /** One warm Python that runs job files, nothing else. */
 export interface WarmPeer {
@@ -11,37 +10,18 @@ export interface WarmPeer {
   stop(): Promise<unknown>;
 }
 
-/** Starts the peer; resolves when its imports are done. */
-export async function startWarmPeer(python: string, logFile: string): Promise<WarmPeer> {
-  const waiting: ((line: string) => void)[] = [];
-  const child = startProcess({
-    command: python,
-    args: [join(import.meta.dirname, 'peers', 'warm_jobs.py')],
-    env: childEnvironment({ PYTHONUNBUFFERED: '1' }),
-    logFile,
-    onLine: (line) => waiting.shift()?.(line),
-    stdin: 'lifeline',
-  });
-  const reply = () =>
-    new Promise<string>((resolve, reject) => {
-      waiting.push(resolve);
-      void child.exited.then(({ tail }) => reject(new Error(`The peer ended: ${tail}`)));
-    });
-  await reply();
-  const one = async (job: string): Promise<Record<string, unknown>> => {
-    const line = reply();
-    child.send(job);
-    const answer = JSON.parse(await line) as { result?: Record<string, unknown>; error?: string };
-    if (!answer.result) throw new Error(`The peer could not run ${job}: ${answer.error}`);
-    return answer.result;
-  };
+/** Starts the peer, whose log is in `folder`; resolves when its imports are done. */
+export async function startWarmPeer(python: string, folder: string): Promise<WarmPeer> {
+  const args = [join(import.meta.dirname, 'peers', 'warm_jobs.py')];
+  const env = { PYTHONUNBUFFERED: '1' };
+  const peer = await startAsked({ name: 'peer', core: null, command: python, args, env, folder });
   const run: WarmPeer['run'] = async (jobs) => {
     const results: Record<string, unknown>[] = [];
     const started = performance.now();
-    for (const job of jobs) results.push(await one(job));
+    for (const job of jobs) results.push((await peer.ask<{ result: Record<string, unknown> }>(job)).result);
     return { seconds: (performance.now() - started) / 1000, results };
   };
-  return { run, stop: child.stop };
+  return { run, stop: peer.process.stop };
 }
 
 /** Copies a job file with a work folder of its own, so that nothing is there yet. */

@@ -20,7 +20,7 @@ async function lint(file: string, line: string): Promise<string> {
   mkdirSync(dirname(path), { recursive: true });
   writeFileSync(path, `${line}\n`);
   const args = ['-f', 'unix', path];
-  const { stdout } = await runProcess({ command: installed('oxlint'), args, cwd: folder, timeoutMs: 20_000 });
+  const { stdout } = await runProcess({ command: installed('oxlint'), args, cwd: folder, timeoutMs: 100_000 });
   rmSync(path);
   return stdout;
 }

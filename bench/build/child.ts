@@ -5,14 +5,17 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { recipeSchema } from '../../src/core/recipe.ts';
-import { runStages } from '../../src/dataset/engine.ts';
+import { type Refined, runStages } from '../../src/dataset/engine.ts';
 import type { Entry } from '../../src/dataset/entry.ts';
 import type { Placed } from '../../src/dataset/leak-check.ts';
 import { linesOf } from '../../src/dataset/lines.ts';
 import { writeDataset } from '../../src/dataset/write.ts';
+import { sampled } from './sampled.ts';
 import type { Built, Task } from './task.ts';
 
 const group = 64;
+/** Groups that are read together, since to look at the processor's time takes some of it. */
+const groupsAtOnce = 16;
 
 /** Seconds of a processor, of all threads. */
 function used(): number {
@@ -27,31 +30,29 @@ async function* read(files: readonly string[], spent: { reading: number }): Asyn
     let since = used();
     for await (const line of createInterface({ input: createReadStream(file) })) {
       entries.push(JSON.parse(line) as Entry);
-      if (entries.length < group) continue;
+      if (entries.length < group * groupsAtOnce) continue;
       spent.reading += used() - since;
-      yield entries;
+      for (let at = 0; at < entries.length; at += group) yield entries.slice(at, at + group);
       entries = [];
       since = used();
     }
     spent.reading += used() - since;
-    if (entries.length > 0) yield entries;
+    for (let at = 0; at < entries.length; at += group) yield entries.slice(at, at + group);
   }
 }
 
-async function build({ files, settings, cacheDir, folder, items, places }: Task): Promise<Built> {
+async function build(task: Task): Promise<Built> {
+  const { files, settings, cacheDir, folder, items, places, sampled: isSampled } = task;
   const scratch = mkdtempSync(join(folder, 'build-'));
   const { build: options } = recipeSchema.parse({ name: 'bench', base: 'b', build: settings });
   const spent = { reading: 0 };
-  const started = used();
-  const refined = await runStages(read(files, spent), {
-    build: options,
-    items,
-    threads: 0,
-    cacheDir,
-    ofBase: new Set(),
-    tombstones: [],
-    scratch,
-  });
+  const engine = { build: options, items, threads: 0, cacheDir, ofBase: new Set<string>(), tombstones: [], scratch };
+  const run = async (): Promise<{ refined: Refined; took: number }> => {
+    const started = used();
+    const refined = await runStages(read(files, spent), engine);
+    return { refined, took: used() - started };
+  };
+  const [{ refined, took }, apart] = isSampled ? await sampled(run) : [await run(), null];
   const staged = used();
   const { placed, textsOf, joins, stages, leftOut, leaks } = refined;
   const lines = linesOf({ placed, textsOf, weights: options.weights, leftOut, joins });
@@ -63,7 +64,8 @@ async function build({ files, settings, cacheDir, folder, items, places }: Task)
   return {
     rows: stages[0]?.in ?? 0,
     kept: placed.length,
-    stages: staged - started - spent.reading,
+    stages: took - spent.reading,
+    ...(apart && { compute: took * (1 - apart.writing - apart.hashing) - spent.reading }),
     writing: written - staged,
     reading: spent.reading,
     peakMegabytes: process.resourceUsage().maxRSS / 1024,
@@ -78,4 +80,6 @@ function placesOf(placed: readonly Placed[]): NonNullable<Built['places']> {
   return { kept: placed.map(numberOf), heldOut: placed.filter(({ split }) => split !== 'train').map(numberOf) };
 }
 
-console.log(JSON.stringify(await build(JSON.parse(readFileSync(process.argv[2] ?? '', 'utf8')) as Task)));
+const task = JSON.parse(readFileSync(process.argv[2] ?? '', 'utf8')) as Task;
+if (task.first) await build({ ...task, files: task.first });
+console.log(JSON.stringify(await build(task)));

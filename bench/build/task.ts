@@ -8,9 +8,13 @@ export interface Task {
   /** Of a recipe's `build`. */
   settings: Record<string, unknown>;
   cacheDir: string | null;
+  /** What the same process builds before, as a worker does that goes on; nothing unless given. */
+  first?: readonly string[];
   /** Where it may write. */
   folder: string;
   items: readonly EvalItem[];
+  /** Whether to say what share writing and hashing took. */
+  sampled?: true;
   /** Whether to say which rows are in the version, and which of them are held out. */
   places?: true;
 }
@@ -21,6 +25,8 @@ export interface Built {
   kept: number;
   /** From rows in memory to splits, the spool's writing with it. */
   stages: number;
+  /** Of these, what is left without spooling and keeping, and without hashing; where it was asked for. */
+  compute?: number;
   /** The files of the version. */
   writing: number;
   /** Reading the chats, which is in neither. */

@@ -1,6 +1,6 @@
 """The peer of the orchestration bench: one warm process that runs job files back to back, with nothing around them.
 
-Lines on stdin are paths of jobs; each is answered by one line: `{"seconds", "result"}`, or `{"error"}`.
+Lines on stdin are paths of jobs as JSON; each is answered by one line: `{"seconds", "result"}`, or `{"error"}`.
 """
 
 import json
@@ -33,7 +33,7 @@ reply(ready=True)
 for line in sys.stdin:
     started = time.monotonic()
     try:
-        result = run_job(read_job(Path(line.strip())), events, Stop())
+        result = run_job(read_job(Path(json.loads(line))), events, Stop())
         reply(seconds=time.monotonic() - started, result=result)
     except Exception as error:
         reply(error=str(error))

@@ -1,0 +1,66 @@
+import { type Profiler, Session } from 'node:inspector/promises';
+
+/** Between two samples, in µs. */
+const interval = 500;
+
+/** A function of a file; of all files of Node where the file is `node:…`. */
+type Frame = readonly [file: string, name: string];
+
+/** Spooling, and keeping for the next build: with the JSON that is made for it. Reading is not of it. */
+const writing: readonly Frame[] = [
+  ['src/dataset/spool.ts', 'add'],
+  ['src/dataset/byte-spool.ts', 'add'],
+  ['src/dataset/byte-spool.ts', 'flush'],
+  ['src/dataset/rows/block-file.ts', 'add'],
+  ['src/dataset/rows/block-file.ts', 'addFrom'],
+  ['src/dataset/rows/block-file.ts', 'close'],
+  ['src/dataset/findings.ts', 'writeFindings'],
+];
+/** What names a row's content, with the JSON that is made for it; SHA-256 and SHAKE128 of anything else, and check sums. */
+const hashing: readonly Frame[] = [
+  ['src/dataset/rows/cache.ts', 'contentKeyOf'],
+  ['node:internal/crypto/hash', 'hash'],
+  ['node:zlib', 'crc32'],
+];
+
+/** Shares of a piece of work, by V8's samples of what runs. What waits is left out. */
+export interface Sampled {
+  writing: number;
+  hashing: number;
+}
+
+/** Runs something and says what share of its time writing and hashing took. What sampling takes is not in the work's time. */
+export async function sampled<T>(work: () => Promise<T>): Promise<[T, Sampled]> {
+  const session = new Session();
+  session.connect();
+  await session.post('Profiler.enable');
+  await session.post('Profiler.setSamplingInterval', { interval });
+  await session.post('Profiler.start');
+  const result = await work();
+  const { profile } = await session.post('Profiler.stop');
+  session.disconnect();
+  return [result, sharesOf(profile)];
+}
+
+function sharesOf({ nodes, samples = [], timeDeltas = [] }: Profiler.Profile): Sampled {
+  const own = new Map<number, number>();
+  for (const [at, id] of samples.entries()) own.set(id, (own.get(id) ?? 0) + (timeDeltas[at] ?? 0));
+  const byId = new Map(nodes.map((node) => [node.id, node]));
+  const sums = { writing: 0, hashing: 0, other: 0 };
+  const add = (id: number, within: keyof typeof sums): void => {
+    const node = byId.get(id);
+    if (!node || node.callFrame.functionName === '(idle)') return;
+    const kind = within === 'other' ? kindOf(node) : within;
+    sums[kind] += own.get(id) ?? 0;
+    for (const child of node.children ?? []) add(child, kind);
+  };
+  add(nodes[0]?.id ?? 0, 'other');
+  const all = sums.writing + sums.hashing + sums.other;
+  return { writing: sums.writing / all, hashing: sums.hashing / all };
+}
+
+function kindOf({ callFrame: { url, functionName } }: Profiler.ProfileNode): keyof Sampled | 'other' {
+  const isIn = (frames: readonly Frame[]): boolean =>
+    frames.some(([file, name]) => functionName === name && url.endsWith(file));
+  return isIn(writing) ? 'writing' : isIn(hashing) ? 'hashing' : 'other';
+}
