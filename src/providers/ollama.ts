@@ -4,8 +4,10 @@ import { asRatchetError } from '../core/errors.ts';
 import { type VendorContext, malformedError } from './errors.ts';
 import { createOllamaTeller, runningModels } from './facts/ollama.ts';
 import { callNative, nativeCallOf } from './ollama/native.ts';
+import { oneToken } from './ollama/one-token.ts';
 import { optionsFor, unknownOptions } from './ollama/options.ts';
-import type { Provider, ProviderHealth, SetUp } from './types.ts';
+import { type PlaceTimes, createPlaces } from './ollama/places.ts';
+import type { CallOptions, Endpoint, Provider, ProviderAnswer, ProviderHealth, SetUp } from './types.ts';
 import { getJson, postCall, postJson } from './wire.ts';
 
 /** Versions before this one read memory out of bounds when they load a crafted model (CVE-2026-7482). */
@@ -23,11 +25,13 @@ export interface OllamaOptions {
   options?: (model?: string) => JsonObject;
   /** Models that the settings name. */
   named?: () => readonly string[];
+  /** How long a call may be held up by one that was cut off. */
+  placeTimes?: Partial<PlaceTimes>;
 }
 
 /** Ollama: chats through its OpenAI-compatible route, or through its own where there are options; everything else through its own. */
 export function createOllamaProvider(settings: OllamaOptions): Provider {
-  const { name, baseUrl, keptKey, idleMs, setUp, options = () => ({}), named = () => [] } = settings;
+  const { name, baseUrl, keptKey, idleMs, setUp, options = () => ({}), named = () => [], placeTimes } = settings;
   const root = baseUrl.replace(/\/+$/, '').replace(/\/v1$/, '');
   const context: VendorContext = {
     provider: name,
@@ -48,6 +52,20 @@ export function createOllamaProvider(settings: OllamaOptions): Provider {
     postJson({ ...ownKey(), url: `${root}/api/show`, context, signal, model }, { model });
   const loaded = (signal: AbortSignal): Promise<Json> =>
     getJson({ ...ownKey(), url: `${root}/api/ps`, context, signal });
+
+  const places = createPlaces({
+    drop: (model, signal) =>
+      postJson({ ...ownKey(), url: `${root}/api/generate`, context, signal, model }, { model, keep_alive: 0 }),
+    isLoaded: async (model, signal) => runningModels(await loaded(signal)).includes(model),
+    ...(placeTimes && { times: placeTimes }),
+  });
+
+  function send(endpoint: Endpoint, body: string, callOptions: CallOptions): Promise<ProviderAnswer> {
+    const target = { ...ownKey(), ...callOptions, context, idleMs };
+    const native = nativeCallOf(endpoint, body, optionsFor(options, callOptions.model), callOptions.override);
+    if (native) return callNative(native, { ...target, url: root });
+    return postCall({ ...target, url: `${root}/v1/${endpoint}` }, body);
+  }
 
   async function listModels({ signal }: { signal: AbortSignal }): Promise<string[]> {
     const listed = await tags(signal);
@@ -78,10 +96,14 @@ export function createOllamaProvider(settings: OllamaOptions): Provider {
     reportsUsage: true,
     setUp: setUp ?? (() => ({ state: 'given' })),
     async call(endpoint, body, callOptions) {
-      const target = { ...ownKey(), ...callOptions, context, idleMs };
-      const native = nativeCallOf(endpoint, body, optionsFor(options, callOptions.model), callOptions.override);
-      if (native) return callNative(native, { ...target, url: root });
-      return postCall({ ...target, url: `${root}/v1/${endpoint}` }, body);
+      const { model, signal } = callOptions;
+      if (model === undefined) return send(endpoint, body, callOptions);
+      return places.call({
+        model,
+        signal,
+        send: (until) => send(endpoint, body, { ...callOptions, signal: until }),
+        again: (until) => send(endpoint, oneToken(body), { ...callOptions, signal: until }),
+      });
     },
     listModels,
     describe: createOllamaTeller({ tags, show, options: (model) => optionsFor(options, model) }),

@@ -38,7 +38,9 @@ describe.skipIf(!ollama)('with a real Ollama', () => {
       { folder: base, name: 'ratchet-tiny' },
     );
     const selection = () => ({ provider: 'litellm', model: 'ollama/ratchet-tiny' });
-    harness = await openHarness({ providers: [createOllamaProvider({ name: 'ollama', baseUrl: url })], selection });
+    const placeTimes = { tokenMs: 2_000, silenceMs: 2_000 };
+    const provider = createOllamaProvider({ name: 'ollama', baseUrl: url, placeTimes });
+    harness = await openHarness({ providers: [provider], selection });
   });
   afterAll(async () => {
     await harness?.close();
@@ -135,14 +137,33 @@ describe.skipIf(!ollama)('with a real Ollama', () => {
     expect(await bare.text()).toMatch('ollama/ratchet-tiny:latest');
   });
 
-  test('a client that is gone leaves Ollama free', async () => {
+  /** Asks for a stream, and leaves after its first piece. */
+  async function leaveEarly(): Promise<string> {
     const response = await harness.chat({ ...question, model: 'active', stream: true, max_tokens: 100_000 });
     const reader = response.body?.getReader();
     await reader?.read();
     await reader?.cancel();
-    expect((await harness.recordOf(response)).state).toMatch(/interrupted|complete/);
-    const next = await harness.chat({ ...question, model: 'active' });
-    expect(next.status).toBe(200);
+    return (await harness.recordOf(response)).state;
+  }
+
+  // Ollama 0.17.4 by itself leaves its only place taken once in some 30 times.
+  test('clients that are gone leave Ollama free', async () => {
+    for (let round = 0; round < 60; round += 1) {
+      expect(await leaveEarly()).toMatch(/interrupted|complete/);
+      const next = await harness.chat({ ...question, model: 'active' });
+      expect(next.status).toBe(200);
+      await next.text();
+    }
+  });
+
+  test('clients that are gone leave those free that wait beside them', async () => {
+    for (let round = 0; round < 40; round += 1) {
+      const leaving = leaveEarly();
+      const waiting = await Promise.all([1, 2].map(() => harness.chat({ ...question, model: 'active' })));
+      for (const answer of waiting)
+        expect(((await answer.json()) as { object: string }).object).toBe('chat.completion');
+      expect(await leaving).toMatch(/interrupted|complete/);
+    }
   });
 
   test('health, and what is said when it is down', async () => {
