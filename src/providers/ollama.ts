@@ -6,7 +6,8 @@ import { createOllamaTeller, runningModels } from './facts/ollama.ts';
 import { callNative, nativeCallOf } from './ollama/native.ts';
 import { oneToken } from './ollama/one-token.ts';
 import { optionsFor, unknownOptions } from './ollama/options.ts';
-import { type PlaceTimes, createPlaces } from './ollama/places.ts';
+import { createPlaces } from './ollama/places.ts';
+import type { PlaceTimes } from './ollama/room.ts';
 import type { CallOptions, Endpoint, Provider, ProviderAnswer, ProviderHealth, SetUp } from './types.ts';
 import { getJson, postCall, postJson } from './wire.ts';
 
@@ -53,20 +54,6 @@ export function createOllamaProvider(settings: OllamaOptions): Provider {
   const loaded = (signal: AbortSignal): Promise<Json> =>
     getJson({ ...ownKey(), url: `${root}/api/ps`, context, signal });
 
-  const places = createPlaces({
-    drop: (model, signal) =>
-      postJson({ ...ownKey(), url: `${root}/api/generate`, context, signal, model }, { model, keep_alive: 0 }),
-    isLoaded: async (model, signal) => runningModels(await loaded(signal)).includes(model),
-    ...(placeTimes && { times: placeTimes }),
-  });
-
-  function send(endpoint: Endpoint, body: string, callOptions: CallOptions): Promise<ProviderAnswer> {
-    const target = { ...ownKey(), ...callOptions, context, idleMs };
-    const native = nativeCallOf(endpoint, body, optionsFor(options, callOptions.model), callOptions.override);
-    if (native) return callNative(native, { ...target, url: root });
-    return postCall({ ...target, url: `${root}/v1/${endpoint}` }, body);
-  }
-
   async function listModels({ signal }: { signal: AbortSignal }): Promise<string[]> {
     const listed = await tags(signal);
     if (!isObject(listed) || !Array.isArray(listed.models)) throw malformedError('did not list its models', context);
@@ -95,19 +82,48 @@ export function createOllamaProvider(settings: OllamaOptions): Provider {
     locality: isLoopback(new URL(root).hostname) ? 'local' : 'remote',
     reportsUsage: true,
     setUp: setUp ?? (() => ({ state: 'given' })),
-    async call(endpoint, body, callOptions) {
-      const { model, signal } = callOptions;
-      if (model === undefined) return send(endpoint, body, callOptions);
-      return places.call({
-        model,
-        signal,
-        send: (until) => send(endpoint, body, { ...callOptions, signal: until }),
-        again: (until) => send(endpoint, oneToken(body), { ...callOptions, signal: until }),
-      });
-    },
+    call: createCall({ root, ownKey, context, idleMs, options, loaded, placeTimes }),
     listModels,
     describe: createOllamaTeller({ tags, show, options: (model) => optionsFor(options, model) }),
     health,
+  };
+}
+
+interface CallParts {
+  root: string;
+  idleMs: number | undefined;
+  placeTimes: Partial<PlaceTimes> | undefined;
+  ownKey: () => { apiKey?: string };
+  context: VendorContext;
+  options: NonNullable<OllamaOptions['options']>;
+  loaded: (signal: AbortSignal) => Promise<Json>;
+}
+
+function createCall(parts: CallParts): Provider['call'] {
+  const { root, ownKey, context, idleMs, options, loaded, placeTimes } = parts;
+  const places = createPlaces({
+    drop: (model, signal) =>
+      postJson({ ...ownKey(), url: `${root}/api/generate`, context, signal, model }, { model, keep_alive: 0 }),
+    isLoaded: async (model, signal) => runningModels(await loaded(signal)).includes(model),
+    ...(placeTimes && { times: placeTimes }),
+  });
+
+  async function send(endpoint: Endpoint, body: string, callOptions: CallOptions): Promise<ProviderAnswer> {
+    const target = { ...ownKey(), ...callOptions, context, idleMs };
+    const native = nativeCallOf(endpoint, body, optionsFor(options, callOptions.model), callOptions.override);
+    if (native) return callNative(native, { ...target, url: root });
+    return postCall({ ...target, url: `${root}/v1/${endpoint}` }, body);
+  }
+
+  return (endpoint, body, callOptions) => {
+    const { model, signal } = callOptions;
+    if (model === undefined) return send(endpoint, body, callOptions);
+    return places.call({
+      model,
+      signal,
+      send: (until) => send(endpoint, body, { ...callOptions, signal: until }),
+      again: (until) => send(endpoint, oneToken(body), { ...callOptions, signal: until }),
+    });
   };
 }
 

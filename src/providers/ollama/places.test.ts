@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest';
 import { createBody, type BodySource } from '../body.ts';
 import type { ProviderAnswer } from '../types.ts';
-import { type PlaceTimes, type Sending, createPlaces } from './places.ts';
+import { createPlaces } from './places.ts';
+import type { PlaceTimes, Sending } from './room.ts';
 
 interface Asked {
   what: 'call' | 'probe';
