@@ -1,7 +1,7 @@
 import { type Command, Option } from 'commander';
 import { type ErrorCode, RatchetError } from '../core/errors.ts';
-import { type ExportFormat, exportAbout, exportQuantizations } from '../core/export.ts';
-import { exportFormats, exportTypes } from '../core/job.ts';
+import { type ExportFormat, exportAbout } from '../core/export.ts';
+import { exportFormats, exportQuantizations, exportTypes } from '../core/job.ts';
 import { createSseParser } from '../providers/sse.ts';
 import type { ApiClient } from './api-client.ts';
 import { connectApi } from './connection.ts';
@@ -36,7 +36,7 @@ export function registerModelExport(models: Command): void {
     .description('write a model version, by its id, or a base, by its name, for other programs')
     .addOption(new Option('--format <format>', 'what is written').choices(exportFormats).makeOptionMandatory())
     .addOption(
-      new Option('--quantize <kind>', 'make a gguf smaller; q8_0 is written here, the others by Ollama').choices(
+      new Option('--quantize <kind>', 'make a gguf smaller, with 8 or some 5 bits a weight').choices(
         exportQuantizations,
       ),
     )
@@ -51,12 +51,7 @@ export function registerModelExport(models: Command): void {
 
 function help(): string {
   const formats = exportFormats.map((format) => `  ${format.padEnd(14)} ${exportAbout[format]}`);
-  return [
-    '\nFormats:',
-    ...formats,
-    '\nFor q4_K_M and others of llama.cpp, export as gguf without --quantize, then in that folder:',
-    '  ollama create <name> -q q4_K_M -f Modelfile',
-  ].join('\n');
+  return ['\nFormats:', ...formats].join('\n');
 }
 
 async function write(model: string, options: ExportOptions): Promise<void> {

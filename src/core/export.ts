@@ -1,5 +1,5 @@
 import { RatchetError } from './errors.ts';
-import type { JobOf, exportFormats } from './job.ts';
+import type { JobOf, exportFormats, exportQuantizations } from './job.ts';
 
 export type ExportFormat = (typeof exportFormats)[number];
 
@@ -11,8 +11,6 @@ export interface ExportRequest {
   quantize: ExportQuantization | null;
 }
 
-/** What may be asked for. Only `q8_0` is written here, the others are refused with who can. */
-export const exportQuantizations = ['q8_0', 'q4_K_S', 'q4_K_M'] as const;
 export type ExportQuantization = (typeof exportQuantizations)[number];
 
 /** What each format is for. */
@@ -23,19 +21,12 @@ export const exportAbout: Readonly<Record<ExportFormat, string>> = {
   'gguf-adapter': 'the adapter alone as one file, for llama.cpp and Ollama, with a Modelfile',
 };
 
-/** The rounding that the job makes. InvalidInput, which says who makes it, for one that it does not. */
-export function roundingOf({ format, quantize }: ExportRequest): 'q8_0' | null {
-  if (quantize === null) return null;
-  if (format !== 'gguf') {
-    throw new RatchetError(
-      'InvalidInput',
-      `${format} is not written as ${quantize}: ask for the format gguf, or leave the quantisation out.`,
-    );
-  }
-  if (quantize === 'q8_0') return quantize;
+/** The rounding that the job makes. InvalidInput for a format that is not rounded. */
+export function roundingOf({ format, quantize }: ExportRequest): ExportQuantization | null {
+  if (quantize === null || format === 'gguf') return quantize;
   throw new RatchetError(
     'InvalidInput',
-    `${quantize} takes llama.cpp's tools, which Ollama has: export without a quantisation, then run "ollama create <name> -q ${quantize} -f Modelfile" in that folder, or have every cycle do so by "import": {"quantize": "${quantize}"} in its recipe.`,
+    `${format} is not written as ${quantize}: ask for the format gguf, or leave the quantisation out.`,
   );
 }
 

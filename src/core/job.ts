@@ -75,6 +75,8 @@ const validateJob = z.strictObject({
 
 /** What a base with an adapter on it can be written as. */
 export const exportFormats = ['merged', 'gguf', 'gguf-adapter', 'peft'] as const;
+/** How the matrices of a GGUF model can be rounded, by llama.cpp's names. */
+export const exportQuantizations = ['q8_0', 'q4_K_S', 'q4_K_M'] as const;
 export const exportTypes = ['float16', 'bfloat16', 'float32'] as const;
 
 const exportJob = z.strictObject({
@@ -82,7 +84,7 @@ const exportJob = z.strictObject({
   adapter: path.nullable(),
   dtype: z.enum(exportTypes),
   /** How the matrices of a GGUF model are rounded; not at all unless given. */
-  quantize: z.enum(['q8_0']).optional(),
+  quantize: z.enum(exportQuantizations).optional(),
   /**
    * `serve`: the least that Ollama can serve, an adapter where it can put one on the base, else `whole`: merged weights, or
    * GGUF where Ollama would not convert them.

@@ -174,13 +174,15 @@ describe.skipIf(!executable || !python)('exports', () => {
     const [one, other] = [join(gguf, 'model.gguf'), join(folder, 'again.gguf')];
     expect((await readFile(one)).equals(await readFile(other))).toBe(true);
 
-    // Smaller, written here; and smaller still, as the help says.
+    // Smaller, and smaller still: as Ollama itself would make it.
     await create('small', await exported('gguf', '--quantize', 'q8_0'));
     expect(await ollama.client.show('small')).toMatchObject({ details: { quantization_level: 'Q8_0' } });
     const kept = (await answersOf('small')).filter((text, at) => text === said[at]);
     expect(kept.length).toBeGreaterThanOrEqual(questions.length - 1);
-    await create('smaller', gguf, '-q', 'q4_K_M');
+    await create('smaller', await exported('gguf', '--quantize', 'q4_K_M'));
     expect(await ollama.client.show('smaller')).toMatchObject({ details: { quantization_level: 'Q4_K_M' } });
+    await create('theirs', gguf, '-q', 'q4_K_M');
+    expect(await answersOf('smaller')).toEqual(await answersOf('theirs'));
   });
 
   test('an adapter for PEFT has its two files, with what it is and where it is from', async () => {
@@ -239,7 +241,7 @@ describe.skipIf(!executable || !python)('exports', () => {
     ['an unknown name', 'tiny-suport', { format: 'merged' }, 404, 'Like it: tiny-support'],
     ['an adapter of a base', 'tiny-support', { format: 'peft' }, 400, 'has no adapter: export it as merged or gguf'],
     ['a way out of the bases', '..%2Fbases', { format: 'merged' }, 404, 'no model version and no base "../bases"'],
-    ['4 bits', 'tiny-support', { format: 'gguf', quantize: 'q4_K_M' }, 400, '"ollama create <name> -q q4_K_M -f'],
+    ['an unknown rounding', 'tiny-support', { format: 'gguf', quantize: 'q3_K_M' }, 400, 'q4_K_M'],
     ['a rounded folder', 'tiny-support', { format: 'merged', quantize: 'q8_0' }, 400, 'merged is not written as q8_0'],
   ])('%s is refused in a sentence', async (_, name, body, status, said) => {
     const response = await harness.post(`/api/models/${name}/export`, body);

@@ -6,19 +6,17 @@ from pathlib import Path
 from typing import Any
 
 import gguf
-import gguf.quants
 import torch
 
 from .architecture import State, architecture_of, litgpt_config
 from .chat_template import begins_with_bos, template_source
 from .errors import JobError
 from .gguf_adapter import interleave_halves
+from .gguf_rounding import Rounding, rounded
 from .gguf_vocab import add_vocabulary
 
 KINDS = gguf.MODEL_ARCH
 FILE_TYPES = {torch.float16: gguf.LlamaFileType.MOSTLY_F16, torch.float32: gguf.LlamaFileType.ALL_F32}
-# The kinds of which PyPI's gguf writes rows that llama.cpp reads; those of K blocks it only reads.
-QUANTIZED = {"q8_0": (gguf.LlamaFileType.MOSTLY_Q8_0, gguf.GGMLQuantizationType.Q8_0)}
 
 
 def write_gguf_model(
@@ -32,14 +30,15 @@ def write_gguf_model(
         folder: where the tokenizer is.
         weights: tensors by a checkpoint's names.
         dtype: of the matrices.
-        quantize: how matrices are rounded instead, where their rows are of whole blocks: `q8_0`, or not at all.
+        quantize: how matrices are rounded instead: `q8_0`, `q4_K_S`, `q4_K_M`, or not at all.
     """
     if dtype not in FILE_TYPES:
         raise JobError("InvalidInput", f"GGUF is not written as {dtype}: ask for float16 or float32.")
     kind = architecture_of(hf).gguf
     writer = gguf.GGUFWriter(path, gguf.MODEL_ARCH_NAMES[kind])
     writer.add_type(gguf.GGUFType.MODEL)
-    writer.add_file_type(QUANTIZED[quantize][0] if quantize else FILE_TYPES[dtype])
+    rounding = Rounding(quantize, int(hf["num_hidden_layers"]), "lm_head.weight" not in weights) if quantize else None
+    writer.add_file_type(rounding.file_type if rounding else FILE_TYPES[dtype])
     writer.add_quantization_version(gguf.GGML_QUANT_VERSION)
     _add_shape(writer, hf)
     _add_positions(writer, hf)
@@ -49,7 +48,7 @@ def write_gguf_model(
     # Ollama is told the template apart; programs that read the file alone find it here.
     writer.add_chat_template(template_source(folder))
     for name, tensor in _tensors(kind, hf, weights):
-        _add_tensor(writer, name, tensor, dtype, quantize)
+        _add_tensor(writer, name, tensor, dtype, rounding)
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()
@@ -57,17 +56,17 @@ def write_gguf_model(
 
 
 def _add_tensor(
-    writer: gguf.GGUFWriter, name: str, tensor: torch.Tensor, dtype: torch.dtype, quantize: str | None
+    writer: gguf.GGUFWriter, name: str, tensor: torch.Tensor, dtype: torch.dtype, rounding: Rounding | None
 ) -> None:
     if tensor.dim() == 1:
         # Vectors are few, and what is lost of them is lost everywhere.
         writer.add_tensor(name, tensor.float().contiguous().numpy())
         return
-    kind = QUANTIZED[quantize][1] if quantize else None
-    if kind is None or tensor.size(-1) % gguf.GGML_QUANT_SIZES[kind][0]:
+    kind = rounding.kind_of(name, tensor.size(-1)) if rounding else None
+    if kind is None:
         writer.add_tensor(name, tensor.to(dtype).contiguous().numpy())
         return
-    writer.add_tensor(name, gguf.quants.quantize(tensor.float().contiguous().numpy(), kind), raw_dtype=kind)
+    writer.add_tensor(name, rounded(tensor, kind), raw_dtype=kind)
 
 
 def _add_shape(writer: gguf.GGUFWriter, hf: Mapping[str, Any]) -> None:
