@@ -1,3 +1,5 @@
+import { once } from 'node:events';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import { createBody, type BodySource } from '../body.ts';
 import type { ProviderAnswer } from '../types.ts';
@@ -18,7 +20,7 @@ function world(times: Partial<PlaceTimes> = {}) {
   const places = createPlaces({
     drop: () => Promise.resolve((memory.dropped += 1)),
     isLoaded: () => Promise.resolve(memory.uses()),
-    times: { tokenMs: 20, silenceMs: 60_000, dropMs: 200, ...times },
+    times: { tokenMs: 60_000, silenceMs: 60_000, dropMs: 60_000, ...times },
   });
   const sender = (what: Asked['what']) => (signal: AbortSignal) => {
     const { promise, resolve, reject } = Promise.withResolvers<ProviderAnswer>();
@@ -60,7 +62,7 @@ test('one token is asked for after a stream was cut, and nothing more where it c
 });
 
 test('a refusal of the one token is an answer too', async () => {
-  const it = world({ tokenMs: 60_000 });
+  const it = world();
   (await answered(it)).body.cancel();
   it.asked[1]?.refuse(new Error('404'));
   await answered(it);
@@ -80,7 +82,7 @@ test.each([
 });
 
 test('where it does not come, the model is dropped, and a call that waits is sent again', async () => {
-  const it = world();
+  const it = world({ tokenMs: 20 });
   (await answered(it)).body.cancel();
   const next = it.call();
   await expect.poll(() => it.asked.length).toBe(4);
@@ -90,8 +92,19 @@ test('where it does not come, the model is dropped, and a call that waits is sen
   expect((await next).status).toBe(200);
 });
 
+test('who took long for the first may take twice as long for one', async () => {
+  const it = world({ tokenMs: 1 });
+  const calling = it.call();
+  await sleep(100);
+  it.asked[0]?.answer();
+  const start = performance.now();
+  (await calling).body.cancel();
+  await once(it.asked[1]?.signal ?? new EventTarget(), 'abort');
+  expect(performance.now() - start).toBeGreaterThan(190);
+});
+
 test('a call that comes while the model is dropped waits until it is', async () => {
-  const it = world({ dropMs: 60_000 });
+  const it = world({ tokenMs: 20 });
   let loaded = true;
   it.memory.uses = () => loaded;
   (await answered(it)).body.cancel();
@@ -112,7 +125,7 @@ test('a call that comes while the model is dropped waits until it is', async () 
 });
 
 test('a model that stays in memory, since others use it, is asked again after a while', async () => {
-  const it = world({ dropMs: 50 });
+  const it = world({ tokenMs: 20, dropMs: 50 });
   it.memory.uses = () => true;
   (await answered(it)).body.cancel();
   const next = it.call();

@@ -117,7 +117,7 @@ export function createRoom({ drop, isLoaded, times }: RoomOptions): Room {
 
 /** Whether one token comes in time. */
 async function answers(sending: Sending, patienceMs: number): Promise<boolean> {
-  const patience = AbortSignal.timeout(patienceMs);
+  const patience = AbortSignal.timeout(Math.ceil(patienceMs));
   try {
     const { body } = await sending.again(patience);
     body.cancel();
