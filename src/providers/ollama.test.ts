@@ -2,6 +2,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { afterEach, expect, test } from 'vitest';
+import type { JsonObject } from '../core/canonical.ts';
 import { createOllamaProvider } from './ollama.ts';
 
 let close = (): void => {};
@@ -55,4 +56,29 @@ test('what goes before all others goes to the route of its own that takes option
     { url: '/v1/chat/completions' },
   ]);
   expect(asked[1]?.body).not.toHaveProperty('options');
+});
+
+test('after a stream was cut, one token of the same is asked for, except of what Ollama only passes on', async () => {
+  const asked: JsonObject[] = [];
+  const server = createServer((request, response) => {
+    void text(request).then((sent) => {
+      asked.push(JSON.parse(sent) as JsonObject);
+      response.setHeader('content-type', 'text/event-stream');
+      response.write('data: {}\n\n');
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  close = () => server.close().closeAllConnections();
+  const baseUrl = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const provider = createOllamaProvider({ name: 'ollama', baseUrl });
+  const messages = [{ role: 'user', content: 'Hello' }];
+  for (const model of ['gpt-oss:120b-cloud', 'glm-4.6:cloud', 'm']) {
+    const sent = { model, messages, stream: true, stream_options: { include_usage: true }, max_completion_tokens: 9 };
+    const signal = AbortSignal.timeout(20_000);
+    const { body } = await provider.call('chat/completions', JSON.stringify(sent), { signal, model });
+    body.cancel();
+  }
+  await expect.poll(() => asked).toHaveLength(4);
+  expect(asked.map(({ model }) => model)).toEqual(['gpt-oss:120b-cloud', 'glm-4.6:cloud', 'm', 'm']);
+  expect(asked[3]).toEqual({ model: 'm', messages, stream: false, max_tokens: 1 });
 });

@@ -117,7 +117,8 @@ function createCall(parts: CallParts): Provider['call'] {
 
   return (endpoint, body, callOptions) => {
     const { model, signal } = callOptions;
-    if (model === undefined) return send(endpoint, body, callOptions);
+    // What runs at ollama.com has no places here, and each call of it may cost money.
+    if (model === undefined || /[:-]cloud$/.test(model)) return send(endpoint, body, callOptions);
     return places.call({
       model,
       signal,
