@@ -17,6 +17,7 @@ from .errors import JobError
 from .files import digests, read_json, write_folder, write_json
 from .gguf_adapter import write_gguf_adapter
 from .gguf_model import write_gguf_model
+from .meta import without_data
 from .model import drop_targets, lora_fields, lora_layers, read_adapter
 from .peft_adapter import write_peft_adapter
 
@@ -153,9 +154,12 @@ def _replaced(state: State, learned: State) -> State:
 
 
 def _added(base: Base, about: dict[str, Any] | None, adapter: State, state: State, dtype: torch.dtype) -> State:
-    with torch.device("meta"):
-        gpt = GPT(Config(**base.fields(8), **lora_fields(about)))
-        drop_targets(gpt, about)
+    def shape() -> GPT:
+        with torch.device("meta"):
+            return GPT(Config(**base.fields(8), **lora_fields(about)))
+
+    gpt = without_data(shape)
+    drop_targets(gpt, about)
     missing = gpt.load_state_dict(adapter, strict=False, assign=True)
     if missing.unexpected_keys:
         raise JobError("InvalidInput", "The adapter does not fit this base: use the base that it was trained on.")

@@ -7,6 +7,7 @@ import torch
 from litgpt.lora import GPT
 
 from .errors import JobError
+from .meta import load_meta_kernels
 
 
 def in_four_bits(gpt: GPT, device: torch.device, dtype: torch.dtype) -> GPT:
@@ -18,6 +19,8 @@ def in_four_bits(gpt: GPT, device: torch.device, dtype: torch.dtype) -> GPT:
         dtype: in which its layers compute.
     """
     refuse_four_bits(device)
+    # It makes its layers without data.
+    load_meta_kernels()
     try:
         from lightning.fabric.plugins import BitsandbytesPrecision  # noqa: PLC0415 - it looks for CUDA
 

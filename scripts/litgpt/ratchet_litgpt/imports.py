@@ -25,6 +25,7 @@ def import_all() -> None:
         for name in BESIDES:
             import_module(name)
         loading.join()
+        import_module("ratchet_litgpt.meta").import_torch()
         import_module("ratchet_litgpt.lean").import_litgpt()
         import_module("ratchet_litgpt.main")
 

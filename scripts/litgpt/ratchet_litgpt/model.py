@@ -27,6 +27,7 @@ from .files import read_json, sha256_bytes, sha256_file, write_file, write_json
 from .four_bits import in_four_bits
 from .fused import fuse
 from .head import logits_of, token_losses
+from .meta import without_data
 from .norm import fuse_norm
 
 TARGET_FIELDS = {"q": "lora_query", "k": "lora_key", "v": "lora_value", "o": "lora_projection"}
@@ -179,9 +180,13 @@ def build_model(
         lora, dtype = None, torch.float32
     device, home = (torch.device("cpu") if tuning == "qlora" else device), device
     config = Config(**base.fields(block_size), **lora_fields(lora))
-    with torch.device("meta"), _Unset():
-        gpt = _Gpt(config)
-        drop_targets(gpt, lora)
+
+    def shape() -> GPT:
+        with torch.device("meta"), _Unset():
+            return _Gpt(config)
+
+    gpt = without_data(shape)
+    drop_targets(gpt, lora)
     state = base.load_state()
     tied = state["lm_head.weight"] is state["transformer.wte.weight"]
     moved = {name: tensor.to(device=device, dtype=dtype) for name, tensor in state.items() if name != "lm_head.weight"}

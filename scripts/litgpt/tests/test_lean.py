@@ -24,7 +24,8 @@ import_all()
 print(threading.active_count(), file=sys.stderr)
 from ratchet_litgpt.main import main
 code = main(Path(sys.argv[1]))
-print(sorted({"lightning", "torch._dynamo", "torch._inductor", "sympy"} & sys.modules.keys()), file=sys.stderr)
+absent = {"lightning", "torch._dynamo", "torch._inductor", "torch._decomp", "sympy"}
+print(sorted(absent & sys.modules.keys()), file=sys.stderr)
 import litgpt.utils
 try:
     litgpt.utils.CSVLogger()
