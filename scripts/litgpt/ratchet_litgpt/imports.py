@@ -2,12 +2,16 @@
 
 import ctypes
 import gc
+import inspect
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from threading import Thread
+from types import ModuleType
+from typing import Any
 
 # What jobs need besides, none of which imports torch.
 BESIDES = ("numpy", "gguf", "jinja2", "jsonschema", "tokenizers")
@@ -19,7 +23,7 @@ def import_all() -> None:
     The system loads torch's libraries, half a gigabyte and more, while Python imports other things. There is one thread
     again when this returns, so that the process may fork.
     """
-    with _without_collecting():
+    with _without_collecting(), _with_quick_look_ups():
         loading = Thread(target=_load_torch_libraries)
         loading.start()
         for name in BESIDES:
@@ -39,6 +43,25 @@ def _without_collecting() -> Iterator[None]:
     finally:
         gc.freeze()
         gc.enable()
+
+
+@contextmanager
+def _with_quick_look_ups() -> Iterator[None]:
+    """Find the module of a running function by its name, not by comparing the files of all modules.
+
+    Torch asks for it wherever it registers a kernel in Python.
+    """
+    slow = inspect.getmodule
+
+    def quick(of: Any, file: str | None = None) -> ModuleType | None:
+        named = sys.modules.get(of.f_globals.get("__name__", "")) if inspect.isframe(of) else None
+        return named or slow(of, file)
+
+    vars(inspect)["getmodule"] = quick
+    try:
+        yield
+    finally:
+        vars(inspect)["getmodule"] = slow
 
 
 def _load_torch_libraries() -> None:
