@@ -3,8 +3,9 @@
 import ctypes
 import gc
 import inspect
+import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from importlib import import_module
 from importlib.util import find_spec
@@ -13,8 +14,35 @@ from threading import Thread
 from types import ModuleType
 from typing import Any
 
-# What jobs need besides, none of which imports torch.
-BESIDES = ("numpy", "gguf", "jinja2", "jsonschema", "tokenizers")
+# Compiled modules, of packages and of Python, that what is imported meanwhile would load: the system loads one library
+# at a time, and Python does nothing while it waits for that.
+COMPILED = (
+    *("numpy", "tokenizers", "safetensors", "psutil", "rpds", "yaml", "markupsafe._speedups"),
+    *("_asyncio", "_bisect", "_blake2", "_bz2", "_csv", "_ctypes", "_datetime", "_decimal", "_hashlib", "_heapq"),
+    *("_json", "_lzma", "_multiprocessing", "_opcode", "_pickle", "_posixshmem", "_posixsubprocess", "_queue"),
+    *(
+        "_random",
+        "_sha2",
+        "_sha512",
+        "_socket",
+        "_ssl",
+        "_struct",
+        "_uuid",
+        "array",
+        "binascii",
+        "cmath",
+        "fcntl",
+        "grp",
+    ),
+    *("math", "mmap", "resource", "select", "unicodedata", "zlib"),
+)
+# What jobs need besides, and what torch and LitGPT import of others, none of which imports torch. The last one loads a
+# library, and waits.
+BESIDES = (
+    *("jsonschema", "gguf", "jinja2.ext", "jinja2.sandbox", "asyncio", "unittest.mock", "torchgen.model"),
+    *("urllib.request", "tqdm", "importlib.metadata", "packaging.requirements", "multiprocessing.spawn"),
+    *("multiprocessing.connection", "cuda.pathfinder"),
+)
 
 
 def import_all() -> None:
@@ -24,14 +52,21 @@ def import_all() -> None:
     again when this returns, so that the process may fork.
     """
     with _without_collecting(), _with_quick_look_ups():
+        _import_those_there(COMPILED)
         loading = Thread(target=_load_torch_libraries)
         loading.start()
-        for name in BESIDES:
-            import_module(name)
+        _import_those_there(BESIDES)
         loading.join()
         import_module("ratchet_litgpt.meta").import_torch()
         import_module("ratchet_litgpt.lean").import_litgpt()
         import_module("ratchet_litgpt.main")
+
+
+def _import_those_there(names: Iterable[str]) -> None:
+    """Import modules early; one that is missing is named by what needs it."""
+    for name in names:
+        with suppress(ImportError):
+            import_module(name)
 
 
 @contextmanager
@@ -70,6 +105,8 @@ def _load_torch_libraries() -> None:
     if spec is None or spec.origin is None:
         return
     folder = Path(spec.origin).parent / "lib"
-    with suppress(OSError):
-        ctypes.CDLL(str(folder / "libtorch_global_deps.so"), mode=ctypes.RTLD_GLOBAL)
-        ctypes.CDLL(str(folder / "libtorch_python.so"))
+    # Python waits while it loads a library itself, and not while it calls a function of C.
+    load = ctypes.CDLL(None).dlopen
+    load.argtypes, load.restype = (ctypes.c_char_p, ctypes.c_int), ctypes.c_void_p
+    if load(bytes(folder / "libtorch_global_deps.so"), os.RTLD_NOW | os.RTLD_GLOBAL):
+        load(bytes(folder / "libtorch_python.so"), os.RTLD_NOW)

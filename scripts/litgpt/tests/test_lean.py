@@ -61,6 +61,24 @@ def test_a_training_imports_neither_lightning_nor_a_compiler_and_both_are_there_
     assert real == "lightning.fabric.loggers.csv_logs"
 
 
+WAIT = """
+import sys
+from ratchet_litgpt.imports import BESIDES, COMPILED, _import_those_there
+def compiled():
+    files = {name: getattr(module, "__file__", None) or "" for name, module in list(sys.modules.items())}
+    return {name for name, file in files.items() if file.endswith(".so")}
+_import_those_there(COMPILED)
+before = compiled()
+_import_those_there(BESIDES)
+print(sorted(compiled() - before), "torch" in sys.modules)
+"""
+
+
+def test_nothing_that_is_imported_besides_torchs_libraries_waits_for_them() -> None:
+    done = subprocess.run([sys.executable, "-c", WAIT], cwd=HERE, capture_output=True, text=True)
+    assert (done.stdout, done.returncode) == ("[] False\n", 0), done.stderr
+
+
 def test_steps_are_torchs_own_and_so_is_what_is_kept_of_them() -> None:
     torch.manual_seed(1)
     first, gradient = torch.randn(5, 3), torch.randn(4, 5, 3)
