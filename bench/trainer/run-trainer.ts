@@ -30,6 +30,14 @@ export interface Trainer {
   stepOf: (line: Record<string, unknown>) => number | null;
 }
 
+/** Modules are kept compiled, as Python does unless it is told otherwise. */
+const asUsual = {
+  PYTHONUNBUFFERED: '1',
+  PYTHONDONTWRITEBYTECODE: '',
+  HF_HUB_OFFLINE: '1',
+  TOKENIZERS_PARALLELISM: 'false',
+};
+
 /** Runs a trainer to its end. Throws with the end of its log when it fails. */
 export async function runTrainer({ name, command, args, env, logFile, stepOf }: Trainer): Promise<TrainerRun> {
   const started = performance.now();
@@ -38,7 +46,7 @@ export async function runTrainer({ name, command, args, env, logFile, stepOf }: 
   const child = startProcess({
     command,
     args,
-    env: childEnvironment({ PYTHONUNBUFFERED: '1', HF_HUB_OFFLINE: '1', TOKENIZERS_PARALLELISM: 'false', ...env }),
+    env: childEnvironment({ ...asUsual, ...env }),
     logFile,
     stdin: 'lifeline',
     onLine: (text) => {

@@ -17,24 +17,11 @@ from typing import Any
 # Compiled modules, of packages and of Python, that what is imported meanwhile would load: the system loads one library
 # at a time, and Python does nothing while it waits for that.
 COMPILED = (
-    *("numpy", "tokenizers", "safetensors", "psutil", "rpds", "yaml", "markupsafe._speedups"),
-    *("_asyncio", "_bisect", "_blake2", "_bz2", "_csv", "_ctypes", "_datetime", "_decimal", "_hashlib", "_heapq"),
-    *("_json", "_lzma", "_multiprocessing", "_opcode", "_pickle", "_posixshmem", "_posixsubprocess", "_queue"),
-    *(
-        "_random",
-        "_sha2",
-        "_sha512",
-        "_socket",
-        "_ssl",
-        "_struct",
-        "_uuid",
-        "array",
-        "binascii",
-        "cmath",
-        "fcntl",
-        "grp",
-    ),
-    *("math", "mmap", "resource", "select", "unicodedata", "zlib"),
+    *("numpy", "tokenizers", "safetensors", "psutil", "rpds", "yaml", "markupsafe._speedups", "_asyncio"),
+    *("_bisect", "_blake2", "_bz2", "_csv", "_ctypes", "_datetime", "_decimal", "_hashlib", "_heapq", "_json"),
+    *("_lzma", "_multiprocessing", "_opcode", "_pickle", "_posixshmem", "_posixsubprocess", "_queue"),
+    *("_random", "_sha2", "_sha512", "_socket", "_ssl", "_struct", "_uuid", "array", "binascii", "cmath"),
+    *("fcntl", "grp", "math", "mmap", "resource", "select", "unicodedata", "zlib"),
 )
 # What jobs need besides, and what torch and LitGPT import of others, none of which imports torch. The last one loads a
 # library, and waits.
