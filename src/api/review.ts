@@ -2,7 +2,6 @@ import { createRoute, z } from '@hono/zod-openapi';
 import { RatchetError } from '../core/errors.ts';
 import { type Agreement, measureAgreement } from '../feedback/agreement.ts';
 import type { Alpha } from '../feedback/agreement-alpha.ts';
-import { correctionDiff } from '../feedback/correction-diff.ts';
 import { type ReviewItem, createNextReview } from '../feedback/review.ts';
 import type { Store } from '../store/types.ts';
 import type { Routes } from './context.ts';
@@ -160,6 +159,7 @@ export function reviewRoutes({ store, random }: ReviewRouteDeps): Routes {
     app.openapi(agreement, async (context) => context.json(presentAgreement(await measureAgreement(store)), 200));
     app.openapi(diff, async (context) => {
       const { id } = context.req.valid('param');
+      const { correctionDiff } = await import('../feedback/correction-diff.ts');
       const { completionId, choice, parts, ...words } = await correctionDiff(
         store,
         id,

@@ -1,5 +1,4 @@
 import { asRatchetError } from '../core/errors.ts';
-import { readChatTemplate } from './chat-template.ts';
 import { stopsOf, toOllamaTemplate } from './template.ts';
 
 /**
@@ -10,6 +9,7 @@ export async function exportModelfile(
   folder: string,
   made: { model: string } | { adapter: string; base: string },
 ): Promise<string | null> {
+  const { readChatTemplate } = await import('./chat-template.ts');
   const template = await readChatTemplate(folder);
   const from = 'model' in made ? [`FROM ./${made.model}`] : [`FROM ${made.base}`, `ADAPTER ./${made.adapter}`];
   try {

@@ -5,7 +5,7 @@ import type { JsonObject } from '../core/canonical.ts';
 import { RatchetError } from '../core/errors.ts';
 import { digestJson } from '../store/digest.ts';
 import { writeFileDurably } from '../store/files.ts';
-import { type ChatTemplate, readChatTemplate } from './chat-template.ts';
+import type { ChatTemplate } from './chat-template.ts';
 import { type Sources, digestsOf, ggufName, hasGguf, needsGguf, readSource, readWeights } from './import-sources.ts';
 import type { CreateRequest, OllamaClient } from './ollama.ts';
 import { sampleChats, stopsOf, toOllamaTemplate } from './template.ts';
@@ -70,6 +70,7 @@ interface Parts {
  */
 export async function importModel(deps: ImportDeps, request: ImportRequest): Promise<Imported> {
   assertOurName(request.name, deps.modelPrefix);
+  const { readChatTemplate } = await import('./chat-template.ts');
   const template = await readChatTemplate(request.folder);
   const ollamaTemplate = toOllamaTemplate(template);
   const parts = await (request.adapter

@@ -1,7 +1,7 @@
 import { closeSync, existsSync, fstatSync, mkdirSync, openSync, writeSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { dirname } from 'node:path';
 import type { Readable } from 'node:stream';
-import { execa } from 'execa';
 import { childEnvironment } from '../config.ts';
 import { asRatchetError, RatchetError } from '../core/errors.ts';
 import { findExecutable } from './find.ts';
@@ -9,6 +9,8 @@ import { adoptGroup, endGroup, groupRuns } from './group.ts';
 import { splitLines } from './lines.ts';
 import { readTail } from './tail.ts';
 import type { ProcessExit, ProcessSpec, StartedProcess, Supervised } from './types.ts';
+
+const require = createRequire(import.meta.url);
 
 const defaultGraceMs = 5_000;
 /** How long output may still come when the child is gone but something else holds its end of the pipe, in ms. */
@@ -19,6 +21,8 @@ export function startProcess(spec: ProcessSpec): StartedProcess {
   const env = spec.env ?? childEnvironment();
   const file = executableOf(spec, env);
   const log = openLog(spec.logFile);
+  // Loaded with the first child: it takes 7 MB, and a process that only answers chats starts none.
+  const { execa } = require('execa') as typeof import('execa');
   // The child writes to the file itself. Any open descriptor goes through; the type of execa names the first few only.
   const descriptor = log.fd as 3;
   const child = execa(file, spec.args, {

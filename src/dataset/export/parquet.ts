@@ -1,5 +1,4 @@
 import type { SchemaElement } from 'hyparquet';
-import { ByteWriter, ParquetWriter } from 'hyparquet-writer';
 import type { Json, JsonObject } from '../../core/canonical.ts';
 import type { Encoding } from './types.ts';
 
@@ -20,6 +19,7 @@ export function parquet(columns: Columns): Encoding {
 }
 
 async function* encode(columns: Columns, examples: AsyncIterable<JsonObject>): AsyncGenerator<Uint8Array> {
+  const { ByteWriter, ParquetWriter } = await import('hyparquet-writer');
   const writer = new ByteWriter();
   const names = Object.keys(columns);
   const schema: SchemaElement[] = [{ name: 'root', num_children: names.length }, ...membersOf(columns)];
