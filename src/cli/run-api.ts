@@ -34,7 +34,6 @@ import { createLog } from '../telemetry/log.ts';
 import { type LazyCycleService, createLazyCycleService } from '../temporal/lazy-cycles.ts';
 import { refIn } from '../workspace/active.ts';
 import { type House, openHouse } from '../workspace/house.ts';
-import { readRecipe } from '../workspace/recipes/folder.ts';
 import { tendRecord } from '../workspace/tend-record.ts';
 import { settleMemory } from './bound-memory.ts';
 import { openAnswers, openChatExtras } from './chat-extras.ts';
@@ -150,7 +149,8 @@ function probesOf({ settings, own }: House, forgetting: ForgettingParts, { resol
 function routesOf(house: House, cycles: LazyCycleService, telemetry: Telemetry) {
   const { config, store, promotions } = house;
   const finders = {
-    readRecipe: (name: string) => readRecipe(config.recipesDir, name),
+    readRecipe: async (name: string) =>
+      (await import('../workspace/recipes/folder.ts')).readRecipe(config.recipesDir, name),
     findBase: () => findBase(findBaseParts(house)),
   };
   return [

@@ -2,6 +2,7 @@ import { closeSync, existsSync, fstatSync, mkdirSync, openSync, writeSync } from
 import { createRequire } from 'node:module';
 import { dirname } from 'node:path';
 import type { Readable } from 'node:stream';
+import type * as Execa from 'execa';
 import { childEnvironment } from '../config.ts';
 import { asRatchetError, RatchetError } from '../core/errors.ts';
 import { findExecutable } from './find.ts';
@@ -21,8 +22,8 @@ export function startProcess(spec: ProcessSpec): StartedProcess {
   const env = spec.env ?? childEnvironment();
   const file = executableOf(spec, env);
   const log = openLog(spec.logFile);
-  // Loaded with the first child: it takes 7 MB, and a process that only answers chats starts none.
-  const { execa } = require('execa') as typeof import('execa');
+  // Loaded with the first child: a process that only answers chats starts none, and it takes 5 MB.
+  const { execa } = require('execa') as typeof Execa;
   // The child writes to the file itself. Any open descriptor goes through; the type of execa names the first few only.
   const descriptor = log.fd as 3;
   const child = execa(file, spec.args, {
