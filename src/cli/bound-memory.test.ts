@@ -35,8 +35,11 @@ async function sizes(settle: boolean): Promise<{ settled: number; after: number 
 
 const enough = 16 * 2 ** 20;
 
-test('the space for young objects is as large as it may be at once, and stays so', async () => {
-  expect(await sizes(true)).toEqual({ settled: enough, after: enough });
+test('the space for young objects is as large as it may be at once, and grows no more', async () => {
+  const { settled, after } = await sizes(true);
+  expect(settled).toBe(enough);
+  // V8 takes some of it back where it sees that little is made in a time, as on a machine that is busy otherwise.
+  expect(after).toBeLessThanOrEqual(enough);
 });
 
 test('left alone it would grow on', async () => {

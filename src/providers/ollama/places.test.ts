@@ -4,7 +4,7 @@ import { expect, test } from 'vitest';
 import { createBody, type BodySource } from '../body.ts';
 import type { ProviderAnswer } from '../types.ts';
 import { createPlaces } from './places.ts';
-import type { PlaceTimes, Sending } from './room.ts';
+import type { PlaceTimes } from './room.ts';
 
 interface Asked {
   what: 'call' | 'probe';
@@ -38,9 +38,15 @@ function world(times: Partial<PlaceTimes> = {}) {
     });
     return promise;
   };
-  const call = (signal = new AbortController().signal, model = 'm') => {
-    const sending: Sending = { model, signal, send: sender('call'), again: sender('probe') };
-    return places.call(sending);
+  const call = async (caller = new AbortController(), model = 'm') => {
+    const { signal } = caller;
+    const answer = await places.call({ model, signal, send: sender('call'), again: sender('probe') });
+    /** As a client that leaves. */
+    const leave = () => {
+      caller.abort();
+      answer.body.cancel();
+    };
+    return { ...answer, leave };
   };
   return { asked, call, memory };
 }
@@ -53,7 +59,7 @@ async function answered(it: ReturnType<typeof world>, kind?: 'stream' | 'whole')
 
 test('one token is asked for after a stream was cut, and nothing more where it comes', async () => {
   const it = world();
-  (await answered(it)).body.cancel();
+  (await answered(it)).leave();
   expect(it.asked.map(({ what }) => what)).toEqual(['call', 'probe']);
   it.asked[1]?.answer('whole');
   await answered(it);
@@ -63,7 +69,7 @@ test('one token is asked for after a stream was cut, and nothing more where it c
 
 test('a refusal of the one token is an answer too', async () => {
   const it = world();
-  (await answered(it)).body.cancel();
+  (await answered(it)).leave();
   it.asked[1]?.refuse(new Error('404'));
   await answered(it);
   expect(it.memory.dropped).toBe(0);
@@ -71,19 +77,26 @@ test('a refusal of the one token is an answer too', async () => {
 
 test.each([
   ['ended', 'stream', (source: BodySource) => source.end()],
+  ['broke', 'stream', (source: BodySource) => source.fail(new Error('reset'))],
   ['was whole', 'whole', () => undefined],
-] as const)('nothing is asked for where an answer %s before it was cut', async (_how, kind, end) => {
+] as const)('nothing is asked for where an answer %s before its client left', async (_how, kind, end) => {
   const it = world();
-  const { body, source } = await answered(it, kind);
+  const { body, leave, source } = await answered(it, kind);
   body.read({ piece: () => undefined, end: () => undefined, fail: () => undefined });
   if (source) end(source);
-  body.cancel();
+  leave();
+  expect(it.asked).toHaveLength(1);
+});
+
+test('nothing is asked for where it is not the client who ends it', async () => {
+  const it = world();
+  (await answered(it)).body.cancel();
   expect(it.asked).toHaveLength(1);
 });
 
 test('where it does not come, the model is dropped, and a call that waits is sent again', async () => {
   const it = world({ tokenMs: 20 });
-  (await answered(it)).body.cancel();
+  (await answered(it)).leave();
   const next = it.call();
   await expect.poll(() => it.asked.length).toBe(4);
   expect(it.asked[2]?.signal.aborted).toBe(true);
@@ -98,7 +111,7 @@ test('who took long for the first may take twice as long for one', async () => {
   await sleep(100);
   it.asked[0]?.answer();
   const start = performance.now();
-  (await calling).body.cancel();
+  (await calling).leave();
   await once(it.asked[1]?.signal ?? new EventTarget(), 'abort');
   expect(performance.now() - start).toBeGreaterThan(190);
 });
@@ -107,11 +120,11 @@ test('a call that comes while the model is dropped waits until it is', async () 
   const it = world({ tokenMs: 20 });
   let loaded = true;
   it.memory.uses = () => loaded;
-  (await answered(it)).body.cancel();
+  (await answered(it)).leave();
   await expect.poll(() => it.memory.dropped).toBe(1);
   const next = it.call(undefined, 'm:latest');
   const left = new AbortController();
-  const leaving = it.call(left.signal);
+  const leaving = it.call(left);
   left.abort(new Error('left'));
   await expect(leaving).rejects.toThrow('left');
   expect(it.asked).toHaveLength(2);
@@ -127,7 +140,7 @@ test('a call that comes while the model is dropped waits until it is', async () 
 test('a model that stays in memory, since others use it, is asked again after a while', async () => {
   const it = world({ tokenMs: 20, dropMs: 50 });
   it.memory.uses = () => true;
-  (await answered(it)).body.cancel();
+  (await answered(it)).leave();
   const next = it.call();
   await expect.poll(() => it.asked.length).toBe(4);
   it.asked[3]?.answer();
@@ -137,7 +150,7 @@ test('a model that stays in memory, since others use it, is asked again after a 
 test('beside others, one token is asked for when all are over', async () => {
   const it = world();
   const other = it.call();
-  (await answered(it)).body.cancel();
+  (await answered(it)).leave();
   expect(it.asked.map(({ what }) => what)).toEqual(['call', 'call']);
   const source = it.asked[0]?.answer();
   (await other).body.read({ piece: () => undefined, end: () => undefined, fail: () => undefined });
@@ -148,7 +161,7 @@ test('beside others, one token is asked for when all are over', async () => {
 test('beside others to which nothing comes, the model is dropped, and they are sent again', async () => {
   const it = world({ silenceMs: 50 });
   const other = it.call();
-  (await answered(it)).body.cancel();
+  (await answered(it)).leave();
   await expect.poll(() => it.asked.length).toBe(3);
   expect(it.asked[0]?.signal.aborted).toBe(true);
   expect(it.memory.dropped).toBe(1);

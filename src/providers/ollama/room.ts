@@ -64,7 +64,9 @@ export function createRoom({ drop, isLoaded, times }: RoomOptions): Room {
       heard();
       const firstMs = performance.now() - start;
       const isStream = answer.headers['content-type']?.startsWith('application/json') === false;
-      return watched(answer, { heard, over: (wasCut) => leave(wasCut && isStream ? { sending, firstMs } : null) });
+      // What broke by itself, or was no stream of Ollama's, has no writer that waits.
+      const left = (whole: boolean): boolean => !whole && isStream && sending.signal.aborted;
+      return watched(answer, { heard, over: (whole) => leave(left(whole) ? { sending, firstMs } : null) });
     } catch (error) {
       leave(null);
       throw error;

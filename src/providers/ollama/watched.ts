@@ -3,18 +3,18 @@ import type { ProviderAnswer } from '../types.ts';
 export interface Watcher {
   /** Told of each piece. */
   heard(): void;
-  /** Told once, with whether the answer was cut before its end. */
-  over(cut: boolean): void;
+  /** Told once, with whether the answer came to its end. */
+  over(whole: boolean): void;
 }
 
 /** The same answer, of which a watcher is told. */
 export function watched(answer: ProviderAnswer, { heard, over }: Watcher): ProviderAnswer {
   const { body } = answer;
   let told = false;
-  const tell = (cut: boolean): void => {
+  const tell = (whole: boolean): void => {
     if (told) return;
     told = true;
-    over(cut);
+    over(whole);
   };
   return {
     ...answer,
@@ -27,17 +27,17 @@ export function watched(answer: ProviderAnswer, { heard, over }: Watcher): Provi
             reader.piece(bytes);
           },
           end() {
-            tell(false);
+            tell(true);
             reader.end();
           },
           fail(error) {
-            tell(true);
+            tell(false);
             reader.fail(error);
           },
         }),
       cancel() {
         body.cancel();
-        tell(true);
+        tell(false);
       },
     },
   };
