@@ -4,6 +4,7 @@ import { getRequestListener } from '@hono/node-server';
 import type { Hono } from 'hono';
 import { RatchetError, isErrno } from '../core/errors.ts';
 import type { AppEnv } from './context.ts';
+import { limitReceiving } from './receiving.ts';
 import type { Door } from './v1/door.ts';
 
 export interface ApiServer {
@@ -38,8 +39,7 @@ export async function serveApi(
     if (!door?.(request, response)) void answer(request, response);
   });
   server.keepAliveTimeout = keptMs;
-  // A slow model may think for as long as it likes; what a client sends must still come within minutes.
-  server.requestTimeout = 300_000;
+  limitReceiving(server);
   await listen(server, host, port);
   const bound = (server.address() as AddressInfo).port;
   let closing: Promise<void> | null = null;
