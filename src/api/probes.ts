@@ -21,9 +21,9 @@ const lowDisk = 2 * 2 ** 30;
 const noDisk = 200 * 2 ** 20;
 
 /** Looks whether the store answers. */
-export function storeProbe(store: Pick<Store, 'check' | 'kind'>): Probe {
+export function storeProbe(store: Pick<Store, 'kind' | 'ping'>): Probe {
   return async () => {
-    await store.check();
+    await store.ping();
     return { state: 'green', reason: `The store (${store.kind}) answers.` };
   };
 }

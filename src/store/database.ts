@@ -63,6 +63,8 @@ export interface Database {
   /** Runs a batch atomically; resolves only after its commit is synced, unless the options say otherwise. */
   write(statements: readonly Statement[], options?: WriteOptions): Promise<WriteResult[]>;
   writes(): WriteCounts;
+  /** A read that takes no time, however large the database is. */
+  ping(): Promise<void>;
   check(): Promise<void>;
   /** Brings into the tables what processes that have ended left in their journals. */
   recover(): Promise<void>;

@@ -83,6 +83,7 @@ function assemble(database: Database, key: KeyObject, lease: Lease, dataDir: str
     blobs: createBlobStore(dataDir),
     writes: () => database.writes(),
     figures: () => readFigures(database),
+    ping: () => database.ping(),
     check: () => database.check(),
     close: () => (closing ??= close()),
   };

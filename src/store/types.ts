@@ -625,7 +625,12 @@ export interface Store {
   /** Transactions, and groups of a journal, committed since it was opened, and how many of them were synced. */
   writes(): { commits: number; syncs: number };
   figures(): Promise<StoreFigures>;
-  /** SQLite: `integrity_check`; PostgreSQL: a round trip. Throws StoreUnavailable. */
+  /** Whether it answers, in no time, however much it holds. Throws StoreUnavailable. */
+  ping(): Promise<void>;
+  /**
+   * SQLite: `integrity_check`, which reads the whole file, for minutes where it is large, and keeps the log from being begun
+   * anew meanwhile; PostgreSQL: a round trip. Throws StoreUnavailable.
+   */
   check(): Promise<void>;
   close(): Promise<void>;
 }

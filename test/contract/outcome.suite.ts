@@ -157,4 +157,12 @@ export function outcomeSuite(install: NewInstallation): void {
     expect(await store.chats.get(ids[0] ?? '')).toMatchObject({ state: 'open', messages: [user('question')] });
     await store.check();
   });
+
+  test('it answers a ping until it is closed', async () => {
+    const installation = await install();
+    const store = await installation.open();
+    await store.ping();
+    await store.close();
+    await expect(store.ping()).rejects.toMatchObject({ code: 'StoreUnavailable' });
+  });
 }

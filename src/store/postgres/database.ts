@@ -74,13 +74,8 @@ export function openPostgres(url: string): Database {
       return results;
     },
     writes: () => ({ ...counts }),
-    check: async () => {
-      try {
-        await pool.query('select 1');
-      } catch (error) {
-        throw postgresError(error);
-      }
-    },
+    ping: () => roundTrip(pool),
+    check: () => roundTrip(pool),
     tidy: async () => {
       try {
         await pool.query('vacuum message, completion, thread_node, feedback, search');
@@ -145,4 +140,12 @@ function createBuilder(): Kysely<Schema> {
 function parserOf(oid: number, format?: 'text' | 'binary'): (text: string) => unknown {
   if (oid === pg.types.builtins.INT8) return Number;
   return format === 'binary' ? pg.types.getTypeParser(oid, 'binary') : pg.types.getTypeParser(oid, 'text');
+}
+
+async function roundTrip(pool: pg.Pool): Promise<void> {
+  try {
+    await pool.query('select 1');
+  } catch (error) {
+    throw postgresError(error);
+  }
 }

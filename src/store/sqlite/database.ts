@@ -68,6 +68,7 @@ export async function openSqlite(path: string, options: SqliteOptions = {}): Pro
     readAside: async <T>(query: Compilable<T>) => (await aside.read(statement(query))) as T[],
     write: (statements, how = {}) => writer.write(statements, how),
     writes: () => writer.counts(),
+    ping: async () => void (await readCompiled({ sql: 'select count(*) from sqlite_schema', parameters: [] })),
     check: () => checkFile(path),
     tidy: () => emptyLog(path),
     close: async () => {
