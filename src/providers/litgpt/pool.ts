@@ -1,4 +1,5 @@
 import { RatchetError } from '../../core/errors.ts';
+import { unlessAborted } from '../unless-aborted.ts';
 import type { CheckpointServer } from './server.ts';
 
 /** A place at a server that answers, for one call. */
@@ -100,16 +101,4 @@ export function createServerPool({ start, idleMs }: PoolOptions): ServerPool {
       await Promise.all(ending);
     },
   };
-}
-
-async function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
-  signal.throwIfAborted();
-  const { promise: aborted, reject } = Promise.withResolvers<never>();
-  const onAbort = (): void => reject(signal.reason as Error);
-  signal.addEventListener('abort', onAbort, { once: true });
-  try {
-    return await Promise.race([promise, aborted]);
-  } finally {
-    signal.removeEventListener('abort', onAbort);
-  }
 }

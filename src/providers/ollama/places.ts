@@ -1,4 +1,5 @@
 import type { ProviderAnswer } from '../types.ts';
+import { unlessAborted } from '../unless-aborted.ts';
 import { type PlaceTimes, type Room, type Sending, createRoom, usualTimes } from './room.ts';
 
 /** The calls of an Ollama, each sent at once. */
@@ -41,7 +42,7 @@ export function createPlaces({ drop, isLoaded, times }: PlacesOptions): Places {
     const room = roomOf(fullName(sending.model));
     for (;;) {
       const freeing = room.freeing();
-      if (freeing) await untilAborted(freeing, signal);
+      if (freeing) await unlessAborted(freeing, signal);
       const taken = new AbortController();
       try {
         return await room.enter(sending, taken);
@@ -56,17 +57,6 @@ export function createPlaces({ drop, isLoaded, times }: PlacesOptions): Places {
 
 /** The same name for the same model, as Ollama understands names. */
 function fullName(model: string): string {
-  return model.includes(':') ? model : `${model}:latest`;
-}
-
-async function untilAborted(promise: Promise<void>, signal: AbortSignal): Promise<void> {
-  const aborted = Promise.withResolvers<never>();
-  const abort = (): void => aborted.reject(signal.reason as Error);
-  signal.addEventListener('abort', abort);
-  try {
-    signal.throwIfAborted();
-    await Promise.race([promise, aborted.promise]);
-  } finally {
-    signal.removeEventListener('abort', abort);
-  }
+  // A colon before a slash is that of a registry's port.
+  return /:[^/]*$/.test(model) ? model : `${model}:latest`;
 }
