@@ -151,8 +151,8 @@ describe.skipIf(!ollama)('with a real Ollama', () => {
     for (let round = 0; round < 60; round += 1) {
       expect(await leaveEarly()).toMatch(/interrupted|complete/);
       const next = await harness.chat({ ...question, model: 'active' });
-      expect(next.status).toBe(200);
-      await next.text();
+      const said = await next.text();
+      expect(next.status, said).toBe(200);
     }
   });
 
@@ -160,8 +160,10 @@ describe.skipIf(!ollama)('with a real Ollama', () => {
     for (let round = 0; round < 40; round += 1) {
       const leaving = leaveEarly();
       const waiting = await Promise.all([1, 2].map(() => harness.chat({ ...question, model: 'active' })));
-      for (const answer of waiting)
-        expect(((await answer.json()) as { object: string }).object).toBe('chat.completion');
+      for (const answer of waiting) {
+        const said = await answer.text();
+        expect((JSON.parse(said) as { object?: string }).object, said).toBe('chat.completion');
+      }
       expect(await leaving).toMatch(/interrupted|complete/);
     }
   });
