@@ -14,9 +14,9 @@ const chats = 48;
 const longEpochs = 7;
 /** What each side tries; a sequence is a whole answer or a whole chat. */
 const settings: Readonly<Record<Side, readonly Setting[]>> = {
-  ours: [1, 2, 4].map((micro) => ({ micro, bfloat16: true })),
+  ours: [2, 4, 8].map((micro) => ({ micro, bfloat16: true })),
   litgpt: ofBoth([1, 2]),
-  trl: ofBoth([1, 2]),
+  trl: ofBoth([1, 2, 4]),
 };
 
 /** A training beside stock LitGPT's and TRL's, on chats of several turns. */

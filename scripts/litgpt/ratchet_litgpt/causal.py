@@ -3,6 +3,9 @@
 A block of queries sees the keys up to its own end, so that half of the scores are never made; the heads of a group
 share one product with its keys. Scores and probabilities are rounded to the dtype of the queries, as in transformers'
 eager attention, and the latter are kept for the backward pass, or made again there where a chat is long.
+
+In bfloat16 a chat is filled with zeros to whole multiples of GRID, see `shapes.py`. What fills it comes last, so that
+no query of the chat sees it, and no slope comes to it.
 """
 
 from collections.abc import Iterator, Sequence
@@ -12,19 +15,23 @@ from typing import Any
 
 import torch
 
+from .shapes import has_kernels_by_shape
+
 BLOCK = 128
 # Of longer chats, what is kept would be much: half of their square, for each head and layer.
 MOST = 1024
+# A divisor of BLOCK.
+GRID = 64
 
 
 def causal(q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, lengths: Sequence[int], scale: float) -> torch.Tensor:
-    """Return the attention of chats that are laid end to end, as q is.
+    """Return the attention of chats that are laid end to end, as q is, and zeros past their end.
 
     Args:
         q: queries, (N, heads, size).
         k: keys, (N, groups, size), where `groups` divides `heads`.
         v: values, as k.
-        lengths: of the chats, N together.
+        lengths: of the chats, no more than N together.
         scale: of the scores.
     """
     found: torch.Tensor = _Causal.apply(q, k, v, lengths, scale)
@@ -40,58 +47,86 @@ def _later(dtype: torch.dtype, each: int) -> torch.Tensor:
     return torch.full((BLOCK, BLOCK), float("-inf"), dtype=dtype).triu(1).repeat_interleave(each, 0)
 
 
-def _by_group(part: torch.Tensor, groups: int, scale: float) -> torch.Tensor:
-    """Return (N, heads, size), scaled, as (groups, N * heads of a group, size)."""
-    length, heads, size = part.shape
-    found = part.new_empty(groups, length * (heads // groups), size)
-    torch.mul(part.view(length, groups, -1, size).transpose(0, 1), scale, out=found.view(groups, length, -1, size))
-    return found
+@dataclass(frozen=True)
+class _Chat:
+    """A chat's place in all that is laid end to end, and its length with what fills it."""
 
+    first: int
+    length: int
+    filled: int
 
-def _by_place(part: torch.Tensor, length: int) -> torch.Tensor:
-    """Return (groups, N * heads of a group, size) as (N, heads, size)."""
-    groups, _, size = part.shape
-    return part.view(groups, length, -1, size).transpose(0, 1).reshape(length, -1, size)
+    @property
+    def kept(self) -> bool:
+        """Whether the shares of its queries are kept for the backward pass."""
+        return self.length <= MOST
+
+    def blocks(self) -> Iterator["_Block"]:
+        """Yield its blocks, the last first: that one sees all keys."""
+        for start in reversed(range(0, self.filled, BLOCK)):
+            yield _Block(self, start, min(self.filled, start + BLOCK))
 
 
 @dataclass(frozen=True)
 class _Block:
-    """Queries of one chat that see the same keys, or fewer: places in all that is laid end to end."""
+    """Queries of one chat that see the same keys, or fewer: places in it."""
 
-    first: int
+    chat: _Chat
     start: int
     end: int
-    kept: bool
 
     @property
-    def seen(self) -> slice:
-        """The places of the keys."""
-        return slice(self.first, self.end)
+    def own(self) -> slice:
+        """The places of its queries in all that is laid end to end, without what fills it."""
+        return slice(self.chat.first + self.start, self.chat.first + min(self.end, self.chat.length))
 
-    def rows(self, each: int) -> slice:
-        """Return the rows of the queries of a group of `each` heads."""
-        return slice(self.start * each, self.end * each)
+    def take(self, part: torch.Tensor, groups: int, scale: float) -> torch.Tensor:
+        """Return its rows of (N, heads, size), scaled and filled, as (groups, rows * heads of a group, size)."""
+        rows = part[self.own].unflatten(1, (groups, -1))
+        whole, (count, _, each, size) = self.end - self.start, rows.shape
+        found = (part.new_empty if count == whole else part.new_zeros)(groups, whole, each, size)
+        torch.mul(rows.transpose(0, 1), scale, out=found[:, :count])
+        return found.flatten(1, 2)
+
+    def put(self, found: torch.Tensor, out: torch.Tensor) -> None:
+        """Put (groups, rows * heads of a group, size) into its rows of (N, heads, size)."""
+        rows = out[self.own].unflatten(1, (found.size(0), -1))
+        rows.copy_(found.unflatten(1, (self.end - self.start, -1))[:, : len(rows)].transpose(0, 1))
 
     def shares(self, queries: torch.Tensor, keys: torch.Tensor) -> torch.Tensor:
         """Return what each query takes of each place, (groups, rows, places).
 
         Args:
-            queries: scaled, (groups, N * heads of a group, size).
-            keys: (groups, N, size).
+            queries: scaled, (groups, rows, size).
+            keys: of the chat, (groups, places, size).
         """
-        each, own = queries.size(1) // keys.size(1), self.end - self.start
-        scores = torch.bmm(queries[:, self.rows(each)], keys[:, self.seen].mT)
-        scores[:, :, self.start - self.first :].add_(_later(queries.dtype, each)[: own * each, :own])
+        own = self.end - self.start
+        each = queries.size(1) // own
+        scores = torch.bmm(queries, keys[:, : self.end].mT)
+        scores[:, :, self.start :].add_(_later(queries.dtype, each)[: own * each, :own])
         return torch.softmax(scores, -1)
 
 
-def _blocks(lengths: Sequence[int]) -> Iterator[_Block]:
+def _chats(lengths: Sequence[int], dtype: torch.dtype) -> Iterator[_Chat]:
+    grid = GRID if has_kernels_by_shape(dtype) else 1
     first = 0
     for length in lengths:
-        over = first + length
-        for start in range(first, over, BLOCK):
-            yield _Block(first, start, min(over, start + BLOCK), kept=length <= MOST)
-        first = over
+        yield _Chat(first, length, -(-length // grid) * grid)
+        first += length
+
+
+def _of_chat(part: torch.Tensor, chat: _Chat) -> torch.Tensor:
+    """Return a chat's keys or values of (N, groups, size), filled, as (groups, places, size)."""
+    rows = part[chat.first : chat.first + chat.length].transpose(0, 1)
+    if chat.filled == chat.length:
+        return rows.contiguous()
+    found = part.new_zeros(rows.size(0), chat.filled, rows.size(2))
+    found[:, : chat.length] = rows
+    return found
+
+
+def _into_chat(found: torch.Tensor, chat: _Chat, out: torch.Tensor) -> None:
+    """Put (groups, places, size) into a chat's rows of (N, groups, size)."""
+    out[chat.first : chat.first + chat.length] = found[:, : chat.length].transpose(0, 1)
 
 
 class _Causal(torch.autograd.Function):
@@ -99,34 +134,50 @@ class _Causal(torch.autograd.Function):
     def forward(
         ctx: Any, q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, lengths: Sequence[int], scale: float
     ) -> torch.Tensor:
-        groups, each = k.size(1), q.size(1) // k.size(1)
-        queries, keys, values = _by_group(q, groups, scale), k.transpose(0, 1), v.transpose(0, 1)
-        out, kept = torch.empty_like(queries), []
-        for block in _blocks(lengths):
-            shares = block.shares(queries, keys)
-            out[:, block.rows(each)] = torch.bmm(shares, values[:, block.seen])
-            if block.kept:
-                kept.append(shares)
-        ctx.save_for_backward(queries, k, v, *kept)
-        ctx.lengths, ctx.scale = lengths, scale
-        return _by_place(out, len(q))
+        groups, out, kept = k.size(1), torch.empty_like(q, memory_format=torch.contiguous_format), []
+        out[sum(lengths) :] = 0
+        for chat in _chats(lengths, q.dtype):
+            keys, values = _of_chat(k, chat), _of_chat(v, chat)
+            kept += [keys, values]
+            for block in chat.blocks():
+                queries = block.take(q, groups, scale)
+                shares = block.shares(queries, keys)
+                block.put(torch.bmm(shares, values[:, : block.end]), out)
+                kept += [queries, shares] if chat.kept else [queries]
+        ctx.save_for_backward(*kept)
+        ctx.lengths, ctx.scale, ctx.like = lengths, scale, (q.new_empty(0), q.shape, k.shape)
+        return out
 
     @staticmethod
     def backward(ctx: Any, *grads: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, None, None]:
-        queries, k, v, *kept = ctx.saved_tensors
-        groups, each, remembered = k.size(1), queries.size(1) // len(k), iter(kept)
-        keys, values, slopes = k.transpose(0, 1), v.transpose(0, 1), _by_group(grads[0], groups, 1)
-        of_queries = torch.empty_like(queries)
-        wide = torch.promote_types(k.dtype, torch.float32)
-        of_keys, of_values = (keys.new_zeros(keys.shape, dtype=wide) for _ in range(2))
-        for block in _blocks(ctx.lengths):
-            rows, seen = block.rows(each), block.seen
-            shares = next(remembered) if block.kept else block.shares(queries, keys)
-            of_shares = torch.bmm(slopes[:, rows], values[:, seen].mT)
-            # The slope of a softmax: y (g - sum(g y)).
-            of_scores = torch._softmax_backward_data(of_shares, shares, -1, shares.dtype)
-            of_queries[:, rows] = torch.bmm(of_scores, keys[:, seen])
-            of_keys[:, seen] += torch.bmm(of_scores.mT, queries[:, rows])
-            of_values[:, seen] += torch.bmm(shares.mT, slopes[:, rows])
-        of_k, of_v = (part.transpose(0, 1).to(k.dtype) for part in (of_keys, of_values))
-        return _by_place(of_queries.mul_(ctx.scale), len(k)), of_k, of_v, None, None
+        remembered = iter(ctx.saved_tensors)
+        like, of_queries_shape, of_keys_shape = ctx.like
+        of_q, of_k, of_v = (like.new_empty(shape) for shape in (of_queries_shape, of_keys_shape, of_keys_shape))
+        groups, past = of_k.size(1), sum(ctx.lengths)
+        for part in (of_q, of_k, of_v):
+            part[past:] = 0
+        for chat in _chats(ctx.lengths, like.dtype):
+            keys, values = next(remembered), next(remembered)
+            of_keys = of_values = None
+            for block in chat.blocks():
+                queries, end = next(remembered), block.end
+                shares = next(remembered) if chat.kept else block.shares(queries, keys)
+                slopes = block.take(grads[0], groups, 1)
+                of_shares = torch.bmm(slopes, values[:, :end].mT)
+                # The slope of a softmax: y (g - sum(g y)).
+                of_scores = torch._softmax_backward_data(of_shares, shares, -1, shares.dtype)
+                block.put(torch.bmm(of_scores, keys[:, :end]).mul_(ctx.scale), of_q)
+                of_keys = _added(of_keys, torch.bmm(of_scores.mT, queries), end, chat)
+                of_values = _added(of_values, torch.bmm(shares.mT, slopes), end, chat)
+            for found, out in ((of_keys, of_k), (of_values, of_v)):
+                if found is not None:
+                    _into_chat(found, chat, out)
+        return of_q, of_k, of_v, None, None
+
+
+def _added(sums: torch.Tensor | None, part: torch.Tensor, end: int, chat: _Chat) -> torch.Tensor:
+    """Add what one block says of the first keys of a chat to what later ones said, in float32 at least."""
+    if sums is None:
+        return part if chat.filled <= BLOCK else part.to(torch.promote_types(part.dtype, torch.float32))
+    sums[:, :end] += part
+    return sums

@@ -13,10 +13,12 @@ import torch
 from litgpt.lora import GPT
 from torch.utils.checkpoint import checkpoint
 
+from .autocast import computed_in
 from .causal import BLOCK, MOST, causal
 from .family import embed, positions_of
 from .head import CHUNK_BYTES
 from .packing import WORTH
+from .shapes import filled
 
 
 def runs_end_to_end(gpt: GPT) -> bool:
@@ -88,16 +90,19 @@ def hidden_of(gpt: GPT, tokens: torch.Tensor, laid: Laid, at: torch.Tensor, reco
         at: which positions are asked for, among all of the batch laid end to end, (N,).
         recompute: whether activations are computed a second time in the backward pass, and not kept.
     """
-    cos, sin = gpt.cos[laid.places], gpt.sin[laid.places]
-    x = embed(gpt, tokens.flatten()[laid.positions][None])
-    wanted = torch.searchsorted(laid.positions, at)
+    dtype = computed_in(tokens.device, gpt.transformer.wte.weight.dtype)
+    # What fills them is attended to by nothing, and not asked for.
+    positions, places = filled(laid.positions, dtype), filled(laid.places, dtype)
+    cos, sin = gpt.cos[places], gpt.sin[places]
+    x = embed(gpt, tokens.flatten()[positions][None])
+    wanted = filled(torch.searchsorted(laid.positions, at), dtype)
     blocks = gpt.transformer.h
     run: Callable[..., torch.Tensor] = partial(checkpoint, _block, use_reentrant=False) if recompute else _block
     for layer, block in enumerate(blocks):
         turns = positions_of(gpt, layer, cos), positions_of(gpt, layer, sin)
         rows = wanted if layer == len(blocks) - 1 else None
         x = run(block, x, *turns, laid.lengths, rows)
-    return gpt.transformer.ln_f(x)[0]
+    return gpt.transformer.ln_f(x)[0, : len(at)]
 
 
 def _block(

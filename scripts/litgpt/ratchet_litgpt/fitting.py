@@ -16,9 +16,9 @@ from .machine import free_memory, give_back, held_memory, peak_memory, reset_pea
 
 T = TypeVar("T")
 
-# More positions at once make nothing faster: a GPU is busy with some thousand, a CPU with some hundred. 19 M parameters
-# took a CPU 2.2 s with 1,100 at once, 2.05 s with 2,200, 1.9 s with 4,500, and 2.05 s with 9,000, and memory grows.
-MOST_POSITIONS = {"cuda": 16_384, "cpu": 2_048}
+# More positions at once make nothing faster: a GPU is busy with some thousand, and so is each thread of a CPU. 19 M
+# parameters took two threads of a Xeon 37 s with 1,100 at once, 27 s with 2,200, 24 s with 4,500, 19 s with 9,000.
+MOST_POSITIONS = {"cuda": 16_384, "cpu": 4_096}
 # Below this a GPU idles, and computing activations a second time costs less than smaller micro-batches do.
 FEW_POSITIONS = 2_048
 # What others take meanwhile, and what fragments: this share of the free memory stays so.
@@ -48,9 +48,16 @@ def smaller(fit: Fit, longest: int) -> Fit | None:
     return Fit(fit.size // 2, fit.recompute) if fit.size > 1 else None
 
 
-def most_at_once(device: torch.device, batch: int, longest: int) -> int:
-    """Return how many sequences are tried at once where the job does not say: no more make it faster."""
-    return min(batch, max(1, MOST_POSITIONS[device.type] // longest))
+def most_at_once(device: torch.device, batch: int, longest: int, threads: int = 1) -> int:
+    """Return how many sequences are tried at once where the job does not say: no more make it faster.
+
+    Args:
+        device: that they go through.
+        batch: rows of a step.
+        longest: tokens of the longest sequence.
+        threads: that a CPU's positions are shared by.
+    """
+    return min(batch, max(1, MOST_POSITIONS[device.type] * threads // longest))
 
 
 class Fitting:
@@ -132,7 +139,8 @@ class Fitting:
         """Return the sizes to try after a single sequence, rising."""
         if wish != "auto":
             return [min(int(wish), batch)]
-        most = most_at_once(self._device, batch, self.longest)
+        threads = torch.get_num_threads() if self._device.type == "cpu" else 1
+        most = most_at_once(self._device, batch, self.longest, threads)
         return [*(2**power for power in range(1, 11) if 2**power < most), most]
 
     def _measure(self, trial: Callable[[], None], again: Callable[[], None]) -> int:

@@ -20,6 +20,12 @@ def fuse(layer: LoRALinear) -> None:
         layer.forward = _Fused(layer)
 
 
+def is_fused(gpt: torch.nn.Module) -> bool:
+    """Return whether a model has LoRA layers and all of them compute so."""
+    layers = [layer for layer in gpt.modules() if isinstance(layer, LoRALinear) and hasattr(layer, "lora_A")]
+    return bool(layers) and all(isinstance(vars(layer).get("forward"), _Fused) for layer in layers)
+
+
 class _Fused:
     """The forward pass of one layer."""
 

@@ -12,6 +12,7 @@ from litgpt.model import do_softcapping
 from torch.utils.checkpoint import checkpoint
 
 from .autocast import computed_in
+from .shapes import filled
 
 MOST_POSITIONS = 2048
 # A CPU is slower with what its caches cannot hold.
@@ -76,14 +77,15 @@ def _with_slopes(
     The gradient of a logit is its probability, less one at the label; a bound of b tanh(x / b) = y has the slope
     1 - (y / b) ** 2.
     """
+    weight = getattr(head, "linear", head).weight
+    dtype, count = computed_in(hidden.device, weight.dtype), len(hidden)
+    hidden, labels = filled(hidden, dtype), filled(labels, dtype)
     logits, place = logits_of(head, hidden, bound), labels[:, None]
     losses, slopes = _likelihoods(logits, labels)
     slopes.scatter_add_(1, place, slopes.new_full(place.shape, -1))
     if bound is not None:
         slopes *= 1 - (logits / bound).square()
-    weight = getattr(head, "linear", head).weight
-    dtype = computed_in(hidden.device, weight.dtype)
-    return losses, slopes.to(dtype) @ weight.to(dtype)
+    return losses[:count], (slopes.to(dtype) @ weight.to(dtype))[:count]
 
 
 class _FrozenHead(torch.autograd.Function):

@@ -27,6 +27,7 @@ from .files import read_json, sha256_bytes, sha256_file, write_file, write_json
 from .four_bits import in_four_bits
 from .fused import fuse
 from .head import logits_of, token_losses
+from .lanes import Share, each, joined, lanes_of, split
 from .meta import without_data
 from .norm import fuse_norm
 
@@ -81,24 +82,50 @@ class TokenLoss(torch.nn.Module):
             against_base: whether to return KL(base || model) at each learned position too.
         """
         at = (labels != IGNORED).flatten().nonzero().flatten() if learned is None else learned
-
-        def losses_of(hidden: torch.Tensor) -> torch.Tensor:
-            return token_losses(gpt.lm_head, hidden, labels.flatten()[at], bound=bound)
-
-        def states() -> torch.Tensor:
-            return self.hidden_at(tokens, at, chats, places)
-
+        shares = self._shares(tokens, at, chats, places)
         gpt, bound = self.gpt, self.gpt.config.final_logit_softcapping
+
+        def losses_of(hidden: torch.Tensor, share: Share) -> torch.Tensor:
+            return token_losses(gpt.lm_head, hidden, labels.flatten()[share.at], bound=bound)
+
+        def states(share: Share) -> torch.Tensor:
+            return self._hidden_of(tokens, share, chats, places)
+
+        def plain(share: Share) -> torch.Tensor:
+            return losses_of(states(share), share)
+
+        def with_divergence(share: Share, before: torch.Tensor) -> torch.Tensor:
+            now = states(share)
+            gone = divergences(partial(logits_of, gpt.lm_head, bound=bound), now, before)
+            return torch.stack((losses_of(now, share), gone))
+
         if of_base:
             with torch.no_grad(), without_lora(gpt):
-                return losses_of(states())
+                return self._in_order([partial(plain, share) for share in shares], shares)
         if against_base:
             with torch.no_grad(), without_lora(gpt):
-                before = states()
-            now = states()
-            gone = divergences(partial(logits_of, gpt.lm_head, bound=bound), now, before)
-            return torch.stack((losses_of(now), gone))
-        return losses_of(states())
+                before = each([partial(states, share) for share in shares])
+            pairs = zip(shares, before, strict=True)
+            return self._in_order([partial(with_divergence, *pair) for pair in pairs], shares)
+        return self._in_order([partial(plain, share) for share in shares], shares)
+
+    def _shares(
+        self, tokens: torch.Tensor, at: torch.Tensor, chats: torch.Tensor | None, places: torch.Tensor | None
+    ) -> list[Share]:
+        """Return what goes through the model side by side: all of it, where it does not run end to end."""
+        if not runs_end_to_end(self.gpt):
+            return [Share(None, at)]
+        laid = lay(tokens.shape, chats, places)
+        count = lanes_of(self.gpt, laid)
+        return split(self.gpt, laid, at, count) if count > 1 else [Share(laid, at)]
+
+    def _in_order(self, works: Sequence[Callable[[], torch.Tensor]], shares: Sequence[Share]) -> torch.Tensor:
+        """Return what is said of each position, (N,) or (2, N), in the order of all that were asked for."""
+        if len(works) == 1:
+            return works[0]()
+        found = joined(works, trainable(self.gpt))
+        place = torch.cat([share.places for share in shares if share.places is not None])
+        return found.index_select(-1, place.argsort())
 
     def hidden_at(
         self,
@@ -108,9 +135,15 @@ class TokenLoss(torch.nn.Module):
         places: torch.Tensor | None = None,
     ) -> torch.Tensor:
         """Return the last hidden states at some positions of all laid end to end, (N, n_embd)."""
-        if runs_end_to_end(self.gpt):
-            return hidden_of(self.gpt, tokens, lay(tokens.shape, chats, places), at, self.recompute)
-        return self.hidden(tokens, chats, places).flatten(0, 1)[at]
+        laid = lay(tokens.shape, chats, places) if runs_end_to_end(self.gpt) else None
+        return self._hidden_of(tokens, Share(laid, at), chats, places)
+
+    def _hidden_of(
+        self, tokens: torch.Tensor, share: Share, chats: torch.Tensor | None, places: torch.Tensor | None
+    ) -> torch.Tensor:
+        if share.laid is not None:
+            return hidden_of(self.gpt, tokens, share.laid, share.at, self.recompute)
+        return self.hidden(tokens, chats, places).flatten(0, 1)[share.at]
 
     def hidden(
         self, tokens: torch.Tensor, chats: torch.Tensor | None = None, places: torch.Tensor | None = None

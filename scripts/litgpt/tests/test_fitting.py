@@ -13,7 +13,7 @@ import torch
 
 from ratchet_litgpt import fitting, machine
 from ratchet_litgpt.errors import JobError
-from ratchet_litgpt.fitting import Fit, Fitting, smaller
+from ratchet_litgpt.fitting import Fit, Fitting, most_at_once, smaller
 from ratchet_litgpt.machine import free_memory, give_back, held_memory, peak_memory, reset_peak, usable_threads
 
 from .conftest import HERE, JobMaker, Recorder, run_here, run_until, styled_rows, write_rows
@@ -39,6 +39,7 @@ def chooser(monkeypatch: pytest.MonkeyPatch, free: int, a_row: int, longest: int
     monkeypatch.setattr(fitting, "free_memory", lambda _device: free)
     monkeypatch.setattr(fitting, "held_memory", lambda _device: 0)
     monkeypatch.setattr(fitting, "peak_memory", lambda _device: tried[-1] * a_row)
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 1)
     return Fitting(Fit(1), longest, CPU, Recorder()), tried
 
 
@@ -52,7 +53,7 @@ def chooser(monkeypatch: pytest.MonkeyPatch, free: int, a_row: int, longest: int
         ("auto", 12, 100, [1, 2, 4, 8, 12]),
         ("auto", 16, 10, [1, 2, 4, 8]),
         ("auto", 1, 100, [1]),
-        ("auto", 1000, 1000, [1, 2, 4, 8, 16, 32, 64, 81]),
+        ("auto", 1000, 1000, [1, 2, 4, 8, 16, 32, 64, 128, 163]),
     ],
 )
 def test_as_much_as_fits_the_free_memory(
@@ -61,6 +62,10 @@ def test_as_much_as_fits_the_free_memory(
     found, tried = chooser(monkeypatch, free, 1, longest=25)
     found.choose(wish, batch, lambda: tried.append(found.fit.size), lambda: None)
     assert tried == sizes and found.fit == Fit(sizes[-1])
+
+
+def test_each_thread_of_a_cpu_has_as_many_positions() -> None:
+    assert [most_at_once(CPU, 16, 1000), most_at_once(CPU, 16, 1000, threads=2)] == [4, 8]
 
 
 def fails(bytes_wanted: int) -> Callable[[], torch.Tensor]:
