@@ -135,9 +135,20 @@ class _Joined(torch.autograd.Function):
     def backward(ctx: Any, *grads: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
         found, ctx.found = ctx.found, None
         slopes = grads[0].split([one.size(-1) for one in found], -1)
-        pairs = zip(found, slopes, strict=True)
-        parts = each([partial(torch.autograd.grad, one, ctx.learned, slope, allow_unused=True) for one, slope in pairs])
+        parts = each([partial(_gradients, *pair, ctx.learned) for pair in zip(found, slopes, strict=True)])
         return None, None, *map(_sum, zip(*parts, strict=True))
+
+
+def _gradients(
+    found: torch.Tensor, slopes: torch.Tensor, learned: Sequence[torch.nn.Parameter]
+) -> tuple[torch.Tensor | None, ...]:
+    """Return the gradients of what was found, whose own are `slopes`.
+
+    Where torch is given those, it imports what its compiler is made of, which takes half a second.
+    """
+    with torch.enable_grad():
+        product = (found * slopes).sum()
+    return torch.autograd.grad(product, learned, allow_unused=True)
 
 
 def _sum(parts: tuple[torch.Tensor | None, ...]) -> torch.Tensor | None:

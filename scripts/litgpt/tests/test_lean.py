@@ -22,8 +22,11 @@ prepare_environment()
 from ratchet_litgpt.imports import import_all
 import_all()
 print(threading.active_count(), file=sys.stderr)
+from ratchet_litgpt import lanes
 from ratchet_litgpt.main import main
+lanes.WORTH = 0
 code = main(Path(sys.argv[1]))
+assert lanes._pool.cache_info().currsize == 1
 absent = {"lightning", "torch._dynamo", "torch._inductor", "torch._decomp", "sympy"}
 print(sorted(absent & sys.modules.keys()), file=sys.stderr)
 import litgpt.utils
@@ -40,7 +43,9 @@ sys.exit(code)
 def test_a_training_imports_neither_lightning_nor_a_compiler_and_both_are_there_afterwards(
     make_job: JobMaker, tmp_path: Path
 ) -> None:
-    job = make_job(rows=16, val=2, eval_every_steps=1, checkpoint={"every_steps": 1, "keep": 2}, epochs=1)
+    job = make_job(
+        rows=16, val=2, threads=2, dropout=0.0, eval_every_steps=1, checkpoint={"every_steps": 1, "keep": 2}, epochs=1
+    )
     run_until(job, 2)
     path = tmp_path / "job.json"
     path.write_text(json.dumps(job))

@@ -13,6 +13,7 @@ from ratchet_litgpt.checkpoint import find_checkpoint, save_checkpoint
 from ratchet_litgpt.errors import JobError, Stopped
 from ratchet_litgpt.files import read_json
 from ratchet_litgpt.job import parse_job
+from ratchet_litgpt.lanes import Share, split
 from ratchet_litgpt.lifetime import Stop
 from ratchet_litgpt.main import run_job
 
@@ -36,6 +37,21 @@ def same_after_a_kill(undisturbed: dict[str, Any], job: dict[str, Any], folder: 
 
 def test_a_killed_run_ends_with_the_same_bits(make_job: JobMaker, tmp_path: Path) -> None:
     same_after_a_kill(make_job(work="undisturbed", val=6), make_job(work="killed", val=6), tmp_path)
+
+
+def test_a_killed_run_of_several_threads_ends_with_the_same_bits(
+    make_job: JobMaker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shared: list[int] = []
+
+    def counted(*args: Any) -> list[Share]:
+        shared.append(args[3])
+        return split(*args)
+
+    monkeypatch.setattr("ratchet_litgpt.model.split", counted)
+    many = {"rows": 64, "batch_size": 32, "micro_batch_size": 32, "dropout": 0.0, "epochs": 5, "threads": 2}
+    same_after_a_kill(make_job(work="undisturbed", **many), make_job(work="killed", **many), tmp_path)
+    assert set(shared) == {2}
 
 
 @pytest.mark.parametrize("kind", METHODS)
