@@ -14,13 +14,23 @@ export function registerDoctor(program: Command): void {
     .command('doctor')
     .description('look at every part, setting and provider, and say how to put right what is wrong')
     .addOption(purposeOption())
+    .option(
+      '--deep',
+      'read all that is kept as well: the database and every blob, which takes minutes where they are large',
+    )
     .option('--json', 'print one JSON object')
-    .action(async (options: { for: 'run' | 'test'; json?: boolean }) => {
+    .action(async (options: { for: 'run' | 'test'; deep?: boolean; json?: boolean }) => {
       const { config, faults } = readConfig();
-      const diagnosis = await diagnose(config, options.for, checkSettingsAndProviders(config, faults));
+      const further = [checkSettingsAndProviders(config, faults)];
+      if (options.deep) further.push((await import('./doctor-deep.ts')).checkKept(config, console.error));
+      const diagnosis = await diagnose(config, options.for, flat(further));
       console.log(options.json ? JSON.stringify(diagnosis, null, 2) : describe(diagnosis));
       process.exitCode = diagnosis.ok ? 0 : 1;
     });
+}
+
+async function flat<T>(lists: Promise<T[]>[]): Promise<T[]> {
+  return (await Promise.all(lists)).flat();
 }
 
 function describe({ ok, parts, checks }: Diagnosis): string {

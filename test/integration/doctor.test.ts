@@ -1,4 +1,4 @@
-import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer as createHttpServer } from 'node:http';
 import { createServer } from 'node:net';
 import { createServer as createHttpsServer } from 'node:https';
@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { getCACertificates, setDefaultCACertificates } from 'node:tls';
 import { afterAll, afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { checkKept } from '../../src/cli/doctor-deep.ts';
 import { checkSettingsAndProviders } from '../../src/cli/doctor-checks.ts';
 import { childEnvironment, packageRoot, readConfig } from '../../src/config.ts';
 import { freePort, isListening } from '../../src/process/ports.ts';
@@ -16,6 +17,7 @@ import { checkExposure } from '../../src/setup/check-exposure.ts';
 import { checkKeyFiles } from '../../src/setup/check-keys.ts';
 import { checkPorts } from '../../src/setup/check-ports.ts';
 import { checkDisk, checkOllama } from '../../src/setup/checks.ts';
+import { openStore } from '../../src/store/open.ts';
 import { makeCertificate } from '../fixtures/certificate.ts';
 import { type ListingServer, startListingServer } from '../fixtures/listing-server.ts';
 
@@ -426,5 +428,67 @@ describe('the command', () => {
       expect.objectContaining({ name: 'settings', message: 'environment: RATCHET_LOG_LEVEL is not in order' }),
     );
     expect(checks).toContainEqual(expect.objectContaining({ name: 'provider' }));
+  });
+});
+
+describe('what is kept, read whole', () => {
+  const deep = () => checkKept(configOf().config, () => undefined);
+  const database = () => join(home, '.ratchet', 'ratchet.db');
+
+  /** A record with two blobs, and the file of the first. */
+  async function keep(): Promise<string> {
+    const store = await openStore({ dataDir: join(home, '.ratchet') });
+    const [first] = [await store.blobs.put('one'), await store.blobs.put('another')];
+    await store.close();
+    return join(home, '.ratchet', 'blobs', first.slice(0, 2), first);
+  }
+
+  test('nothing yet, and all that there is, are in order', async () => {
+    expect(await deep()).toMatchObject([
+      { name: 'database', state: 'ok', message: 'nothing was recorded yet' },
+      { name: 'blobs', state: 'ok', message: '0 blobs are whole' },
+    ]);
+    await keep();
+    expect(await deep()).toMatchObject([
+      { name: 'database', state: 'ok' },
+      { name: 'blobs', state: 'ok', message: '2 blobs are whole' },
+    ]);
+  });
+
+  test('a blob that was changed is named with where to restore it', async () => {
+    const file = await keep();
+    writeFileSync(file, 'two');
+    const [, blobs] = await deep();
+    expect(blobs).toMatchObject({
+      state: 'failed',
+      message: expect.stringMatching(/^The blob [0-9a-f]{64} was changed on disk$/) as string,
+      fix: `restore ${file} from a backup`,
+    });
+  });
+
+  test('where more are damaged, their number is told', async () => {
+    const file = await keep();
+    const others = readdirSync(join(home, '.ratchet', 'blobs'), { recursive: true, withFileTypes: true });
+    for (const one of others) if (one.isFile()) writeFileSync(join(one.parentPath, one.name), 'two');
+    expect(others.some(({ name }) => file.endsWith(name))).toBe(true);
+    const [, blobs] = await deep();
+    expect(blobs?.message).toMatch(/ was changed on disk, and 1 more of 2 are damaged$/);
+  });
+
+  test('a page of the database that was overwritten is found', async () => {
+    await keep();
+    const bytes = readFileSync(database());
+    // The last page but one: of some table or index.
+    bytes.fill(0x5a, bytes.length - 8192, bytes.length - 4096);
+    writeFileSync(database(), bytes);
+    const [found] = await deep();
+    expect(found).toMatchObject({ name: 'database', state: 'failed', fix: 'restore it from a backup' });
+  });
+
+  test('a file that is no database is found', async () => {
+    await keep();
+    writeFileSync(database(), 'this is no database, but it is longer than a header of one hundred bytes. '.repeat(20));
+    const [found] = await deep();
+    expect(found).toMatchObject({ name: 'database', state: 'failed', fix: 'restore it from a backup' });
   });
 });

@@ -1,6 +1,5 @@
 import { open as openFile } from 'node:fs/promises';
 import { DatabaseSync } from 'node:sqlite';
-import { Worker } from 'node:worker_threads';
 import {
   type Compilable,
   DummyDriver,
@@ -12,7 +11,9 @@ import {
 } from 'kysely';
 import { type Database, type Statement, statement, unavailable } from '../database.ts';
 import type { Schema } from '../schema.ts';
+import { checkDatabaseFile } from './check.ts';
 import { sqliteError } from './errors.ts';
+import { runOnFile } from './one-act.ts';
 import { readPatiently } from './patience.ts';
 import { withJournal } from './journaled.ts';
 import { createAsideReader } from './reader.ts';
@@ -69,7 +70,7 @@ export async function openSqlite(path: string, options: SqliteOptions = {}): Pro
     write: (statements, how = {}) => writer.write(statements, how),
     writes: () => writer.counts(),
     ping: async () => void (await readCompiled({ sql: 'select count(*) from sqlite_schema', parameters: [] })),
-    check: () => checkFile(path),
+    check: () => checkDatabaseFile(path),
     tidy: () => emptyLog(path),
     close: async () => {
       if (open) reader.close();
@@ -114,26 +115,9 @@ async function patiently<T>(path: string, action: () => T): Promise<T> {
   }
 }
 
-async function checkFile(path: string): Promise<void> {
-  const faults = await runWorker<string[]>('check-worker', path);
-  if (faults.join() !== 'ok') {
-    throw unavailable(`${path} is damaged (${faults.join('; ')}): restore it from a backup.`);
-  }
-}
-
 async function emptyLog(path: string): Promise<void> {
   for (let attempt = 1; attempt <= emptyingAttempts; attempt += 1) {
-    if (await runWorker<boolean>('tidy-worker', path)) return;
+    if (await runOnFile<boolean>('tidy-worker', path)) return;
   }
   throw unavailable(`the log of ${path} is read all the time and cannot be emptied: end what reads it, and try again.`);
-}
-
-/** Runs a thread that does one thing with a database file and tells how it went. */
-async function runWorker<T>(name: string, path: string): Promise<T> {
-  const file = new URL(`./${name}.${import.meta.url.endsWith('.ts') ? 'ts' : 'js'}`, import.meta.url);
-  return new Promise<T>((resolve, reject) => {
-    const worker = new Worker(file, { workerData: path });
-    worker.once('message', resolve);
-    worker.once('error', (error) => reject(sqliteError(resultCode(error), error.message, path, error)));
-  });
 }
