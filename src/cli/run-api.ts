@@ -40,7 +40,7 @@ import { openAnswers, openChatExtras } from './chat-extras.ts';
 import { type ForgettingParts, openForgettingParts } from './forgetting.ts';
 import { type Health, openHealth } from './health.ts';
 import { openRouting } from './routing.ts';
-import { type Telemetry, openTelemetry, watchGuard } from './telemetry.ts';
+import { type Telemetry, freedOf, openTelemetry, watchGuard } from './telemetry.ts';
 import { untilStopped } from './until-stopped.ts';
 import { packageVersion } from './version.ts';
 
@@ -53,7 +53,7 @@ export async function runApi(config: Config, lifeline: boolean): Promise<void> {
   const cycles = cyclesOf(house);
   const health: Health = openHealth(house, { cycles, active: () => gateway.resolver.active() });
   const { watch } = health.deps;
-  const seen = { version: packageVersion(), log, providers: watch.up };
+  const seen = { version: packageVersion(), log, providers: watch.up, freed: () => freedOf(house.registry.providers) };
   const telemetry = await openTelemetry({ config, store: house.store, ...seen });
   const doors = await openDoors({ store: house.store, rootKey: config.apiKey, log });
   await reconcile(house.promotions).catch((error: unknown) => log.warn({ err: error }, 'the selection file'));

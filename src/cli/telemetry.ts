@@ -3,8 +3,9 @@ import type { Logger } from 'pino';
 import type { Guard } from '../api/guard.ts';
 import { type Config, exportOtelSettings } from '../config.ts';
 import type { Observer } from '../gateway/ports.ts';
+import type { Provider } from '../providers/types.ts';
 import type { Store } from '../store/types.ts';
-import { type Metrics, createMetrics } from '../telemetry/metrics.ts';
+import { type MetricSources, type Metrics, createMetrics } from '../telemetry/metrics.ts';
 import { createObserver } from '../telemetry/observer.ts';
 import { loadTracer } from '../telemetry/tracer.ts';
 
@@ -22,11 +23,20 @@ export interface TelemetryDeps {
   version: string;
   log: Logger;
   /** Which providers answer. */
-  providers?: () => readonly { provider: string; up: boolean }[];
+  providers?: MetricSources['providers'];
+  /** How often their models were stuck. */
+  freed?: MetricSources['freed'];
 }
 
 /** Metrics always, traces when the `OTEL_…` variables ask for them. */
-export async function openTelemetry({ config, store, version, log, providers }: TelemetryDeps): Promise<Telemetry> {
+export async function openTelemetry({
+  config,
+  store,
+  version,
+  log,
+  providers,
+  freed,
+}: TelemetryDeps): Promise<Telemetry> {
   const metrics = createMetrics({
     version,
     store: store.kind,
@@ -34,6 +44,7 @@ export async function openTelemetry({ config, store, version, log, providers }: 
     figures: () => store.figures(),
     disk: () => diskOf(config.dataDir),
     ...(providers && { providers }),
+    ...(freed && { freed }),
   });
   if (config.traces) exportOtelSettings(config);
   const tracer = config.traces ? await loadTracer({ version, log }) : null;
@@ -42,6 +53,11 @@ export async function openTelemetry({ config, store, version, log, providers }: 
     observer: createObserver({ metrics: metrics.calls, tracer, log }),
     close: async () => tracer?.close(),
   };
+}
+
+/** How often models of each provider were stuck, of those that can tell. */
+export function freedOf(providers: readonly Provider[]): { provider: string; count: number }[] {
+  return providers.flatMap(({ name, freed }) => (freed ? [{ provider: name, count: freed() }] : []));
 }
 
 /** A guard whose refusals are counted. */

@@ -82,7 +82,7 @@ export function createOllamaProvider(settings: OllamaOptions): Provider {
     locality: isLoopback(new URL(root).hostname) ? 'local' : 'remote',
     reportsUsage: true,
     setUp: setUp ?? (() => ({ state: 'given' })),
-    call: createCall({ root, ownKey, context, idleMs, options, loaded, placeTimes }),
+    ...createCalls({ root, ownKey, context, idleMs, options, loaded, placeTimes }),
     listModels,
     describe: createOllamaTeller({ tags, show, options: (model) => optionsFor(options, model) }),
     health,
@@ -99,7 +99,7 @@ interface CallParts {
   loaded: (signal: AbortSignal) => Promise<Json>;
 }
 
-function createCall(parts: CallParts): Provider['call'] {
+function createCalls(parts: CallParts): Required<Pick<Provider, 'call' | 'freed'>> {
   const { root, ownKey, context, idleMs, options, loaded, placeTimes } = parts;
   const places = createPlaces({
     drop: (model, signal) =>
@@ -115,7 +115,7 @@ function createCall(parts: CallParts): Provider['call'] {
     return postCall({ ...target, url: `${root}/v1/${endpoint}` }, body);
   }
 
-  return (endpoint, body, callOptions) => {
+  function call(endpoint: Endpoint, body: string, callOptions: CallOptions): Promise<ProviderAnswer> {
     const { model, signal } = callOptions;
     // What runs at ollama.com has no places here, and each call of it may cost money.
     if (model === undefined || /[:-]cloud$/.test(model)) return send(endpoint, body, callOptions);
@@ -125,7 +125,9 @@ function createCall(parts: CallParts): Provider['call'] {
       send: (until) => send(endpoint, body, { ...callOptions, signal: until }),
       again: (until) => send(endpoint, oneToken(body), { ...callOptions, signal: until }),
     });
-  };
+  }
+
+  return { call, freed: places.freed };
 }
 
 function judge(version: string, models: number, unknown: readonly string[]): Pick<ProviderHealth, 'state' | 'reason'> {

@@ -84,6 +84,8 @@ export interface Provider {
   describe?(model: string, options: { signal: AbortSignal }): Promise<ModelFacts | null>;
   /** Only where a model's name means another provider's while this one is not there, as LiteLLM's library does. */
   readonly proxy?: ProxyState;
+  /** How often a model was dropped from memory so far, since a stream that was cut held its place. Absent where none can. */
+  freed?(): number;
   /** Ends what was started for it. Absent where nothing is. */
   close?(): Promise<void>;
   /** Never rejects. */

@@ -150,8 +150,9 @@ describe('labels are bounded', () => {
 
 describe('what is read from elsewhere', () => {
   test('the store, the disk and the build are there', async () => {
-    const found = await openMetrics().read();
+    const found = await openMetrics({ freed: () => [{ provider: 'ollama', count: 2 }] }).read();
     const value = (name: string, labels?: Record<string, string>) => sampleValue(found, name, labels);
+    expect(value('ratchet_models_freed_total', { provider: 'ollama' })).toBe(2);
     expect(value('ratchet_build_info', { version: '1.2.3', node: process.version, store: 'sqlite' })).toBe(1);
     expect(value('ratchet_store_commits_total')).toBe(7);
     expect(value('ratchet_store_syncs_total')).toBe(3);

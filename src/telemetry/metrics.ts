@@ -17,6 +17,8 @@ export interface MetricSources {
   disk(): Promise<{ free: number; size: number }>;
   /** The providers that are missed when they do not answer, and whether they do. Out of memory; none unless given. */
   providers?(): readonly { provider: string; up: boolean }[];
+  /** How often each provider's models were dropped from memory, since a stream that was cut held their place; none unless given. */
+  freed?(): readonly { provider: string; count: number }[];
 }
 
 export interface MetricsOptions extends MetricSources {
@@ -96,16 +98,24 @@ function writesReader(registry: Registry, { writes }: MetricsOptions): () => voi
   };
 }
 
-function providersReader(registry: Registry, { providers }: MetricsOptions): () => void {
+function providersReader(registry: Registry, { providers, freed }: MetricsOptions): () => void {
   const up = new Gauge({
     name: 'ratchet_provider_up',
     help: '1 when the provider answered when it was looked at last.',
     labelNames: ['provider'],
     registers: [registry],
   });
+  const unstuck = new Counter({
+    name: 'ratchet_models_freed_total',
+    help: 'Models that were dropped from memory, since a stream that was cut held their place.',
+    labelNames: ['provider'],
+    registers: [registry],
+  });
   return () => {
     up.reset();
     for (const one of providers?.() ?? []) up.set({ provider: one.provider }, one.up ? 1 : 0);
+    unstuck.reset();
+    for (const one of freed?.() ?? []) unstuck.inc({ provider: one.provider }, one.count);
   };
 }
 

@@ -5,6 +5,8 @@ import { type PlaceTimes, type Room, type Sending, createRoom, usualTimes } from
 /** The calls of an Ollama, each sent at once. */
 export interface Places {
   call(sending: Sending): Promise<ProviderAnswer>;
+  /** How often places were made free so far. */
+  freed(): number;
 }
 
 export interface PlacesOptions {
@@ -24,12 +26,16 @@ export interface PlacesOptions {
  */
 export function createPlaces({ drop, isLoaded, times }: PlacesOptions): Places {
   const rooms = new Map<string, Room>();
+  let freed = 0;
 
   function roomOf(model: string): Room {
     const known = rooms.get(model);
     if (known) return known;
     const room = createRoom({
-      drop: (signal) => drop(model, signal),
+      drop: (signal) => {
+        freed += 1;
+        return drop(model, signal);
+      },
       isLoaded: (signal) => isLoaded(model, signal),
       times: { ...usualTimes, ...times },
     });
@@ -52,7 +58,7 @@ export function createPlaces({ drop, isLoaded, times }: PlacesOptions): Places {
     }
   }
 
-  return { call };
+  return { call, freed: () => freed };
 }
 
 /** The same name for the same model, as Ollama understands names. */
