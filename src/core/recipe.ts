@@ -1,5 +1,6 @@
 import { ZodError, z } from 'zod';
 import { RatchetError } from './errors.ts';
+import { ollamaQuantizations } from './quantizations.ts';
 
 /** A name that is safe as a file name, an Ollama model name and a URL part. */
 export const nameSchema = z
@@ -235,7 +236,7 @@ const serving = z.strictObject({
   /** Whether what is served has the base's weights in it, or is an adapter on the base that Ollama has. */
   merge: z.enum(['auto', 'always', 'never']).default('auto'),
   /** How merged weights are rounded by Ollama. */
-  quantize: z.enum(['q8_0', 'q4_K_S', 'q4_K_M']).nullable().default(null),
+  quantize: z.enum(ollamaQuantizations).nullable().default(null),
 });
 
 const evaluate = z.strictObject({

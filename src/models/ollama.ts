@@ -2,6 +2,7 @@ import { openAsBlob } from 'node:fs';
 import { z } from 'zod';
 import type { JsonObject } from '../core/canonical.ts';
 import type { WireMessage } from '../core/message.ts';
+import type { ollamaQuantizations } from '../core/quantizations.ts';
 import { sameModel } from './ollama/name.ts';
 import { type Call, type ProgressLine, createCall, followLines, readJson } from './ollama/wire.ts';
 
@@ -41,8 +42,6 @@ export interface LoadedModel {
   until: string | null;
 }
 
-export const quantizations = ['q8_0', 'q4_K_S', 'q4_K_M'] as const;
-
 export interface CreateRequest {
   model: string;
   /** Blob digests by file name, without `sha256:`. */
@@ -59,7 +58,7 @@ export interface CreateRequest {
   renderer?: string;
   parser?: string;
   requires?: string;
-  quantize?: (typeof quantizations)[number];
+  quantize?: (typeof ollamaQuantizations)[number];
 }
 
 /** What is told while Ollama is at work. */

@@ -57,6 +57,7 @@ beforeAll(async () => {
     figures: () => harness.store.figures(),
     disk: async () => ({ free: 1e9, size: 1e10 }),
     providers: () => [{ provider: 'wire', up: true }],
+    freed: () => [{ provider: 'wire', count: 1 }],
     keepMs: 0,
   });
   const log = createLog({ level: 'info', name: 'api', to: { write: (line) => void lines.push(line) } });

@@ -1,7 +1,7 @@
 import { createRoute, z } from '@hono/zod-openapi';
 import { type SSEStreamingApi, streamSSE } from 'hono/streaming';
 import { RatchetError } from '../../core/errors.ts';
-import { quantizations } from '../../models/ollama.ts';
+import { ollamaQuantizations } from '../../core/quantizations.ts';
 import type { JobEvent } from '../../models/ollama/job-log.ts';
 import type { Job, Jobs } from '../../models/ollama/jobs.ts';
 import type { ModelManagement } from '../../models/ollama/management.ts';
@@ -67,7 +67,7 @@ const create = createRoute({
           parameters: z
             .record(z.string(), z.union([z.string(), z.number(), z.boolean(), z.array(z.string())]))
             .optional(),
-          quantize: z.enum(quantizations).optional(),
+          quantize: z.enum(ollamaQuantizations).optional(),
         }),
         'What it is made of',
       ),

@@ -1,6 +1,6 @@
 import { type Command, Option } from 'commander';
 import { RatchetError } from '../../core/errors.ts';
-import { quantizations } from '../../models/ollama.ts';
+import { ollamaQuantizations } from '../../core/quantizations.ts';
 import type { ApiClient } from '../api-client.ts';
 import { connectApi } from '../connection.ts';
 import { followJob } from './follow-job.ts';
@@ -50,7 +50,7 @@ export function registerOllama(program: Command): void {
     .option('--system <text>', 'its system prompt')
     .option('--template <text>', 'its template')
     .option('--parameter <name=value...>', 'such as temperature=0.2; "stop" may be given several times')
-    .addOption(new Option('--quantize <kind>', 'make its weights smaller').choices(quantizations))
+    .addOption(new Option('--quantize <kind>', 'make its weights smaller').choices(ollamaQuantizations))
     .action(create);
   common(models.command('push <model>').description('send a model to the registry that its name says')).action(push);
   common(models.command('ps').description('models in memory, and what they take')).action(ps);
