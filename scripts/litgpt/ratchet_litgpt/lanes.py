@@ -5,7 +5,6 @@ tenths of what it took with one. Each core with chats of its own does almost twi
 added in their order, so that the bits depend on nothing but the number of threads.
 """
 
-import os
 import sys
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
@@ -21,6 +20,8 @@ from .fused import is_fused
 
 T = TypeVar("T")
 
+# With more, threads wait for each other's Python; they share each operation with the cores that are left.
+MOST = 4
 # A thread that comes back from an operation waits so long at most for Python, where another has it.
 SWITCH_SECONDS = 2e-4
 # Numbers in a hidden state of all positions together: with fewer, threads wait for Python more than they compute.
@@ -42,7 +43,7 @@ def lanes_of(gpt: GPT, laid: Laid) -> int:
     random numbers of another, or where gradients of all weights would be held by each."""
     if len(laid.positions) * gpt.config.n_embd < WORTH or not is_fused(gpt):
         return 1
-    return min(torch.get_num_threads(), len(laid.lengths))
+    return min(torch.get_num_threads(), MOST, len(laid.lengths))
 
 
 def split(gpt: GPT, laid: Laid, at: torch.Tensor, count: int) -> list[Share]:
@@ -94,15 +95,20 @@ def _cost(gpt: GPT, length: int, asked: int) -> float:
 
 
 def each(works: Sequence[Callable[[], T]]) -> list[T]:
-    """Return what some works return, run side by side in threads of one core each, with what is set in this thread.
+    """Return what some works return, run side by side in threads, with what is set in this one and its cores.
 
     Raises the first error of them, once all have ended.
     """
     if len(works) == 1:
         return [works[0]()]
     kind = "cpu"
-    state = torch.is_grad_enabled(), torch.is_autocast_enabled(kind), torch.get_autocast_dtype(kind)
-    futures = [_pool().submit(_as_there, state, work) for work in works]
+    state = _State(
+        max(1, torch.get_num_threads() // len(works)),
+        torch.is_grad_enabled(),
+        torch.is_autocast_enabled(kind),
+        torch.get_autocast_dtype(kind),
+    )
+    futures = [_pool().submit(state.run, work) for work in works]
     wait(futures)
     return [future.result() for future in futures]
 
@@ -158,11 +164,23 @@ def _sum(parts: tuple[torch.Tensor | None, ...]) -> torch.Tensor | None:
 
 @lru_cache(maxsize=1)
 def _pool() -> ThreadPoolExecutor:
-    """Return threads that are begun when first needed; the number that each sets is its own."""
+    """Return threads that are begun when first needed."""
     sys.setswitchinterval(SWITCH_SECONDS)
-    return ThreadPoolExecutor(os.cpu_count(), "lane", initializer=torch.set_num_threads, initargs=(1,))
+    return ThreadPoolExecutor(MOST, "lane")
 
 
-def _as_there(state: tuple[bool, bool, torch.dtype], work: Callable[[], T]) -> T:
-    with torch.set_grad_enabled(state[0]), torch.autocast("cpu", state[2], enabled=state[1]):
-        return work()
+@dataclass(frozen=True)
+class _State:
+    """What is set in a thread."""
+
+    threads: int
+    grad: bool
+    autocast: bool
+    dtype: torch.dtype
+
+    def run(self, work: Callable[[], T]) -> T:
+        """Run a work in another thread as if it were this one; the number of its threads is a thread's own."""
+        if torch.get_num_threads() != self.threads:
+            torch.set_num_threads(self.threads)
+        with torch.set_grad_enabled(self.grad), torch.autocast("cpu", self.dtype, enabled=self.autocast):
+            return work()

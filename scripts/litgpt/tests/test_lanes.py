@@ -107,6 +107,8 @@ def test_a_model_that_draws_or_learns_wholly_goes_in_one_thread() -> None:
     assert lanes_of(learning(), laid) == 2
     assert lanes_of(learning(dropout=0.1), laid) == 1
     assert lanes_of(tiny("Qwen2ForCausalLM"), laid) == 1
+    torch.set_num_threads(64)
+    assert lanes_of(learning(), laid) == lanes.MOST
 
 
 def test_works_see_what_is_set_here_and_fail_only_once_all_have_ended() -> None:
@@ -127,6 +129,9 @@ def test_works_see_what_is_set_here_and_fail_only_once_all_have_ended() -> None:
         assert each([state, state]) == [(False, True, 1)] * 2
     assert each([state, state]) == [(True, False, 1)] * 2
     assert torch.get_num_threads() == 2
+    torch.set_num_threads(8)
+    assert each([state] * 4) == [(True, False, 2)] * 4 and each([state, state]) == [(True, False, 4)] * 2
+    assert torch.get_num_threads() == 8
     with pytest.raises(MemoryError):
         each([fails, slow])
     assert ended.is_set()
