@@ -5,6 +5,7 @@ import { asRatchetError } from '../core/errors.ts';
 import type { Check } from '../setup/check.ts';
 import { createBlobStore } from '../store/blobs.ts';
 import { checkDatabaseFile } from '../store/sqlite/check.ts';
+import { splitAdvice } from './split-advice.ts';
 
 /**
  * Reads all that is kept: SQLite's file by its own check, and every blob against its digest. Nothing is opened for writing, so
@@ -45,8 +46,8 @@ async function checkBlobs(dataDir: string, tell: (line: string) => void): Promis
   return { ...found, message: `${found.message}, and ${faults.length - 1} more of ${count} are damaged` };
 }
 
-/** What is wrong stands before the last colon of a message of ours, what to do behind it. */
+/** What an error of ours says. */
 function failed(name: string, text: string): Check {
-  const at = text.lastIndexOf(': ');
-  return { name, state: 'failed', message: text.slice(0, at), fix: text.slice(at + 2).replace(/\.$/, '') };
+  const [message, fix] = splitAdvice(text);
+  return { name, state: 'failed', message, fix };
 }

@@ -8,6 +8,7 @@ import { createProviderKeys } from '../providers/keys.ts';
 import type { Provider, ProviderHealth } from '../providers/types.ts';
 import type { Check } from '../setup/check.ts';
 import { type Endpoint, type EndpointReport, checkEndpoint } from '../setup/check-endpoint.ts';
+import { splitAdvice } from './split-advice.ts';
 
 export interface ProviderChecks {
   config: Config;
@@ -94,13 +95,6 @@ function checkOf({ provider, endpoint, report, health }: Looked): Check {
   }
   const [message, fix] = splitAdvice(health.reason);
   return { name: 'provider', state, message: `${name}: ${message}`, fix: fix ?? `look at ${endpoint.url}` };
-}
-
-/** Our sentences say what is wrong, then what to do. */
-function splitAdvice(reason: string): [string, string | null] {
-  const at = reason.lastIndexOf(': ');
-  if (at === -1) return [reason, null];
-  return [reason.slice(0, at), reason.slice(at + 2).replace(/\.$/, '')];
 }
 
 /** Vendors elsewhere serve more than they list; what is kept on this machine is there or not. */

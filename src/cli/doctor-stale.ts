@@ -3,6 +3,7 @@ import type { Config } from '../config.ts';
 import type { Check } from '../setup/check.ts';
 import { createApiClient } from './api-client.ts';
 import { addressOf } from './connection.ts';
+import { splitAdvice } from './split-advice.ts';
 
 const limitMs = 3_000;
 const health = z.object({ parts: z.object({ model: z.object({ state: z.string(), reason: z.string() }) }) });
@@ -14,7 +15,7 @@ export async function checkStale(config: Pick<Config, 'host' | 'port' | 'apiKey'
     const response = await api.open('/api/health', { signal: AbortSignal.timeout(limitMs) });
     const { model } = health.parse(await response.json()).parts;
     if (model.state === 'green') return [];
-    const [message = '', fix = ''] = model.reason.replace(/\.$/, '').split(': ');
+    const [message, fix] = splitAdvice(model.reason);
     return [{ name: 'model', state: 'warning', message, fix }];
   } catch {
     return [];

@@ -23,14 +23,11 @@ export function registerDoctor(program: Command): void {
       const { config, faults } = readConfig();
       const further = [checkSettingsAndProviders(config, faults)];
       if (options.deep) further.push((await import('./doctor-deep.ts')).checkKept(config, console.error));
-      const diagnosis = await diagnose(config, options.for, flat(further));
+      const checks = Promise.all(further).then((lists) => lists.flat());
+      const diagnosis = await diagnose(config, options.for, checks);
       console.log(options.json ? JSON.stringify(diagnosis, null, 2) : describe(diagnosis));
       process.exitCode = diagnosis.ok ? 0 : 1;
     });
-}
-
-async function flat<T>(lists: Promise<T[]>[]): Promise<T[]> {
-  return (await Promise.all(lists)).flat();
 }
 
 function describe({ ok, parts, checks }: Diagnosis): string {

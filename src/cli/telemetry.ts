@@ -17,34 +17,23 @@ export interface Telemetry {
   close(): Promise<void>;
 }
 
-export interface TelemetryDeps {
+export interface TelemetryDeps extends Pick<MetricSources, 'providers' | 'freed'> {
   config: Config;
   store: Pick<Store, 'kind' | 'writes' | 'figures'>;
   version: string;
   log: Logger;
-  /** Which providers answer. */
-  providers?: MetricSources['providers'];
-  /** How often their models were stuck. */
-  freed?: MetricSources['freed'];
 }
 
 /** Metrics always, traces when the `OTEL_…` variables ask for them. */
-export async function openTelemetry({
-  config,
-  store,
-  version,
-  log,
-  providers,
-  freed,
-}: TelemetryDeps): Promise<Telemetry> {
+export async function openTelemetry(deps: TelemetryDeps): Promise<Telemetry> {
+  const { config, store, version, log, ...sources } = deps;
   const metrics = createMetrics({
     version,
     store: store.kind,
     writes: () => store.writes(),
     figures: () => store.figures(),
     disk: () => diskOf(config.dataDir),
-    ...(providers && { providers }),
-    ...(freed && { freed }),
+    ...sources,
   });
   if (config.traces) exportOtelSettings(config);
   const tracer = config.traces ? await loadTracer({ version, log }) : null;

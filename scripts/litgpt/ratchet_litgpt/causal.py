@@ -145,24 +145,23 @@ class _Causal(torch.autograd.Function):
                 block.put(torch.bmm(shares, values[:, : block.end]), out)
                 kept += [queries, shares] if chat.kept else [queries]
         ctx.save_for_backward(*kept)
-        ctx.lengths, ctx.scale, ctx.like = lengths, scale, (q.new_empty(0), q.shape, k.shape)
+        ctx.lengths, ctx.scale = lengths, scale
         return out
 
     @staticmethod
     def backward(ctx: Any, *grads: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, None, None]:
-        remembered = iter(ctx.saved_tensors)
-        like, of_queries_shape, of_keys_shape = ctx.like
-        of_q, of_k, of_v = (like.new_empty(shape) for shape in (of_queries_shape, of_keys_shape, of_keys_shape))
-        groups, past = of_k.size(1), sum(ctx.lengths)
+        kept, (slope,) = ctx.saved_tensors, grads
+        remembered, (count, heads, size), groups = iter(kept), slope.shape, kept[0].size(0)
+        of_q, of_k, of_v = (slope.new_empty(count, each, size) for each in (heads, groups, groups))
         for part in (of_q, of_k, of_v):
-            part[past:] = 0
-        for chat in _chats(ctx.lengths, like.dtype):
+            part[sum(ctx.lengths) :] = 0
+        for chat in _chats(ctx.lengths, slope.dtype):
             keys, values = next(remembered), next(remembered)
             of_keys = of_values = None
             for block in chat.blocks():
                 queries, end = next(remembered), block.end
                 shares = next(remembered) if chat.kept else block.shares(queries, keys)
-                slopes = block.take(grads[0], groups, 1)
+                slopes = block.take(slope, groups, 1)
                 of_shares = torch.bmm(slopes, values[:, :end].mT)
                 # The slope of a softmax: y (g - sum(g y)).
                 of_scores = torch._softmax_backward_data(of_shares, shares, -1, shares.dtype)

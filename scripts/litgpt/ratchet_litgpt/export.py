@@ -15,10 +15,11 @@ from .base import TOKENIZER_FILES, Base, dtype_of
 from .context import Context
 from .errors import JobError
 from .files import digests, read_json, write_folder, write_json
+from .fused import lora_layers
 from .gguf_adapter import write_gguf_adapter
 from .gguf_model import write_gguf_model
 from .meta import without_data
-from .model import drop_targets, lora_fields, lora_layers, read_adapter
+from .model import drop_targets, lora_fields, read_adapter
 from .peft_adapter import write_peft_adapter
 
 WEIGHTS, ADAPTER, MODEL = "model.safetensors", "adapter.gguf", "model.gguf"

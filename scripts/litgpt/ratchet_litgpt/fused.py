@@ -7,7 +7,7 @@ nothing as large as a layer's output is made but the output. What comes out is L
 from typing import Any
 
 import torch
-from litgpt.lora import LoRALinear, LoRAQKVLinear
+from litgpt.lora import GPT, LoRALinear, LoRAQKVLinear
 from torch.nn.functional import linear, pad
 
 from .autocast import computed_in
@@ -20,10 +20,16 @@ def fuse(layer: LoRALinear) -> None:
         layer.forward = _Fused(layer)
 
 
-def is_fused(gpt: torch.nn.Module) -> bool:
+def lora_layers(gpt: GPT) -> list[tuple[str, LoRALinear]]:
+    """Return the layers that have LoRA tensors, by name."""
+    found = ((name, module) for name, module in gpt.named_modules() if isinstance(module, LoRALinear))
+    return [(name, module) for name, module in found if hasattr(module, "lora_A")]
+
+
+def is_fused(gpt: GPT) -> bool:
     """Return whether a model has LoRA layers and all of them compute so."""
-    layers = [layer for layer in gpt.modules() if isinstance(layer, LoRALinear) and hasattr(layer, "lora_A")]
-    return bool(layers) and all(isinstance(vars(layer).get("forward"), _Fused) for layer in layers)
+    layers = lora_layers(gpt)
+    return bool(layers) and all(isinstance(vars(layer).get("forward"), _Fused) for _, layer in layers)
 
 
 class _Fused:

@@ -77,15 +77,14 @@ def _with_slopes(
     The gradient of a logit is its probability, less one at the label; a bound of b tanh(x / b) = y has the slope
     1 - (y / b) ** 2.
     """
-    weight = getattr(head, "linear", head).weight
-    dtype, count = computed_in(hidden.device, weight.dtype), len(hidden)
-    hidden, labels = filled(hidden, dtype), filled(labels, dtype)
     logits, place = logits_of(head, hidden, bound), labels[:, None]
     losses, slopes = _likelihoods(logits, labels)
     slopes.scatter_add_(1, place, slopes.new_full(place.shape, -1))
     if bound is not None:
         slopes *= 1 - (logits / bound).square()
-    return losses[:count], (slopes.to(dtype) @ weight.to(dtype))[:count]
+    weight = getattr(head, "linear", head).weight
+    dtype = computed_in(hidden.device, weight.dtype)
+    return losses, slopes.to(dtype) @ weight.to(dtype)
 
 
 class _FrozenHead(torch.autograd.Function):
@@ -95,6 +94,8 @@ class _FrozenHead(torch.autograd.Function):
     def forward(
         ctx: Any, hidden: torch.Tensor, labels: torch.Tensor, head: torch.nn.Module, size: int, bound: float | None
     ) -> torch.Tensor:
+        count = len(hidden)
+        hidden, labels = (filled(part, computed_in(hidden.device, hidden.dtype)) for part in (hidden, labels))
         losses = hidden.new_empty(len(hidden), dtype=torch.float32)
         wanted = ctx.needs_input_grad[0]
         slopes = torch.empty_like(hidden) if wanted else None
@@ -104,8 +105,8 @@ class _FrozenHead(torch.autograd.Function):
                 losses[part], _ = _likelihoods(logits_of(head, hidden[part], bound), labels[part])
                 continue
             losses[part], slopes[part] = _with_slopes(head, hidden[part], labels[part], bound)
-        ctx.slopes = slopes
-        return losses
+        ctx.slopes = None if slopes is None else slopes[:count]
+        return losses[:count]
 
     @staticmethod
     def backward(ctx: Any, *grads: torch.Tensor) -> tuple[torch.Tensor, None, None, None, None]:

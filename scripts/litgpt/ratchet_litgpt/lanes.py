@@ -1,8 +1,8 @@
 """Chats of a micro-batch go through the model side by side on a CPU: a thread for each share of them.
 
 Most operations of a small model are too small for two cores to share: with both on each operation a step took nine
-tenths of what it took with one. Each core with chats of its own does almost twice as much. Gradients of the shares are
-added in their order, so that the bits depend on nothing but the number of threads.
+tenths of what it took with one, and with chats of its own for each two thirds. Gradients of the shares are added in
+their order, so that the bits depend on nothing but the number of threads.
 """
 
 import sys

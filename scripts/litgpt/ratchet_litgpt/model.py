@@ -25,7 +25,7 @@ from .errors import JobError
 from .family import embed, positions_of
 from .files import read_json, sha256_bytes, sha256_file, write_file, write_json
 from .four_bits import in_four_bits
-from .fused import fuse
+from .fused import fuse, lora_layers
 from .head import logits_of, token_losses
 from .lanes import Share, each, joined, lanes_of, split
 from .meta import without_data
@@ -89,7 +89,7 @@ class TokenLoss(torch.nn.Module):
             return token_losses(gpt.lm_head, hidden, labels.flatten()[share.at], bound=bound)
 
         def states(share: Share) -> torch.Tensor:
-            return self._hidden_of(tokens, share, chats, places)
+            return self.hidden_at(tokens, share, chats, places)
 
         def plain(share: Share) -> torch.Tensor:
             return losses_of(states(share), share)
@@ -130,17 +130,11 @@ class TokenLoss(torch.nn.Module):
     def hidden_at(
         self,
         tokens: torch.Tensor,
-        at: torch.Tensor,
+        share: Share,
         chats: torch.Tensor | None = None,
         places: torch.Tensor | None = None,
     ) -> torch.Tensor:
-        """Return the last hidden states at some positions of all laid end to end, (N, n_embd)."""
-        laid = lay(tokens.shape, chats, places) if runs_end_to_end(self.gpt) else None
-        return self._hidden_of(tokens, Share(laid, at), chats, places)
-
-    def _hidden_of(
-        self, tokens: torch.Tensor, share: Share, chats: torch.Tensor | None, places: torch.Tensor | None
-    ) -> torch.Tensor:
+        """Return the last hidden states at the positions that a share asks for, (N, n_embd)."""
         if share.laid is not None:
             return hidden_of(self.gpt, tokens, share.laid, share.at, self.recompute)
         return self.hidden(tokens, chats, places).flatten(0, 1)[share.at]
@@ -341,12 +335,6 @@ def without_lora(gpt: GPT) -> Iterator[None]:
     finally:
         for layer in layers:
             layer.merged = False
-
-
-def lora_layers(gpt: GPT) -> list[tuple[str, LoRALinear]]:
-    """Return the layers that have LoRA tensors, by name."""
-    found = ((name, module) for name, module in gpt.named_modules() if isinstance(module, LoRALinear))
-    return [(name, module) for name, module in found if hasattr(module, "lora_A")]
 
 
 def trainable(gpt: GPT) -> Sequence[torch.nn.Parameter]:

@@ -25,5 +25,6 @@ def whole(count: int) -> int:
 
 def filled(part: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
     """Return (N, ...) with zeros after it, as many rows as products in `dtype` want."""
-    more = whole(len(part)) - len(part) if has_kernels_by_shape(dtype) and len(part) else 0
+    fills = part.device.type == "cpu" and has_kernels_by_shape(dtype) and len(part)
+    more = whole(len(part)) - len(part) if fills else 0
     return torch.cat((part, part.new_zeros(more, *part.shape[1:]))) if more else part

@@ -241,9 +241,8 @@ class Run:
         """Return what the longest sequence takes at its most, where that is known beforehand."""
         job = self.context.job
         known = job.spec["tuning"] == "lora" and runs_end_to_end(self.gpt)
-        method = job.spec["method"]
         # A row of a pair, or one that is compared with the base, goes through more than once, but not at once.
-        times = 1 if method["kind"] == "sft" and not method["replay_kl"] else 2
+        times = 2 if self.objective.asks_base else 1
         return times * most_bytes(self.gpt, self.fitting.longest, job.dtype) if known else None
 
     def measure(self, count: int) -> tuple[list[float], list[Sequence[Any]]]:

@@ -13,9 +13,10 @@ from torch.nn.functional import scaled_dot_product_attention
 from ratchet_litgpt.causal import BLOCK, MOST, causal
 from ratchet_litgpt.data import collate
 from ratchet_litgpt.end_to_end import most_bytes, runs_end_to_end
+from ratchet_litgpt.fused import lora_layers
 from ratchet_litgpt.head import CHUNK_BYTES
 from ratchet_litgpt.job import parse_job
-from ratchet_litgpt.model import TokenLoss, fused, lora_layers, trainable
+from ratchet_litgpt.model import TokenLoss, fused, trainable
 from ratchet_litgpt.norm import fuse_norm
 
 from .conftest import JobMaker

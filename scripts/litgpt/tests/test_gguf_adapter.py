@@ -14,9 +14,10 @@ from safetensors.torch import load_file
 from ratchet_litgpt.architecture import ARCHITECTURES, hf_from_lit, litgpt_config, make_config
 from ratchet_litgpt.base import prepare_base
 from ratchet_litgpt.errors import JobError
+from ratchet_litgpt.fused import lora_layers
 from ratchet_litgpt.gguf_adapter import interleave_halves, write_gguf_adapter
 from ratchet_litgpt.lora_parts import lora_parts
-from ratchet_litgpt.model import drop_targets, lora_fields, lora_layers, read_adapter
+from ratchet_litgpt.model import drop_targets, lora_fields, read_adapter
 
 from .conftest import JobMaker, common_job, run_here
 

@@ -11,8 +11,9 @@ from litgpt.lora import GPT
 from ratchet_litgpt import lanes
 from ratchet_litgpt.data import MicroBatch, collate
 from ratchet_litgpt.end_to_end import lay
+from ratchet_litgpt.fused import lora_layers
 from ratchet_litgpt.lanes import balanced, each, lanes_of, split
-from ratchet_litgpt.model import TokenLoss, fused, load_learned, lora_layers, trainable
+from ratchet_litgpt.model import TokenLoss, fused, load_learned, trainable
 
 from .test_packing import CPU, LENGTHS, LORA, chats, tiny
 

@@ -12,7 +12,9 @@ from ratchet_litgpt import attention
 from ratchet_litgpt.architecture import litgpt_config
 from ratchet_litgpt.attention import can_pack, chat_bounds
 from ratchet_litgpt.data import MicroBatch, Sample, collate
+from ratchet_litgpt.end_to_end import lay, runs_end_to_end
 from ratchet_litgpt.errors import JobError
+from ratchet_litgpt.lanes import Share
 from ratchet_litgpt.model import TokenLoss, drop_targets, lora_fields, trainable
 from ratchet_litgpt.objectives.objective import Pass
 from ratchet_litgpt.objectives.sft import Sft
@@ -78,7 +80,8 @@ def logits(gpt: GPT, batch: MicroBatch) -> torch.Tensor:
     """Return the logits of every position of every chat, one chat after the other."""
     assert batch.chats is not None
     at = (batch.chats.flatten() >= 0).nonzero().flatten()
-    return gpt.lm_head(TokenLoss(gpt).hidden_at(batch.tokens, at, batch.chats, batch.places))
+    laid = lay(batch.tokens.shape, batch.chats, batch.places) if runs_end_to_end(gpt) else None
+    return gpt.lm_head(TokenLoss(gpt).hidden_at(batch.tokens, Share(laid, at), batch.chats, batch.places))
 
 
 def by_chat(gpt: GPT, rows: list[list[Sample]]) -> list[torch.Tensor]:

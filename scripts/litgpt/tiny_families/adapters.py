@@ -7,7 +7,8 @@ import torch
 from litgpt.lora import GPT, Config
 
 from ratchet_litgpt.architecture import State, litgpt_config
-from ratchet_litgpt.model import drop_targets, lora_fields, lora_layers
+from ratchet_litgpt.fused import lora_layers
+from ratchet_litgpt.model import drop_targets, lora_fields
 
 TARGETS = ["q", "k", "v", "o", "gate", "up", "down"]
 

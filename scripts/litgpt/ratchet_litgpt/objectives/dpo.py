@@ -55,6 +55,10 @@ class Dpo:
         self.replay_kl = replay_kl
         self._remembered: Remembered | None = None
 
+    @property
+    def asks_base(self) -> bool:
+        return True
+
     def compared(self, rows: Sequence[Pair | Sample]) -> list[Sample]:
         return [answer for pair in _apart(rows)[0] for answer in (pair.chosen, pair.rejected)]
 

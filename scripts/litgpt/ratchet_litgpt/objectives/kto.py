@@ -41,6 +41,10 @@ class Kto:
         self.sft_weight = sft_weight
         self._remembered: Remembered | None = None
 
+    @property
+    def asks_base(self) -> bool:
+        return True
+
     def compared(self, rows: Sequence[Sample]) -> list[Sample]:
         return [*rows, *self._crossed(rows)]
 

@@ -56,6 +56,11 @@ class Objective(Protocol[Row]):
     groups: Sequence[int] | None
     """Which rows belong together, a number for each; None where it makes no difference."""
 
+    @property
+    def asks_base(self) -> bool:
+        """Whether rows go through the model as its frozen base besides."""
+        ...
+
     def compared(self, rows: Sequence[Row]) -> list[Any]:
         """Return the samples of which a step of these rows asks what the base says; none for most."""
         ...

@@ -29,6 +29,10 @@ class Sft:
         self.groups = groups
         self.replay_kl = replay_kl
 
+    @property
+    def asks_base(self) -> bool:
+        return self.replay_kl > 0
+
     def compared(self, _rows: Sequence[Sample]) -> list[Sample]:
         return []
 
