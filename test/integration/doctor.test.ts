@@ -5,6 +5,7 @@ import { createServer as createHttpsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { getCACertificates, setDefaultCACertificates } from 'node:tls';
 import { afterAll, afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { checkKept } from '../../src/cli/doctor-deep.ts';
@@ -483,6 +484,19 @@ describe('what is kept, read whole', () => {
     writeFileSync(database(), bytes);
     const [found] = await deep();
     expect(found).toMatchObject({ name: 'database', state: 'failed', fix: 'restore it from a backup' });
+  });
+
+  test('an index that does not say what its table says is found', async () => {
+    await keep();
+    const connection = new DatabaseSync(database());
+    connection.exec("create table told (word); create index by_word on told (word); insert into told values ('heard')");
+    connection.close();
+    const bytes = readFileSync(database());
+    bytes.write('heart', bytes.lastIndexOf('heard'));
+    writeFileSync(database(), bytes);
+    const [found] = await deep();
+    expect(found).toMatchObject({ name: 'database', state: 'failed', fix: 'restore it from a backup' });
+    expect(found?.message).toMatch(/ratchet\.db is damaged \(row 1 missing from index by_word.*\)$/);
   });
 
   test('a file that is no database is found', async () => {
