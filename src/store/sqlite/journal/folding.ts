@@ -32,6 +32,8 @@ export function createFolding({ tables, pair, rest }: { tables: Tables; pair: Fi
   /** Transactions since the last one that is known to be synced. */
   let unsynced = 0;
   let folding: Promise<void> | null = null;
+  /** The number of the first batch that is being written; null when none is. */
+  let writing: number | null = null;
   let timer: NodeJS.Timeout | null = null;
 
   function schedule(ms: number): void {
@@ -46,6 +48,7 @@ export function createFolding({ tables, pair, rest }: { tables: Tables; pair: Fi
   function fold(): Promise<void> {
     folding ??= foldOnce().finally(() => {
       folding = null;
+      writing = null;
       if (queue.first !== null) schedule(stuck ? retryMs : gatherMs);
       else rest();
     });
@@ -54,7 +57,9 @@ export function createFolding({ tables, pair, rest }: { tables: Tables; pair: Fi
 
   async function foldOnce(): Promise<void> {
     const taken = queue.take();
-    if (taken.length === 0) return;
+    const [first] = taken;
+    if (!first) return;
+    writing = first.number;
     const sync = pair.waits;
     const { entries: left, error } = await tables.write(taken, sync);
     stuck = error;
@@ -65,6 +70,15 @@ export function createFolding({ tables, pair, rest }: { tables: Tables; pair: Fi
     if (sync) pair.written(queue.entries);
   }
 
+  function isPending(): boolean {
+    return folding !== null || queue.first !== null;
+  }
+
+  /** The number of the first batch that is not in the tables: others may have begun to write it. */
+  function oldest(): number {
+    return Math.min(writing ?? Infinity, queue.first ?? Infinity);
+  }
+
   return {
     add(entry) {
       queue.add(entry);
@@ -72,22 +86,26 @@ export function createFolding({ tables, pair, rest }: { tables: Tables; pair: Fi
     },
     holds: queue.holds,
     get pending() {
-      return folding !== null || queue.first !== null;
+      return isPending();
     },
     get stuck() {
       return stuck;
     },
     async settle(upTo) {
+      // What was begun before this was asked for may fail for a reason that is gone by then.
       if (folding) await folding.catch(() => undefined);
-      while ((queue.first ?? Infinity) <= upTo) await fold();
+      while (oldest() <= upTo) await fold();
     },
     async settleForGood() {
       if (folding) await folding.catch(() => undefined);
-      while (queue.first !== null || unsynced > 0) {
+      while (isPending() || unsynced > 0) {
+        if (isPending()) {
+          await fold();
+          continue;
+        }
         const before = unsynced;
-        if (queue.first !== null) await fold();
-        else await tables.sync();
-        if (queue.first === null && unsynced === before) unsynced = 0;
+        await tables.sync();
+        if (!isPending() && unsynced === before) unsynced = 0;
       }
     },
     stop() {
