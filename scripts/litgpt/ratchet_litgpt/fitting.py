@@ -23,8 +23,8 @@ MOST_POSITIONS = {"cuda": 16_384, "cpu": 4_096}
 FEW_POSITIONS = 2_048
 # What others take meanwhile, and what fragments: this share of the free memory stays so.
 MARGIN = 0.2
-# What takes no more than this share of the free memory is not tried before it is run.
-SURE = 0.25
+# What surely takes no more than this share of the free memory is not tried before it is run.
+SURE = 0.5
 
 
 @dataclass

@@ -164,7 +164,7 @@ def test_a_run_goes_on_with_the_micro_batches_of_its_checkpoint(
     assert result["adapter_digest"] == undisturbed["adapter_digest"]
 
 
-@pytest.mark.parametrize(("a_row", "tried"), [(250, []), (251, [1, 4])])
+@pytest.mark.parametrize(("a_row", "tried"), [(500, []), (501, [1, 4])])
 def test_what_is_sure_to_fit_is_not_tried(monkeypatch: pytest.MonkeyPatch, a_row: int, tried: list[int]) -> None:
     found, seen = chooser(monkeypatch, free=4000, a_row=1)
     found.choose(4, 16, lambda: seen.append(found.fit.size), lambda: None, most=a_row)

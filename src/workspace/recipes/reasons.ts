@@ -110,7 +110,7 @@ export const reasons: Readonly<Record<string, string>> = {
   'train.seed': 'The order of the examples and the first adapters. The same seed is the same run.',
   'train.device': 'auto: the GPU where there is one.',
   'train.precision':
-    'auto: bf16 where the GPU or the CPU computes with it (twice as fast there), 32 bits otherwise and for trial bases.',
+    'auto: bf16 where the GPU or the CPU is faster in it (AMX, AMD’s AVX-512), 32 bits otherwise and for trial bases.',
   'train.stall_seconds': 'A trainer that says nothing for so long is started again.',
   'train.restart': 'Leaves checkpoints aside and begins at step 0.',
   'import.merge':
