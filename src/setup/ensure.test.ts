@@ -143,6 +143,35 @@ test('a build that is interrupted leaves nothing in the way of the next', async 
   expect(readdirSync(join(folder, 'cache', 'tools')).toSorted()).toEqual(['logs', 'temporal-1.5.1']);
 });
 
+/** A Python whose environments hold one as well, and whose pip does what it is told. */
+function python(pip: string): void {
+  const said = `case "$*" in *ensurepip*) echo 3.11.9;; *importlib*) echo 0.5.13;; *venv*) /bin/mkdir -p "$3/bin"; /bin/cp "$0" "$3/bin/python";; *pip*) ${pip};; esac`;
+  shell('python3', said);
+}
+
+/** What waits for a file for as long as a test takes, and fails without it. */
+function untilThere(name: string): string {
+  return `for i in 1 2 3 4 5 6 7 8 9 10; do [ -e ${folder}/${name} ] && break; /bin/sleep 0.5; done; [ -e ${folder}/${name} ] || exit 1`;
+}
+
+test('what compiles and what is installed are made side by side', async () => {
+  shell('go', `: > ${folder}/go; ${untilThere('pip')}; echo ok > "$GOBIN/temporal"; /bin/chmod +x "$GOBIN/temporal"`);
+  python(`: > ${folder}/pip; ${untilThere('go')}`);
+  const plan = await planParts(['temporal', 'python'], { config: config() });
+  expect(plan.minutes).toBe(5);
+  const made = await ensureParts(['temporal', 'python'], { config: config() });
+  expect(made).toMatchObject({ temporal: { source: 'built' }, python: { version: 'litgpt 0.5.13' } });
+});
+
+test('when one of them fails the other is stopped, and the error is that of the first', async () => {
+  shell('go', `${untilThere('pip')}; echo "no such module" >&2; exit 1`);
+  python(`: > ${folder}/pip; exec /bin/sleep 600`);
+  await expect(ensureParts(['temporal', 'python'], { config: config() })).rejects.toMatchObject({
+    code: 'PartMissing',
+    message: expect.stringContaining('no such module'),
+  });
+});
+
 test('nothing is begun without the space for it', () => {
   expect(() => requireSpace(folder, 1e12)).toThrowError(expect.objectContaining({ code: 'DiskFull' }));
   expect(() => requireSpace(join(folder, 'not', 'there'), 1)).not.toThrow();

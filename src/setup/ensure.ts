@@ -79,7 +79,7 @@ export async function planParts(names: readonly PartName[], options: SetupOption
   return {
     present,
     needed,
-    minutes: sum(needed.map(({ minutes }) => minutes)),
+    minutes: Math.max(0, ...lanesOf(needed).map((lane) => sum(lane.map(({ minutes }) => minutes)))),
     megabytes: sum(needed.map(({ megabytes }) => megabytes)),
     freeMegabytes: freeMegabytes(options.config.cacheDir),
   };
@@ -95,7 +95,8 @@ export function describePlan(plan: Plan): string[] {
 }
 
 /**
- * Finds every part, and makes what is missing, after saying so.
+ * Finds every part, and makes what is missing, after saying so: what compiles beside what is only installed, one of each at a time.
+ * When one fails the others are stopped, and the first error is thrown.
  *
  * @example
  * const { temporal, ollama } = await ensureParts(['temporal', 'ollama'], { config, onProgress: console.error });
@@ -109,12 +110,44 @@ export async function ensureParts<N extends PartName>(
   for (const line of describePlan(plan)) context.onProgress(line);
   if (plan.needed.length > 0) requireSpace(options.config.cacheDir, plan.megabytes);
   const found = new Map(plan.present.map(({ name, part }) => [name, part]));
-  for (const { name } of plan.needed) {
+  await together(lanesOf(plan.needed), context, async ({ name }, now) => {
     // An earlier part, or another set-up that was waited for, may have made it by now.
-    const finding = await parts[name].find(context);
-    found.set(name, finding.state === 'ok' ? finding.part : await parts[name].make(context));
-  }
+    const finding = await parts[name].find(now);
+    found.set(name, finding.state === 'ok' ? finding.part : await parts[name].make(now));
+  });
   return Object.fromEntries(found) as Record<N, FoundPart>;
+}
+
+/** What is made one after the other, beside what else is. */
+function lanesOf(needed: readonly PlannedPart[]): PlannedPart[][] {
+  const [compiled, installed] = [true, false].map((compiles) =>
+    needed.filter(({ name }) => (parts[name].compiles ?? false) === compiles),
+  );
+  return [compiled ?? [], installed ?? []].filter((lane) => lane.length > 0);
+}
+
+/** Takes every lane to its end, in order within it. */
+async function together(
+  lanes: readonly PlannedPart[][],
+  context: SetupContext,
+  make: (part: PlannedPart, context: SetupContext) => Promise<void>,
+): Promise<void> {
+  const failing = new AbortController();
+  const signal = context.signal ? AbortSignal.any([context.signal, failing.signal]) : failing.signal;
+  let first: { error: unknown } | null = null;
+  const run = async (lane: PlannedPart[]): Promise<void> => {
+    try {
+      for (const part of lane) {
+        if (failing.signal.aborted) return;
+        await make(part, { ...context, signal });
+      }
+    } catch (error) {
+      first ??= { error };
+      failing.abort(error);
+    }
+  };
+  await Promise.all(lanes.map(run));
+  if (first !== null) throw (first as { error: unknown }).error;
 }
 
 function refuseFinal(name: PartName, finding: Finding): void {

@@ -15,6 +15,7 @@ export interface LockedPart {
   subject: string;
   /** What pip is told beside, where it has to build something. */
   env?: Readonly<Record<string, string>>;
+  compiles?: boolean;
   minutes: number;
   megabytes: number;
 }
@@ -72,10 +73,11 @@ interface Making {
   make: Part['make'];
 }
 
-function partOf({ name, title, lock, minutes, megabytes }: LockedPart, { how, idOf, make }: Making): Part {
+function partOf({ name, title, lock, compiles, minutes, megabytes }: LockedPart, { how, idOf, make }: Making): Part {
   return {
     name,
     title,
+    ...(compiles && { compiles }),
     async find({ config }) {
       // A package that npm installed has neither tests nor benches.
       if (!existsSync(lock)) return { state: 'missing', reason: `${title} is only for a checkout`, final: true };

@@ -21,6 +21,7 @@ export const leastSafeOllama = '0.17.1';
 export const ollamaPart: Part = {
   name: 'ollama',
   title: 'Ollama (serves the models)',
+  compiles: true,
   find,
   async route() {
     const release = ollamaRelease();

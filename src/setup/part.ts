@@ -55,6 +55,8 @@ export interface SetupContext {
 export interface Part {
   name: PartName;
   title: string;
+  /** Making it compiles, which keeps every core busy and takes memory: one of these is made at a time. */
+  compiles?: boolean;
   /** Looks only; changes nothing. */
   find(context: SetupContext): Promise<Finding>;
   route(context: SetupContext): Promise<Route>;

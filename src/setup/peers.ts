@@ -34,6 +34,7 @@ export const llamacppPart: Part = lockedPython({
   lock: join(packageRoot, 'test', 'fixtures', 'servers', 'llamacpp.txt'),
   subject: 'llama-cpp-python',
   env: { CMAKE_ARGS: leanBuild.join(' ') },
+  compiles: true,
   minutes: 3,
   megabytes: 300,
 });

@@ -17,6 +17,7 @@ const id = `temporal-${version}`;
 export const temporalPart: Part = {
   name: 'temporal',
   title: 'Temporal (server, command and page in one)',
+  compiles: true,
   find,
   async route() {
     const release = temporalRelease();

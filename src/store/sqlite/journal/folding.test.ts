@@ -10,7 +10,7 @@ function slowTables() {
   const tables: Tables = {
     write(entries) {
       const { promise, resolve } = Promise.withResolvers<Left>();
-      const error = new RatchetError('Unavailable', 'the disk is full.');
+      const error = new RatchetError('DiskFull', 'the disk is full.');
       begun.push({
         numbers: entries.map(({ number }) => number),
         done: () => resolve({ entries: [], error: null }),
