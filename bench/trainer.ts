@@ -3,13 +3,15 @@ import { join } from 'node:path';
 import { loadConfig } from '../src/config.ts';
 import { createWarmPython } from '../src/training/warm-python.ts';
 import { type Place, type Setting, batch, runSide, writeJob } from './trainer/contenders.ts';
-import { type Round, type Side, bestOf, checkpointClaim, claimsOf, sides } from './trainer/figures.ts';
+import { type Round, type Side, bestOf, checkpointClaim, claimsOf, instructedClaim, sides } from './trainer/figures.ts';
 import { importClaims, measureImports } from './trainer/imports.ts';
 import { shape, writeChats } from './trainer/make.ts';
 import { runPython, tinyBase } from './trainer/run-python.ts';
 import type { Bench, BenchContext, Outcome } from './types.ts';
 
 const chats = 48;
+/** Words of the instructions with which chats of a product begin. */
+const instructions = 150;
 /** So many that some checkpoints come, at a step in twenty. */
 const longEpochs = 7;
 /** What each side tries; a sequence is a whole answer or a whole chat. */
@@ -44,13 +46,14 @@ async function run({ count, paths, tell }: BenchContext): Promise<Outcome> {
       rounds.push(await oneRound(place, best, number, tell));
     }
     const warm = await warmFirstSteps(place, best.ours.micro, count);
+    const told = await withInstructions(place, best, tell);
     tell('Checkpoints at the default interval …');
     const long = await runSide('ours', place, best.ours, longEpochs);
     tell('A version of half a billion parameters into Ollama, as an adapter and whole …');
     const imports = await measureImports({ python, ollama: paths.ollama ?? '' }, folder);
     return {
-      claims: [...claimsOf(rounds, warm), checkpointClaim(long), ...importClaims(imports)],
-      details: { shape, batch, settings, best, data, rounds, warm, imports },
+      claims: [...claimsOf(rounds, warm), instructedClaim(told), checkpointClaim(long), ...importClaims(imports)],
+      details: { shape, batch, settings, best, data, rounds, warm, told, imports },
       notes: [
         'Each side trains LoRA of rank 16 on all linear layers, one epoch, at its own best size, the peers in whichever of bfloat16 and 32 bits is faster. LitGPT takes an answer with the chat before it as one sample, TRL a chat.',
         'The model is random: 19 M parameters, a vocabulary of 16,384. No GPU was to be had.',
@@ -73,8 +76,23 @@ interface Data {
   lengths: number[];
 }
 
-async function prepare(python: string, folder: string): Promise<Data> {
-  writeChats(join(folder, 'train.jsonl'), chats, 7);
+/** Ours and LitGPT, on the same chats with the same instructions before each; both as fast as they were without. */
+async function withInstructions(
+  { folder, pythons }: Place,
+  best: Readonly<Record<Side, Setting>>,
+  tell: (line: string) => void,
+): Promise<Record<'ours' | 'litgpt', number>> {
+  const place: Place = { folder: join(folder, 'instructed'), pythons };
+  mkdirSync(place.folder);
+  await prepare(pythons.ours, place.folder, instructions);
+  const [ours, litgpt] = [await runSide('ours', place, best.ours), await runSide('litgpt', place, best.litgpt)];
+  const told = { ours: ours.tokensPerSecond, litgpt: litgpt.tokensPerSecond };
+  tell(`With instructions: ours ${told.ours.toFixed(1)}/s, litgpt ${told.litgpt.toFixed(1)}/s`);
+  return told;
+}
+
+async function prepare(python: string, folder: string, words = 0): Promise<Data> {
+  writeChats(join(folder, 'train.jsonl'), chats, 7, words);
   const args = [tinyBase, join(folder, 'train.jsonl'), folder];
   return JSON.parse(await runPython(python, 'trainer_data.py', args, join(folder, 'data.log'))) as Data;
 }

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { bestOf, checkpointClaim, claimsOf } from './figures.ts';
+import { bestOf, checkpointClaim, claimsOf, instructedClaim } from './figures.ts';
 
 const run = (tokensPerSecond: number, firstStep: number) => ({ tokensPerSecond, firstStep, wall: 1 });
 
@@ -28,4 +28,13 @@ test('checkpoints are compared with all the time of training', () => {
   const lines = [{ event: 'checkpoint', seconds: 0.2 }, { event: 'data' }, { event: 'checkpoint', seconds: 0.3 }];
   expect(checkpointClaim({ lines, wall: 62, firstStep: 2 })).toMatchObject({ ours: 0.5, ratio: 0.0083, holds: true });
   expect(() => checkpointClaim({ lines: [], wall: 62, firstStep: 2 })).toThrow('no checkpoint');
+});
+
+test('of chats with instructions nothing is wanted', () => {
+  expect(instructedClaim({ ours: 800, litgpt: 240 })).toMatchObject({
+    ours: 800,
+    peer: 240,
+    ratio: 0.3,
+    target: 'none',
+  });
 });

@@ -18,18 +18,22 @@ const words =
     ' ',
   );
 
-/** Writes so many chats as rows of a dataset: one for each rated answer, with the chat up to it. Gives how many rows. */
-export function writeChats(file: string, chats: number, seed: number): number {
+/**
+ * Writes so many chats as rows of a dataset: one for each rated answer, with the chat up to it. Gives how many rows. All chats
+ * begin with the same instructions of so many words, where there are any.
+ */
+export function writeChats(file: string, chats: number, seed: number, instructions = 0): number {
   const random = createRandom(seed);
-  const rows = Array.from({ length: chats }, (_, chat) => rowsOf(chat, random)).flat();
+  const told = instructions > 0 ? [{ role: 'system', content: some(instructions, createRandom(seed + 1)) }] : [];
+  const rows = Array.from({ length: chats }, (_, chat) => rowsOf(chat, told, random)).flat();
   writeFileSync(file, rows.map((row) => `${JSON.stringify(row)}\n`).join(''));
   return rows.length;
 }
 
 type Random = ReturnType<typeof createRandom>;
 
-function rowsOf(chat: number, random: Random): DatasetRow[] {
-  const messages: WireMessage[] = [];
+function rowsOf(chat: number, told: readonly WireMessage[], random: Random): DatasetRow[] {
+  const messages: WireMessage[] = [...told];
   const rows: DatasetRow[] = [];
   const turns = turnsOf(random);
   for (let turn = 0; turn < turns; turn += 1) {
@@ -56,5 +60,9 @@ function row(id: string, messages: WireMessage[]): DatasetRow {
 function text({ median, spread, most }: { median: number; spread: number; most: number }, random: Random): string {
   const normal = Math.sqrt(-2 * Math.log(1 - random.next())) * Math.cos(2 * Math.PI * random.next());
   const count = Math.min(most, Math.max(1, Math.round(median * Math.exp(spread * normal))));
+  return some(count, random);
+}
+
+function some(count: number, random: Random): string {
   return Array.from({ length: count }, () => words[random.below(words.length)]).join(' ');
 }

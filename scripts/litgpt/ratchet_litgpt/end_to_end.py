@@ -14,11 +14,12 @@ from litgpt.lora import GPT
 from torch.utils.checkpoint import checkpoint
 
 from .autocast import computed_in
-from .causal import BLOCK, MOST, causal
+from .causal import BLOCK, GRID, MOST, causal
 from .family import embed, positions_of
 from .head import CHUNK_BYTES
 from .packing import WORTH
-from .shapes import filled
+from .prefixes import pieces_of
+from .shapes import filled, has_kernels_by_shape
 
 
 def runs_end_to_end(gpt: GPT) -> bool:
@@ -61,11 +62,27 @@ def most_bytes(gpt: GPT, length: int, dtype: torch.dtype) -> int:
 
 @dataclass(frozen=True)
 class Laid:
-    """Chats laid end to end: where each position stands in its batch, its place in its chat, and the chats' lengths."""
+    """Chats laid end to end: where each position stands in its batch, its place in its chat, and the chats' lengths.
+
+    Or pieces of chats, each after the one that it goes on from; then `rows` are those of all positions of the chats.
+    """
 
     positions: torch.Tensor
     places: torch.Tensor
     lengths: Sequence[int]
+    before: Sequence[int | None] | None = None
+    of_chats: torch.Tensor | None = None
+    rows: torch.Tensor | None = None
+
+    def rows_of(self, at: torch.Tensor) -> torch.Tensor:
+        """Return in which rows some positions of the batch stand, rising ones."""
+        if self.rows is None or self.of_chats is None:
+            return torch.searchsorted(self.positions, at)
+        return self.rows[torch.searchsorted(self.of_chats, at)]
+
+    def tokens_of(self, tokens: torch.Tensor) -> list[list[int]]:
+        """Return the token ids of each chat in a batch, (B, T)."""
+        return [part.tolist() for part in tokens.flatten()[self.positions].split(list(self.lengths))]
 
 
 def lay(shape: torch.Size, chats: torch.Tensor | None, places: torch.Tensor | None) -> Laid:
@@ -78,6 +95,35 @@ def lay(shape: torch.Size, chats: torch.Tensor | None, places: torch.Tensor | No
     starts = (own == 0).nonzero().flatten()
     lengths = torch.cat((starts, starts.new_tensor([len(own)]))).diff().tolist()
     return Laid(positions, own, lengths)
+
+
+def shared(laid: Laid, tokens: torch.Tensor, dtype: torch.dtype) -> Laid:
+    """Return chats so laid that what they begin with alike is there once.
+
+    Args:
+        laid: chats, end to end.
+        tokens: token ids of the batch, (B, T).
+        dtype: of what is computed.
+    """
+    pieces = pieces_of(laid.tokens_of(tokens), GRID if has_kernels_by_shape(dtype) else 1)
+    if all(piece.before is None for piece in pieces):
+        return laid
+    positions, places = (part.split(list(laid.lengths)) for part in (laid.positions, laid.places))
+    rows = torch.arange(sum(piece.end - piece.start for piece in pieces)).split([one.end - one.start for one in pieces])
+    whole: list[torch.Tensor] = []
+    of_chat: dict[int, torch.Tensor] = {}
+    for piece, own in zip(pieces, rows, strict=True):
+        whole.append(own if piece.before is None else torch.cat((whole[piece.before], own)))
+        if piece.end == laid.lengths[piece.chat]:
+            of_chat[piece.chat] = whole[-1]
+    return Laid(
+        torch.cat([positions[one.chat][one.start : one.end] for one in pieces]),
+        torch.cat([places[one.chat][one.start : one.end] for one in pieces]),
+        [piece.end - piece.start for piece in pieces],
+        [piece.before for piece in pieces],
+        laid.positions,
+        torch.cat([of_chat[chat] for chat in range(len(laid.lengths))]),
+    )
 
 
 def hidden_of(gpt: GPT, tokens: torch.Tensor, laid: Laid, at: torch.Tensor, recompute: bool) -> torch.Tensor:
@@ -95,13 +141,13 @@ def hidden_of(gpt: GPT, tokens: torch.Tensor, laid: Laid, at: torch.Tensor, reco
     positions, places = filled(laid.positions, dtype), filled(laid.places, dtype)
     cos, sin = gpt.cos[places], gpt.sin[places]
     x = embed(gpt, tokens.flatten()[positions][None])
-    wanted = filled(torch.searchsorted(laid.positions, at), dtype)
+    wanted = filled(laid.rows_of(at), dtype)
     blocks = gpt.transformer.h
     run: Callable[..., torch.Tensor] = partial(checkpoint, _block, use_reentrant=False) if recompute else _block
     for layer, block in enumerate(blocks):
         turns = positions_of(gpt, layer, cos), positions_of(gpt, layer, sin)
         rows = wanted if layer == len(blocks) - 1 else None
-        x = run(block, x, *turns, laid.lengths, rows)
+        x = run(block, x, *turns, laid, rows)
     return gpt.transformer.ln_f(x)[0, : len(at)]
 
 
@@ -110,18 +156,18 @@ def _block(
     x: torch.Tensor,
     cos: torch.Tensor,
     sin: torch.Tensor,
-    lengths: Sequence[int],
+    laid: Laid,
     rows: torch.Tensor | None,
 ) -> torch.Tensor:
     """Return what a block makes of x, (1, N, n_embd), or of some of its positions."""
-    y = _attend(block.attn, block.norm_1(x), cos, sin, lengths)
+    y = _attend(block.attn, block.norm_1(x), cos, sin, laid)
     if rows is not None:
         x, y = x[:, rows], y[:, rows]
     x = block.post_attention_norm(block.attn.proj(y)) + x
     return block.post_mlp_norm(block.mlp(block.norm_2(x))) + x
 
 
-def _attend(layer: Any, x: torch.Tensor, cos: torch.Tensor, sin: torch.Tensor, lengths: Sequence[int]) -> torch.Tensor:
+def _attend(layer: Any, x: torch.Tensor, cos: torch.Tensor, sin: torch.Tensor, laid: Laid) -> torch.Tensor:
     """Return the attention of x, (1, N, n_embd), before its projection: (1, N, heads * size)."""
     config = layer.config
     heads, groups = config.n_head, config.n_query_groups
@@ -132,7 +178,7 @@ def _attend(layer: Any, x: torch.Tensor, cos: torch.Tensor, sin: torch.Tensor, l
         turned = torch.cat((layer.norm_q(queries), layer.norm_k(keys)), 1)
     queries, keys = _turn(turned, cos, sin, config.rope_n_elem).split((heads, groups), 1)
     scale = layer.mscale * layer.mscale / (config.attention_scores_scalar or config.head_size) ** 0.5
-    return causal(queries, keys, values, lengths, scale).flatten(1)[None]
+    return causal(queries, keys, values, laid.lengths, scale, laid.before).flatten(1)[None]
 
 
 def _turn(x: torch.Tensor, cos: torch.Tensor, sin: torch.Tensor, turned: int) -> torch.Tensor:

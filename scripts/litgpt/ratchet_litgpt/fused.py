@@ -15,15 +15,23 @@ from .autocast import computed_in
 
 def fuse(layer: LoRALinear) -> None:
     """Let a layer compute so where it can: a frozen one that has LoRA without dropout."""
-    dropped = getattr(layer.lora_dropout, "p", 0.0)
-    if hasattr(layer, "lora_A") and not layer.linear.weight.requires_grad and dropped == 0:
+    if hasattr(layer, "lora_A") and not layer.linear.weight.requires_grad and not _drops(layer):
         layer.forward = _Fused(layer)
+
+
+def _drops(layer: LoRALinear) -> bool:
+    return bool(getattr(layer.lora_dropout, "p", 0.0) > 0)
 
 
 def lora_layers(gpt: GPT) -> list[tuple[str, LoRALinear]]:
     """Return the layers that have LoRA tensors, by name."""
     found = ((name, module) for name, module in gpt.named_modules() if isinstance(module, LoRALinear))
     return [(name, module) for name, module in found if hasattr(module, "lora_A")]
+
+
+def has_dropout(gpt: GPT) -> bool:
+    """Return whether random numbers are drawn for each position that learns."""
+    return any(_drops(layer) for _, layer in lora_layers(gpt))
 
 
 def is_fused(gpt: GPT) -> bool:

@@ -17,6 +17,7 @@ from litgpt.lora import GPT
 
 from .end_to_end import Laid
 from .fused import is_fused
+from .prefixes import kin
 
 T = TypeVar("T")
 
@@ -46,7 +47,7 @@ def lanes_of(gpt: GPT, laid: Laid) -> int:
     return min(torch.get_num_threads(), MOST, len(laid.lengths))
 
 
-def split(gpt: GPT, laid: Laid, at: torch.Tensor, count: int) -> list[Share]:
+def split(gpt: GPT, laid: Laid, at: torch.Tensor, count: int, tokens: torch.Tensor | None = None) -> list[Share]:
     """Return so many shares of chats, which take about as long as each other.
 
     Args:
@@ -54,14 +55,19 @@ def split(gpt: GPT, laid: Laid, at: torch.Tensor, count: int) -> list[Share]:
         laid: how all chats are laid.
         at: the positions that are asked for, rising.
         count: of the shares, no more than there are chats.
+        tokens: token ids, (B, T), where chats that are alike are to stay together.
     """
     ends = torch.tensor(laid.lengths).cumsum(0)
     chat_of = torch.bucketize(torch.searchsorted(laid.positions, at), ends, right=True)
     asked = torch.bincount(chat_of, minlength=len(laid.lengths)).tolist()
-    costs = [_cost(gpt, *one) for one in zip(laid.lengths, asked, strict=True)]
+    families = [[(chat, 0)] for chat in range(len(laid.lengths))] if tokens is None else kin(laid.tokens_of(tokens))
+    if len(families) < count:
+        families = [[one] for family in families for one in family]
+    costs = [sum(_cost(gpt, laid.lengths[chat] - alike, asked[chat]) for chat, alike in one) for one in families]
     positions, places = (part.split(list(laid.lengths)) for part in (laid.positions, laid.places))
     shares = []
-    for chats in balanced(costs, count):
+    for members in balanced(costs, count):
+        chats = sorted(chat for member in members for chat, _ in families[member])
         own = torch.isin(chat_of, torch.tensor(chats)).nonzero().flatten()
         part = Laid(
             torch.cat([positions[chat] for chat in chats]),

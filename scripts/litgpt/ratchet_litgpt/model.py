@@ -4,6 +4,7 @@ import json
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -20,12 +21,12 @@ from .attention import chat_bounds, has_varlen, run_chat_by_chat, same_chat
 from .autocast import computed_in
 from .base import Base
 from .divergence import divergences
-from .end_to_end import hidden_of, lay, runs_end_to_end
+from .end_to_end import hidden_of, lay, runs_end_to_end, shared
 from .errors import JobError
 from .family import embed, positions_of
 from .files import read_json, sha256_bytes, sha256_file, write_file, write_json
 from .four_bits import in_four_bits
-from .fused import fuse, lora_layers
+from .fused import fuse, has_dropout, lora_layers
 from .head import logits_of, token_losses
 from .lanes import Share, each, joined, lanes_of, split
 from .meta import without_data
@@ -51,6 +52,9 @@ class TokenLoss(torch.nn.Module):
         self.gpt = gpt
         self.recompute = recompute
         self.mixed = mixed
+        # Whether chats that begin alike go through the model together as far as they do: on a CPU, without dropout,
+        # which each of them has its own of.
+        self.prefixes = True
 
     def forward(self, tokens: torch.Tensor, *rest: Any, **named: Any) -> torch.Tensor:
         """Return what `losses` does, in the precision of this module."""
@@ -117,7 +121,11 @@ class TokenLoss(torch.nn.Module):
             return [Share(None, at)]
         laid = lay(tokens.shape, chats, places)
         count = lanes_of(self.gpt, laid)
-        return split(self.gpt, laid, at, count) if count > 1 else [Share(laid, at)]
+        if not self.prefixes or has_dropout(self.gpt):
+            return split(self.gpt, laid, at, count) if count > 1 else [Share(laid, at)]
+        shares = split(self.gpt, laid, at, count, tokens) if count > 1 else [Share(laid, at)]
+        dtype = computed_in(tokens.device, self.gpt.transformer.wte.weight.dtype)
+        return [replace(one, laid=shared(one.laid, tokens, dtype)) if one.laid else one for one in shares]
 
     def _in_order(self, works: Sequence[Callable[[], torch.Tensor]], shares: Sequence[Share]) -> torch.Tensor:
         """Return what is said of each position, (N,) or (2, N), in the order of all that were asked for."""

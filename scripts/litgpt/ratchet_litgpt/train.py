@@ -266,7 +266,12 @@ class Run:
             cost.loss.backward()
             self.context.stop.check()
 
-        totals(self.objective, rows, self._pass(self.packed), learn)
+        # One row many times stands for many that have nothing in common.
+        self.model.prefixes = False
+        try:
+            totals(self.objective, rows, self._pass(self.packed), learn)
+        finally:
+            self.model.prefixes = True
 
     def _undo(self) -> None:
         """Put back what a forward and a backward pass change."""
