@@ -376,7 +376,8 @@ class Run:
         return totals(self.objective, rows, self._pass(self.packed), learn)
 
     def _pass(self, packed: bool) -> Pass:
-        return Pass(self.model, self.fitting.fit.size, self.context.job.device, packed)
+        device, lays = self.context.job.device, runs_end_to_end(self.gpt)
+        return Pass(self.model, self.fitting.fit.size, device, packed, lays)
 
     def _validate_if_due(self) -> None:
         """Validate at every `eval_every_steps`, or epoch, and at the end; a run stopped meanwhile does it again."""

@@ -10,7 +10,9 @@ import torch
 from litgpt.lora import GPT, Config, mark_only_lora_as_trainable
 from safetensors.torch import load_file
 
+from ratchet_litgpt import end_to_end, prefixes
 from ratchet_litgpt.architecture import lit_from_hf, litgpt_config
+from ratchet_litgpt.causal import causal
 from ratchet_litgpt.data import BAD, GOOD, LEARN, REPLAY, Sample
 from ratchet_litgpt.model import TokenLoss, lora_fields, trainable, without_lora
 from ratchet_litgpt.objectives.dpo import Dpo, Pair
@@ -85,11 +87,13 @@ def kto(rows: Sequence[Sample], sft_weight: float = 0) -> Kto:
     return Kto(rows, [], ABOUT["beta"], weights, 64, sft_weight)
 
 
-def learn(gpt: GPT, objective: Objective[Any], size: int) -> tuple[Figures, dict[str, torch.Tensor]]:
+def learn(
+    gpt: GPT, objective: Objective[Any], size: int, lays: bool = False
+) -> tuple[Figures, dict[str, torch.Tensor]]:
     """Return the figures of all rows as one step, and the gradient of each parameter."""
     gpt.zero_grad()
     divisor = objective.divisor(objective.rows)
-    how = Pass(TokenLoss(gpt), size, CPU)
+    how = Pass(TokenLoss(gpt), size, CPU, lays=lays)
     figures = total(objective, objective.rows, how, lambda cost: (cost.loss / divisor).backward())
     found = {name: p.grad.clone() for name, p in gpt.named_parameters() if p.requires_grad and p.grad is not None}
     assert len(found) == len(trainable(gpt))
@@ -105,10 +109,14 @@ OBJECTIVES: dict[str, Any] = {
 METRICS = {"chosen_reward": "rewards/chosen", "rejected_reward": "rewards/rejected", "accuracy": "rewards/accuracies"}
 
 
+@pytest.mark.parametrize("way", ["padded", "end to end", "what is alike once"])
 @pytest.mark.parametrize("size", [1, 2, 3, 8])
 @pytest.mark.parametrize("name", OBJECTIVES)
-def test_losses_rewards_and_gradients_are_those_of_trl(name: str, size: int) -> None:
-    figures, gradients = learn(tiny(), OBJECTIVES[name](), size)
+def test_losses_rewards_and_gradients_are_those_of_trl(
+    name: str, size: int, way: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(prefixes, "LEAST", 2 if way == "what is alike once" else 2**20)
+    figures, gradients = learn(tiny(), OBJECTIVES[name](), size, lays=way != "padded")
     expected = ABOUT["found"][name]
     assert figures.loss == pytest.approx(expected["loss"], rel=1e-5)
     for ours, theirs in METRICS.items():
@@ -134,6 +142,24 @@ def test_good_answers_are_said_again_beside_kto(size: int) -> None:
     _, judging = learn(tiny(), kto(rows), size)
     for name, value in gradients.items():
         torch.testing.assert_close(value, judging[name] + 0.5 * alone[name], rtol=1e-4, atol=1e-5)
+
+
+def test_what_fills_rows_is_not_computed_nor_is_a_prompt_twice(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[int] = []
+
+    def attention(q: torch.Tensor, *rest: Any) -> torch.Tensor:
+        seen.append(len(q))
+        return causal(q, *rest)
+
+    monkeypatch.setattr(end_to_end, "causal", attention)
+    sums = []
+    for lays, least in ((False, 2**20), (True, 2**20), (True, 2)):
+        monkeypatch.setattr(prefixes, "LEAST", least)
+        seen.clear()
+        learn(tiny(), dpo(0, pairs()), 8, lays)
+        sums.append(sum(seen))
+    padded, laid, shared = sums
+    assert padded > laid > shared
 
 
 def own(tensors: dict[str, torch.Tensor], name: str) -> dict[str, torch.Tensor]:

@@ -21,8 +21,8 @@ class Remembered:
         """Measure those samples that are not known yet, by the model as it is now."""
         new = {_key(sample): sample for sample in samples if _key(sample) not in self._known}
         for batch in batches(list(new.values()), how.size):
-            rows = collate([[sample] for sample in batch], how.device)
-            found = log_probability(rows, how.model(rows.tokens, rows.labels)).tolist()
+            rows = _collated(batch, how)
+            found = log_probability(rows, _said(rows, how)).tolist()
             self._known.update(zip(map(_key, batch), found, strict=True))
 
     def of(self, samples: Sequence[Sample]) -> list[float]:
@@ -37,12 +37,23 @@ def log_odds(
 
     The sums go over an answer's learned tokens. p0 is what is remembered, or the frozen base of the same model.
     """
-    batch = collate([[sample] for sample in samples], how.device)
-    said = log_probability(batch, how.model(batch.tokens, batch.labels, learned=batch.learned))
+    batch = _collated(samples, how)
+    said = log_probability(batch, _said(batch, how))
     if remembered is not None:
         return said - said.new_tensor(remembered.of(samples)), said
-    before = log_probability(batch, how.model(batch.tokens, batch.labels, learned=batch.learned, of_base=True))
-    return said - before, said
+    return said - log_probability(batch, _said(batch, how, of_base=True)), said
+
+
+def _collated(samples: Sequence[Sample], how: Pass) -> MicroBatch:
+    """Return a row for each sample; where they are laid end to end, with where each ends."""
+    return collate([[sample] for sample in samples], how.device, packed=how.lays)
+
+
+def _said(batch: MicroBatch, how: Pass, of_base: bool = False) -> torch.Tensor:
+    losses: torch.Tensor = how.model(
+        batch.tokens, batch.labels, batch.chats, batch.places, batch.learned, of_base=of_base
+    )
+    return losses
 
 
 def log_probability(batch: MicroBatch, losses: torch.Tensor) -> torch.Tensor:

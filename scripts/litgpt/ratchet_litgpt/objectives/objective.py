@@ -17,6 +17,8 @@ class Pass:
     size: int
     device: torch.device
     packed: bool = False
+    # Whether chats are laid end to end, so that rows of one chat each are not padded either.
+    lays: bool = False
 
 
 @dataclass(frozen=True)
