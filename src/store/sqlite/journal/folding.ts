@@ -34,22 +34,13 @@ export function createFolding({ tables, pair, rest }: { tables: Tables; pair: Fi
   let folding: Promise<void> | null = null;
   /** The number of the first batch that is being written; null when none is. */
   let writing: number | null = null;
-  let timer: NodeJS.Timeout | null = null;
-
-  function schedule(ms: number): void {
-    if (timer && ms > 0) return;
-    if (timer) clearTimeout(timer);
-    timer = setTimeout(() => {
-      timer = null;
-      fold().catch(() => undefined);
-    }, ms);
-  }
+  const next = createTimer(() => void fold().catch(() => undefined));
 
   function fold(): Promise<void> {
     folding ??= foldOnce().finally(() => {
       folding = null;
       writing = null;
-      if (queue.first !== null) schedule(stuck ? retryMs : gatherMs);
+      if (queue.first !== null) next.within(stuck ? retryMs : gatherMs);
       else rest();
     });
     return folding;
@@ -70,19 +61,17 @@ export function createFolding({ tables, pair, rest }: { tables: Tables; pair: Fi
     if (sync) pair.written(queue.entries);
   }
 
-  function isPending(): boolean {
-    return folding !== null || queue.first !== null;
-  }
-
   /** The number of the first batch that is not in the tables: others may have begun to write it. */
   function oldest(): number {
     return Math.min(writing ?? Infinity, queue.first ?? Infinity);
   }
 
+  const isPending = (): boolean => oldest() < Infinity;
+
   return {
     add(entry) {
       queue.add(entry);
-      schedule(queue.size > mostStatements ? 0 : gatherMs);
+      next.within(queue.size > mostStatements ? 0 : gatherMs);
     },
     holds: queue.holds,
     get pending() {
@@ -108,8 +97,28 @@ export function createFolding({ tables, pair, rest }: { tables: Tables; pair: Fi
         if (!isPending() && unsynced === before) unsynced = 0;
       }
     },
-    stop() {
-      if (timer) clearTimeout(timer);
+    stop: next.stop,
+  };
+}
+
+/** Does something in some ms, or earlier when it is told so before that. */
+function createTimer(action: () => void): { within(ms: number): void; stop(): void } {
+  let timer: NodeJS.Timeout | null = null;
+
+  function stop(): void {
+    if (timer) clearTimeout(timer);
+    timer = null;
+  }
+
+  return {
+    within(ms) {
+      if (timer && ms > 0) return;
+      stop();
+      timer = setTimeout(() => {
+        timer = null;
+        action();
+      }, ms);
     },
+    stop,
   };
 }
