@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import torch
 
+from ratchet_litgpt.causal import causal
 from ratchet_litgpt.chat_template import load_chat_template
 from ratchet_litgpt.data import Sample
 from ratchet_litgpt.encode import Encoder, render_row
@@ -139,6 +140,20 @@ def sample_of(row: dict[str, Any]) -> Sample:
 def write_rows(path: Path, rows: list[dict[str, Any]]) -> Path:
     path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
     return path
+
+
+@pytest.fixture
+def attended(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, ...]]:
+    """Return what attention is given from now on, end to end: queries, keys, values, lengths, the scale, and what each
+    goes on from."""
+    seen: list[tuple[Any, ...]] = []
+
+    def attention(*given: Any) -> torch.Tensor:
+        seen.append(given)
+        return causal(*given)
+
+    monkeypatch.setattr("ratchet_litgpt.end_to_end.causal", attention)
+    return seen
 
 
 NO_DATA = dict.fromkeys(("train", "val", "pairs", "val_pairs", "judged", "val_judged"))
