@@ -120,10 +120,7 @@ export async function ensureParts<N extends PartName>(
 
 /** What is made one after the other, beside what else is. */
 function lanesOf(needed: readonly PlannedPart[]): PlannedPart[][] {
-  const [compiled, installed] = [true, false].map((compiles) =>
-    needed.filter(({ name }) => (parts[name].compiles ?? false) === compiles),
-  );
-  return [compiled ?? [], installed ?? []].filter((lane) => lane.length > 0);
+  return [...Map.groupBy(needed, ({ name }) => parts[name].compiles === true).values()];
 }
 
 /** Takes every lane to its end, in order within it. */
@@ -134,7 +131,6 @@ async function together(
 ): Promise<void> {
   const failing = new AbortController();
   const signal = context.signal ? AbortSignal.any([context.signal, failing.signal]) : failing.signal;
-  let first: { error: unknown } | null = null;
   const run = async (lane: PlannedPart[]): Promise<void> => {
     try {
       for (const part of lane) {
@@ -142,12 +138,12 @@ async function together(
         await make(part, { ...context, signal });
       }
     } catch (error) {
-      first ??= { error };
+      // The reason stays that of the first.
       failing.abort(error);
     }
   };
   await Promise.all(lanes.map(run));
-  if (first !== null) throw (first as { error: unknown }).error;
+  failing.signal.throwIfAborted();
 }
 
 function refuseFinal(name: PartName, finding: Finding): void {

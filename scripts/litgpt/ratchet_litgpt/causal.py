@@ -69,6 +69,11 @@ class _Chat:
     seen: tuple[tuple[int, int], ...]
 
     @property
+    def end(self) -> int:
+        """Where it ends, without what fills it."""
+        return self.first + self.length
+
+    @property
     def spans(self) -> tuple[tuple[int, int], ...]:
         """The places and lengths of all that it sees."""
         return (*self.seen, (self.first, self.length))
@@ -138,7 +143,7 @@ def _chats(lengths: Sequence[int], before: Sequence[int | None] | None, dtype: t
     grid = GRID if has_kernels_by_shape(dtype) else 1
     chats: list[_Chat] = []
     for length, place in zip(lengths, before or [None] * len(lengths), strict=True):
-        first = chats[-1].first + chats[-1].length if chats else 0
+        first = chats[-1].end if chats else 0
         seen = () if place is None else chats[place].spans
         chats.append(_Chat(first, length, -(-length // grid) * grid, seen))
     return chats
@@ -147,7 +152,7 @@ def _chats(lengths: Sequence[int], before: Sequence[int | None] | None, dtype: t
 def _of_chat(part: torch.Tensor, chat: _Chat) -> torch.Tensor:
     """Return what a chat sees of keys or values, (N, groups, size), filled, as (groups, places, size)."""
     if not chat.seen and chat.filled == chat.length:
-        return part[chat.first : chat.first + chat.length].transpose(0, 1).contiguous()
+        return part[chat.first : chat.end].transpose(0, 1).contiguous()
     found = part.new_zeros(part.size(1), chat.before + chat.filled, part.size(2))
     place = 0
     for first, length in chat.spans:
@@ -161,7 +166,7 @@ class _Slopes:
 
     def __init__(self, like: torch.Tensor, groups: int, chats: Sequence[_Chat]) -> None:
         self.out = like.new_empty(like.size(0), groups, like.size(2))
-        self.out[chats[-1].first + chats[-1].length :] = 0
+        self.out[chats[-1].end :] = 0
         wide = torch.promote_types(like.dtype, torch.float32)
         shared = dict(span for chat in chats for span in chat.seen)
         self._sums = {
@@ -192,7 +197,7 @@ class _Causal(torch.autograd.Function):
         ctx: Any, q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, chats: Sequence[_Chat], scale: float
     ) -> torch.Tensor:
         groups, out, kept = k.size(1), torch.empty_like(q, memory_format=torch.contiguous_format), []
-        out[chats[-1].first + chats[-1].length :] = 0
+        out[chats[-1].end :] = 0
         for chat in chats:
             keys, values = _of_chat(k, chat), _of_chat(v, chat)
             kept += [keys, values]

@@ -109,7 +109,8 @@ def shared(laid: Laid, tokens: torch.Tensor, dtype: torch.dtype) -> Laid:
     if all(piece.before is None for piece in pieces):
         return laid
     positions, places = (part.split(list(laid.lengths)) for part in (laid.positions, laid.places))
-    rows = torch.arange(sum(piece.end - piece.start for piece in pieces)).split([one.end - one.start for one in pieces])
+    lengths = [piece.end - piece.start for piece in pieces]
+    rows = torch.arange(sum(lengths)).split(lengths)
     whole: list[torch.Tensor] = []
     of_chat: dict[int, torch.Tensor] = {}
     for piece, own in zip(pieces, rows, strict=True):
@@ -119,7 +120,7 @@ def shared(laid: Laid, tokens: torch.Tensor, dtype: torch.dtype) -> Laid:
     return Laid(
         torch.cat([positions[one.chat][one.start : one.end] for one in pieces]),
         torch.cat([places[one.chat][one.start : one.end] for one in pieces]),
-        [piece.end - piece.start for piece in pieces],
+        lengths,
         [piece.before for piece in pieces],
         laid.positions,
         torch.cat([of_chat[chat] for chat in range(len(laid.lengths))]),

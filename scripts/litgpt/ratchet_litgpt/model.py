@@ -54,7 +54,7 @@ class TokenLoss(torch.nn.Module):
         self.mixed = mixed
         # Whether chats that begin alike go through the model together as far as they do: on a CPU, without dropout,
         # which each of them has its own of.
-        self.prefixes = True
+        self.prefixes = not has_dropout(gpt)
 
     def forward(self, tokens: torch.Tensor, *rest: Any, **named: Any) -> torch.Tensor:
         """Return what `losses` does, in the precision of this module."""
@@ -121,9 +121,10 @@ class TokenLoss(torch.nn.Module):
             return [Share(None, at)]
         laid = lay(tokens.shape, chats, places)
         count = lanes_of(self.gpt, laid)
-        if not self.prefixes or has_dropout(self.gpt):
-            return split(self.gpt, laid, at, count) if count > 1 else [Share(laid, at)]
-        shares = split(self.gpt, laid, at, count, tokens) if count > 1 else [Share(laid, at)]
+        alike = tokens if self.prefixes else None
+        shares = split(self.gpt, laid, at, count, alike) if count > 1 else [Share(laid, at)]
+        if alike is None:
+            return shares
         dtype = computed_in(tokens.device, self.gpt.transformer.wte.weight.dtype)
         return [replace(one, laid=shared(one.laid, tokens, dtype)) if one.laid else one for one in shares]
 

@@ -267,11 +267,11 @@ class Run:
             self.context.stop.check()
 
         # One row many times stands for many that have nothing in common.
-        self.model.prefixes = False
+        prefixes, self.model.prefixes = self.model.prefixes, False
         try:
             totals(self.objective, rows, self._pass(self.packed), learn)
         finally:
-            self.model.prefixes = True
+            self.model.prefixes = prefixes
 
     def _undo(self) -> None:
         """Put back what a forward and a backward pass change."""

@@ -33,17 +33,17 @@ def batch_of(packed: bool) -> MicroBatch:
     return collate(rows, CPU, packed)
 
 
-def learning(dropout: float = 0.0) -> GPT:
+def learning(family: str = "Qwen2ForCausalLM", dropout: float = 0.0) -> GPT:
     """Return a model whose LoRA says something: at first its B is zero."""
-    gpt = fused(tiny("Qwen2ForCausalLM", lora={**LORA, "dropout": dropout}))
+    gpt = fused(tiny(family, lora={**LORA, "dropout": dropout}))
     generator = torch.Generator().manual_seed(3)
     for _, layer in lora_layers(gpt):
         layer.lora_B.data.normal_(0, 0.1, generator=generator)
     return gpt
 
 
-def said(gpt: GPT, batch: MicroBatch, **asked: bool) -> torch.Tensor:
-    found: torch.Tensor = TokenLoss(gpt)(batch.tokens, batch.labels, batch.chats, batch.places, batch.learned, **asked)
+def said(loss: TokenLoss, batch: MicroBatch, **asked: bool) -> torch.Tensor:
+    found: torch.Tensor = loss(batch.tokens, batch.labels, batch.chats, batch.places, batch.learned, **asked)
     return found
 
 
@@ -61,11 +61,11 @@ def test_losses_and_gradients_are_those_of_one_thread(
 ) -> None:
     gpt, batch = learning(), batch_of(packed)
     assert lanes_of(gpt, lay(batch.tokens.shape, batch.chats, batch.places)) == 2
-    found = said(gpt, batch, **asked)
+    found = said(TokenLoss(gpt), batch, **asked)
     gradient = slopes(gpt, found)
-    again = slopes(gpt, said(gpt, batch, **asked))
+    again = slopes(gpt, said(TokenLoss(gpt), batch, **asked))
     monkeypatch.setattr(lanes, "WORTH", 2**60)
-    alone = said(gpt, batch, **asked)
+    alone = said(TokenLoss(gpt), batch, **asked)
     torch.testing.assert_close(found, alone, rtol=1e-5, atol=1e-5)
     wanted = slopes(gpt, alone)
     torch.testing.assert_close(gradient, wanted, rtol=1e-4, atol=1e-5 * float(wanted.abs().max()))
@@ -74,13 +74,13 @@ def test_losses_and_gradients_are_those_of_one_thread(
 
 def test_the_base_is_asked_side_by_side_too(monkeypatch: pytest.MonkeyPatch) -> None:
     gpt, batch = learning(), batch_of(packed=True)
-    found = said(gpt, batch, of_base=True)
+    found = said(TokenLoss(gpt), batch, of_base=True)
     assert not found.requires_grad
     monkeypatch.setattr(lanes, "WORTH", 2**60)
-    torch.testing.assert_close(found, said(gpt, batch, of_base=True), rtol=1e-5, atol=1e-5)
+    torch.testing.assert_close(found, said(TokenLoss(gpt), batch, of_base=True), rtol=1e-5, atol=1e-5)
     # And of another adapter it says the same.
     load_learned(gpt, {name: value * 2 for name, value in gpt.state_dict().items() if "lora_" in name})
-    torch.testing.assert_close(found, said(gpt, batch, of_base=True), rtol=1e-5, atol=1e-5)
+    torch.testing.assert_close(found, said(TokenLoss(gpt), batch, of_base=True), rtol=1e-5, atol=1e-5)
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 9])

@@ -10,9 +10,8 @@ import torch
 from litgpt.lora import GPT, Config, mark_only_lora_as_trainable
 from safetensors.torch import load_file
 
-from ratchet_litgpt import end_to_end, prefixes
+from ratchet_litgpt import prefixes
 from ratchet_litgpt.architecture import lit_from_hf, litgpt_config
-from ratchet_litgpt.causal import causal
 from ratchet_litgpt.data import BAD, GOOD, LEARN, REPLAY, Sample
 from ratchet_litgpt.model import TokenLoss, lora_fields, trainable, without_lora
 from ratchet_litgpt.objectives.dpo import Dpo, Pair
@@ -144,20 +143,15 @@ def test_good_answers_are_said_again_beside_kto(size: int) -> None:
         torch.testing.assert_close(value, judging[name] + 0.5 * alone[name], rtol=1e-4, atol=1e-5)
 
 
-def test_what_fills_rows_is_not_computed_nor_is_a_prompt_twice(monkeypatch: pytest.MonkeyPatch) -> None:
-    seen: list[int] = []
-
-    def attention(q: torch.Tensor, *rest: Any) -> torch.Tensor:
-        seen.append(len(q))
-        return causal(q, *rest)
-
-    monkeypatch.setattr(end_to_end, "causal", attention)
+def test_what_fills_rows_is_not_computed_nor_is_a_prompt_twice(
+    attended: list[tuple[Any, ...]], monkeypatch: pytest.MonkeyPatch
+) -> None:
     sums = []
     for lays, least in ((False, 2**20), (True, 2**20), (True, 2)):
         monkeypatch.setattr(prefixes, "LEAST", least)
-        seen.clear()
+        attended.clear()
         learn(tiny(), dpo(0, pairs()), 8, lays)
-        sums.append(sum(seen))
+        sums.append(sum(len(q) for q, *_ in attended))
     padded, laid, shared = sums
     assert padded > laid > shared
 

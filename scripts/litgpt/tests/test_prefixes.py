@@ -9,18 +9,18 @@ import torch
 from litgpt.lora import GPT
 from torch.nn.functional import scaled_dot_product_attention
 
-from ratchet_litgpt import end_to_end, lanes
+from ratchet_litgpt import lanes
 from ratchet_litgpt.causal import BLOCK, GRID, MOST, causal
 from ratchet_litgpt.data import MicroBatch, Sample, collate
 from ratchet_litgpt.end_to_end import lay
-from ratchet_litgpt.fused import lora_layers
 from ratchet_litgpt.lanes import split
-from ratchet_litgpt.model import TokenLoss, fused, trainable
+from ratchet_litgpt.model import TokenLoss
 from ratchet_litgpt.prefixes import LEAST, Piece, common, kin, pieces_of
 
 from .test_end_to_end import normal
 from .test_end_to_end import slopes as slopes_of
-from .test_packing import CPU, FAMILIES, LORA, tiny
+from .test_lanes import learning, said, slopes
+from .test_packing import CPU, FAMILIES
 
 
 def ids(count: int, seed: int) -> list[int]:
@@ -115,26 +115,6 @@ def batch_of(packed: bool) -> MicroBatch:
     return collate(rows, CPU, packed)
 
 
-def said(loss: TokenLoss, batch: MicroBatch, **asked: bool) -> torch.Tensor:
-    found: torch.Tensor = loss(batch.tokens, batch.labels, batch.chats, batch.places, batch.learned, **asked)
-    return found
-
-
-def slopes(gpt: GPT, losses: torch.Tensor) -> torch.Tensor:
-    weights = torch.linspace(-1, 2, losses.numel()).view_as(losses)
-    gpt.zero_grad()
-    (losses * weights).sum().backward()
-    return torch.cat([one.grad.flatten() for one in trainable(gpt) if one.grad is not None])
-
-
-def learning(family: str = "Qwen2ForCausalLM") -> GPT:
-    gpt = fused(tiny(family))
-    generator = torch.Generator().manual_seed(3)
-    for _, layer in lora_layers(gpt):
-        layer.lora_B.data.normal_(0, 0.1, generator=generator)
-    return gpt
-
-
 def apart(gpt: GPT, recompute: bool = False, mixed: bool = False) -> TokenLoss:
     loss = TokenLoss(gpt, recompute, mixed)
     loss.prefixes = False
@@ -170,31 +150,19 @@ def test_in_bfloat16_it_errs_as_chats_apart_do() -> None:
     assert not torch.equal(together, by_itself)
 
 
-def test_positions_that_are_shared_are_computed_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    gpt, batch, seen = learning(), batch_of(packed=True), []
-
-    def attention(q: torch.Tensor, *rest: Any) -> torch.Tensor:
-        seen.append(len(q))
-        return causal(q, *rest)
-
-    monkeypatch.setattr(end_to_end, "causal", attention)
+def test_positions_that_are_shared_are_computed_once(attended: list[tuple[Any, ...]]) -> None:
+    gpt, batch = learning(), batch_of(packed=True)
     said(TokenLoss(gpt), batch)
     said(apart(gpt), batch)
     pieces = pieces_of(CHATS)
     layers = gpt.config.n_layer
+    seen = [len(q) for q, *_ in attended]
     assert seen == [sum(one.end - one.start for one in pieces)] * layers + [sum(map(len, CHATS))] * layers
 
 
-def test_with_dropout_each_chat_has_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
-    gpt, batch, seen = fused(tiny("Qwen2ForCausalLM", lora={**LORA, "dropout": 0.1})), batch_of(packed=True), []
-
-    def attention(q: torch.Tensor, *rest: Any) -> torch.Tensor:
-        seen.append(len(q))
-        return causal(q, *rest)
-
-    monkeypatch.setattr(end_to_end, "causal", attention)
-    said(TokenLoss(gpt), batch)
-    assert set(seen) == {sum(map(len, CHATS))}
+def test_with_dropout_each_chat_has_its_own(attended: list[tuple[Any, ...]]) -> None:
+    said(TokenLoss(learning(dropout=0.1)), batch_of(packed=True))
+    assert {len(q) for q, *_ in attended} == {sum(map(len, CHATS))}
 
 
 def test_threads_have_chats_that_are_alike_together() -> None:
@@ -232,15 +200,8 @@ def test_side_by_side_it_is_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     assert torch.equal(slope, again)
 
 
-def test_in_bfloat16_what_is_shared_is_whole_multiples(monkeypatch: pytest.MonkeyPatch) -> None:
-    gpt, batch, seen = learning(), batch_of(packed=True), []
-
-    def attention(*given: Any) -> torch.Tensor:
-        seen.append(given[3:])
-        return causal(*given)
-
-    monkeypatch.setattr(end_to_end, "causal", attention)
-    said(TokenLoss(gpt, mixed=True), batch)
-    lengths, _, before = seen[0]
+def test_in_bfloat16_what_is_shared_is_whole_multiples(attended: list[tuple[Any, ...]]) -> None:
+    said(TokenLoss(learning(), mixed=True), batch_of(packed=True))
+    _, _, _, lengths, _, before = attended[0]
     assert before is not None and any(one is not None for one in before)
     assert all(lengths[one] % GRID == 0 for one in before if one is not None)
