@@ -16,10 +16,10 @@ export interface Place {
   pythons: Readonly<Record<Side, string>>;
 }
 
-/** Sequences at once, and whether a peer computes in bfloat16: ours does where the CPU has it. */
+/** Sequences at once, and whether a peer computes in bfloat16: ours does where the CPU is faster in it. */
 export interface Setting {
   micro: number;
-  bfloat16: boolean;
+  bfloat16?: boolean;
 }
 
 const peers = join(import.meta.dirname, '..', 'peers');

@@ -31,7 +31,7 @@ test('checkpoints are compared with all the time of training', () => {
 });
 
 test('of chats with instructions nothing is wanted', () => {
-  expect(instructedClaim({ ours: 800, litgpt: 240 })).toMatchObject({
+  expect(instructedClaim(150, { ours: 800, litgpt: 240 })).toMatchObject({
     ours: 800,
     peer: 240,
     ratio: 0.3,

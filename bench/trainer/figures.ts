@@ -33,9 +33,9 @@ export function claimsOf(rounds: readonly Round[], warm: readonly number[]): Cla
   return [speed('litgpt', 3), speed('trl', 1.5), ...firstSteps(rounds, warm)];
 }
 
-/** The claim of chats that all begin with the same instructions, of which nothing is wanted. */
-export function instructedClaim({ ours, litgpt }: Record<'ours' | 'litgpt', number>): Claim {
-  const name = 'learned tokens a second where all chats begin with the same 150 words, beside litgpt';
+/** The claim of chats that all begin with the same instructions of so many words, of which nothing is wanted. */
+export function instructedClaim(words: number, { ours, litgpt }: Record<'ours' | 'litgpt', number>): Claim {
+  const name = `learned tokens a second where all chats begin with the same ${words} words, beside litgpt`;
   const ratio = rounded(litgpt / ours);
   return { name, ours: rounded(ours, 1), peer: rounded(litgpt, 1), ratio, target: 'none', holds: true };
 }
