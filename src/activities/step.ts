@@ -60,10 +60,11 @@ async function perform<S extends StepName>(
   const signal = cancellationSignal();
   const done = await cycles.stepByKey(input.key);
   if (done?.state === 'done') return done.output as unknown as StepOutputs[S];
-  await holdTurn(deps.store, input, signal);
-  const record = await cycles.beginStep(input.cycleId, step, input.key);
+  await holdTurn(deps.store, { ...input, step }, signal);
   const { report, written } = reporter(deps, input.cycleId, step);
+  // The cycle runs before its step does: nobody is to read of a step that runs in a cycle that is over.
   await goOn(deps, step, input, report);
+  const record = await cycles.beginStep(input.cycleId, step, input.key);
   report({ state: 'running', attempt: record.attempt }, 'step');
   try {
     const recipe = await blobs.getJson<Recipe>(input.recipe);

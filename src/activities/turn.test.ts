@@ -59,8 +59,9 @@ test('waiting ends with the reason of its signal', async () => {
 
 test('a cycle that was closed and comes back is not idle while it stands in line', async () => {
   const id = await newCycle();
-  await store.cycles.update(id, { state: 'completed' });
-  await holdTurn(store, { base, cycleId: id }, never);
-  expect(await store.cycles.get(id)).toMatchObject({ state: 'queued' });
+  const result = { state: 'completed', decision: 'pass', promoted: true, reason: 'It is better.' };
+  await store.cycles.update(id, { state: 'completed', step: 'promote', result, finishedAt: Date.now() });
+  await holdTurn(store, { base, cycleId: id, step: 'train' }, never);
+  expect(await store.cycles.get(id)).toMatchObject({ state: 'queued', step: 'train', result: null, finishedAt: null });
   expect(await store.cycles.line(base)).toMatchObject([{ cycleId: id, held: true }]);
 });

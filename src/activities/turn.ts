@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type CycleState, closedStates } from '../core/cycle.ts';
+import { type CycleState, type StepName, closedStates } from '../core/cycle.ts';
 import type { Store } from '../store/types.ts';
 
 const pollMs = 200;
@@ -9,18 +9,26 @@ const staleAfterMs = 10_000;
 
 /**
  * Waits until this cycle holds the turn of its base. Asked for again by every step, so that a workflow that was reset
- * into its middle stands in line like any other.
+ * into its middle stands in line like any other, and is seen to wait for this step rather than to be over.
  */
 export async function holdTurn(
   store: Store,
-  { base, cycleId }: { base: string; cycleId: string },
+  { base, cycleId, step }: { base: string; cycleId: string; step?: StepName },
   signal: AbortSignal,
 ): Promise<void> {
   const { cycles } = store;
   if (await cycles.takeTurn(base, cycleId)) return;
   const cycle = await cycles.get(cycleId);
   // The state goes first: an idle holder would lose the turn to the next in line.
-  if (cycle && idle.includes(cycle.state)) await cycles.update(cycleId, { state: 'queued' });
+  if (cycle && idle.includes(cycle.state)) {
+    await cycles.update(cycleId, {
+      state: 'queued',
+      ...(step && { step }),
+      attention: null,
+      result: null,
+      finishedAt: null,
+    });
+  }
   await cycles.enqueue(base, cycleId);
   const idleSince = new Map<string, number>();
   while (!(await cycles.takeTurn(base, cycleId))) {

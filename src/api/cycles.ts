@@ -4,9 +4,11 @@ import { closedStates, steps } from '../core/cycle.ts';
 import { RatchetError } from '../core/errors.ts';
 import { readEvents } from '../store/event-log.ts';
 import type { Recipe } from '../core/recipe.ts';
+import { outputsThatCount } from '../store/steps.ts';
 import type { CycleRecord, Store } from '../store/types.ts';
 import type { CycleService } from '../temporal/cycles.ts';
 import type { App, Routes } from './context.ts';
+import { atOneMoment } from './cycle-moment.ts';
 import { type RecipeFinders, recipeOf, startRequest } from './cycle-request.ts';
 import { json, problems } from './schemas.ts';
 
@@ -170,10 +172,8 @@ async function known({ store }: CycleRouteDeps, id: string): Promise<CycleRecord
 }
 
 async function detail(deps: CycleRouteDeps, id: string) {
-  const cycle = await known(deps, id);
-  const [calls, outputs, position, recipe] = await Promise.all([
-    deps.store.cycles.stepsOf(id),
-    deps.store.cycles.finishedOutputs(id),
+  const { cycle, calls } = await atOneMoment(deps.store.cycles, await known(deps, id));
+  const [position, recipe] = await Promise.all([
     deps.cycles.position(cycle),
     deps.store.blobs.getJson<Recipe>(cycle.recipe),
   ]);
@@ -188,7 +188,7 @@ async function detail(deps: CycleRouteDeps, id: string) {
   return {
     ...view(cycle),
     position,
-    outputs,
+    outputs: outputsThatCount(calls),
     steps: seconds,
     recipe_resolved: { ...recipe, evaluate: { ...recipe.evaluate, suite: recipe.evaluate.suite?.length ?? null } },
   };
