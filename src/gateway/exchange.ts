@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { isObject } from '../core/canonical.ts';
 import { RatchetError, asRatchetError } from '../core/errors.ts';
 import { uuidv7 } from '../store/ids.ts';
@@ -126,7 +127,10 @@ async function converse(exchange: Exchange): Promise<void> {
     exchange.lost = { reason };
     abort.abort(new Error('the chat could not be recorded'));
   };
-  const beginning = begin(exchange, call, plan, { conversationId: call.conversationId ?? conversationId, lost });
+  // What is asked leaves with the next turn of the event loop, and the provider works on it while it is written down.
+  const beginning = (hit ? Promise.resolve() : nextTurn()).then(() =>
+    begin(exchange, call, plan, { conversationId: call.conversationId ?? conversationId, lost }),
+  );
   beginning.catch(lost);
   const [recorded, answered] = await Promise.allSettled([beginning, asking]);
   if (recorded.status === 'rejected') throw storeError(recorded.reason);
