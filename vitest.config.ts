@@ -3,16 +3,16 @@ import { configDefaults, defineConfig } from 'vitest/config';
 /** What is waited for takes as long as it takes on two busy cores; the limit only ends what never comes. */
 const patient = { poll: { timeout: 20_000 } };
 
-/** Projects that start Temporal, Ollama, Python or a browser: one file at a time, after the quick ones. */
-const heavy = ['integration', 'replay', 'chaos', 'e2e'].map((name, index) => ({
+/** Projects that start Temporal, Ollama, Python or a browser, after the quick ones: a file waits most of its time. */
+const heavy = ['integration', 'replay', 'chaos', 'e2e'].map((name) => ({
   test: {
     name,
     include: [`test/${name}/**/*.test.ts`],
-    maxWorkers: 1,
+    maxWorkers: 2,
     expect: patient,
     testTimeout: 300_000,
     hookTimeout: 300_000,
-    sequence: { groupOrder: index + 2 },
+    sequence: { groupOrder: 2 },
   },
 }));
 
