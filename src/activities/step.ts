@@ -1,5 +1,5 @@
 import { activityInfo, cancellationSignal, heartbeat } from '@temporalio/activity';
-import type { CycleEvent, StepInput, StepName, StepOutputs } from '../core/cycle.ts';
+import { type CycleEvent, type StepInput, type StepName, type StepOutputs, withoutEnd } from '../core/cycle.ts';
 import type { Recipe } from '../core/recipe.ts';
 import { appendEvent } from '../store/event-log.ts';
 import type { Store } from '../store/types.ts';
@@ -93,9 +93,7 @@ async function goOn({ store }: StepDeps, step: StepName, input: StepInput, repor
     state: 'running',
     step,
     recipe: input.recipe,
-    attention: null,
-    result: null,
-    finishedAt: null,
+    ...withoutEnd,
   });
   if (before?.state !== 'running') report({ state: 'running' }, 'state');
 }

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type CycleState, type StepName, closedStates } from '../core/cycle.ts';
+import { type CycleState, type StepName, closedStates, withoutEnd } from '../core/cycle.ts';
 import type { Store } from '../store/types.ts';
 
 const pollMs = 200;
@@ -21,13 +21,7 @@ export async function holdTurn(
   const cycle = await cycles.get(cycleId);
   // The state goes first: an idle holder would lose the turn to the next in line.
   if (cycle && idle.includes(cycle.state)) {
-    await cycles.update(cycleId, {
-      state: 'queued',
-      ...(step && { step }),
-      attention: null,
-      result: null,
-      finishedAt: null,
-    });
+    await cycles.update(cycleId, { state: 'queued', ...(step && { step }), ...withoutEnd });
   }
   await cycles.enqueue(base, cycleId);
   const idleSince = new Map<string, number>();

@@ -1,27 +1,12 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { afterEach, beforeEach, expect, test } from 'vitest';
-import { openStore } from '../store/open.ts';
-import type { Store } from '../store/types.ts';
+import { expect, test } from 'vitest';
+import { storeForEach } from '../../test/fixtures/store-in-folder.ts';
 import { atOneMoment } from './cycle-moment.ts';
 
 const id = 'c1';
-let folder: string;
-let store: Store;
-
-beforeEach(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'ratchet-moment-'));
-  store = await openStore({ dataDir: folder });
-});
-
-afterEach(async () => {
-  await store.close();
-  await rm(folder, { recursive: true, force: true });
-});
+const opened = storeForEach();
 
 test('a cycle that goes on while its steps are read is read again, so that state and steps belong together', async () => {
-  const { cycles } = store;
+  const { cycles } = opened.store;
   const queued = await cycles.create({ id, base: 'tiny', name: 'x', recipe: 'r' });
   let reads = 0;
   const seen = await atOneMoment(
@@ -43,12 +28,12 @@ test('a cycle that goes on while its steps are read is read again, so that state
 });
 
 test('a cycle that stands still is read once', async () => {
-  const cycle = await store.cycles.create({ id, base: 'tiny', name: 'x', recipe: 'r' });
+  const cycle = await opened.store.cycles.create({ id, base: 'tiny', name: 'x', recipe: 'r' });
   let reads = 0;
   const stepsOf = (cycleId: string) => {
     reads += 1;
-    return store.cycles.stepsOf(cycleId);
+    return opened.store.cycles.stepsOf(cycleId);
   };
-  expect(await atOneMoment({ get: store.cycles.get, stepsOf }, cycle)).toEqual({ cycle, calls: [] });
+  expect(await atOneMoment({ get: opened.store.cycles.get, stepsOf }, cycle)).toEqual({ cycle, calls: [] });
   expect(reads).toBe(1);
 });

@@ -17,6 +17,9 @@ export type CycleState =
 
 export const closedStates: readonly CycleState[] = ['completed', 'aborted', 'expired'];
 
+/** What the record of a cycle that goes on has of the end, or the stop, that was before: nothing. */
+export const withoutEnd = { attention: null, result: null, finishedAt: null } as const;
+
 export type StepState = 'running' | 'done' | 'failed' | 'cancelled';
 
 /** `not_enough_evidence` is a result, never an error. */

@@ -24,6 +24,7 @@ import {
   steps,
   surface,
   taskQueues,
+  withoutEnd,
 } from '../core/cycle.ts';
 import { type ErrorCode, RatchetError, traits } from '../core/errors.ts';
 import { type Recipe, applyPatch } from '../core/recipe.ts';
@@ -132,7 +133,7 @@ async function restart(deps: CycleServiceDeps, cycle: CycleRecord, request: Retr
   // The same step as it was goes on from its checkpoint.
   const last = (await cycles.stepsOf(id)).at(-1);
   const key = !changes && last?.step === from && last.state !== 'done' ? last.key : undefined;
-  await cycles.update(id, { state: 'queued', recipe, attention: null, result: null, finishedAt: null });
+  await cycles.update(id, { state: 'queued', recipe, ...withoutEnd });
   await cycles.enqueue(cycle.base, id);
   const outputs = outputsBefore(finished, from);
   await launch(deps, { cycleId: id, base: cycle.base, recipe, outputs, ...(key && { key }) });

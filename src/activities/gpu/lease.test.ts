@@ -1,29 +1,16 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
+import { storeForEach } from '../../../test/fixtures/store-in-folder.ts';
 import { startProcess } from '../../process/supervise.ts';
-import { openStore } from '../../store/open.ts';
-import type { Store } from '../../store/types.ts';
 import { type LeaseRequest, holdLease, waitingEvent } from './lease.ts';
 
 const place = { host: 'box', device: 'gpu' };
-let folder: string;
-let store: Store;
-
-beforeEach(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'ratchet-lease-'));
-  store = await openStore({ dataDir: folder });
-});
-afterEach(async () => {
-  await store.close();
-  await rm(folder, { recursive: true, force: true });
-});
+const opened = storeForEach();
 
 function hold(owner: string, change: Partial<LeaseRequest> = {}) {
   const signal = new AbortController().signal;
-  return holdLease(store.gpuLeases, {
+  return holdLease(opened.store.gpuLeases, {
     ...place,
     owner,
     cycleId: `cycle of ${owner}`,
@@ -36,9 +23,9 @@ function hold(owner: string, change: Partial<LeaseRequest> = {}) {
 
 /** Waits until the one lease that there is counts for longer than it did. */
 async function untilRenewed(): Promise<void> {
-  const [held] = await store.gpuLeases.held();
+  const [held] = await opened.store.gpuLeases.held();
   await expect
-    .poll(async () => (await store.gpuLeases.held())[0]?.expiresAt)
+    .poll(async () => (await opened.store.gpuLeases.held())[0]?.expiresAt)
     .toBeGreaterThan(held?.expiresAt ?? Number.NaN);
 }
 
@@ -46,7 +33,7 @@ test('the second waits, is told for whom and until when, and has it when the fir
   const first = await hold('first');
   const end = Date.now() + 3_600_000;
   first.expect(end);
-  await expect.poll(async () => (await store.gpuLeases.held())[0]?.expectedEnd).toBe(end);
+  await expect.poll(async () => (await opened.store.gpuLeases.held())[0]?.expectedEnd).toBe(end);
   const told: Record<string, unknown>[] = [];
   let isHeld = false;
   const waiting = hold('second', { onWait: (...wait) => void told.push(waitingEvent(...wait)) }).then((lease) => {
@@ -65,9 +52,9 @@ test('the second waits, is told for whom and until when, and has it when the fir
   expect(isHeld).toBe(false);
   await first.release();
   const second = await waiting;
-  expect(await store.gpuLeases.held()).toMatchObject([{ owner: 'second' }]);
+  expect(await opened.store.gpuLeases.held()).toMatchObject([{ owner: 'second' }]);
   await second.release();
-  expect(await store.gpuLeases.held()).toEqual([]);
+  expect(await opened.store.gpuLeases.held()).toEqual([]);
 });
 
 test('who waits can be ended at once', async () => {
@@ -75,7 +62,7 @@ test('who waits can be ended at once', async () => {
   const stop = new AbortController();
   const waiting = hold('second', { signal: stop.signal, onWait: () => stop.abort(new Error('cancelled')) });
   await expect(waiting).rejects.toMatchObject({ cause: { message: 'cancelled' } });
-  expect(await store.gpuLeases.held()).toMatchObject([{ owner: 'first' }]);
+  expect(await opened.store.gpuLeases.held()).toMatchObject([{ owner: 'first' }]);
   await first.release();
 });
 
@@ -86,7 +73,7 @@ test('it is kept alive, and a retry of the same step call takes it from the atte
   await expect.poll(() => first.lost.aborted).toBe(true);
   expect(first.lost.reason).toMatchObject({ code: 'GpuBusy' });
   await first.release();
-  expect(await store.gpuLeases.held()).toMatchObject([{ owner: 'first' }]);
+  expect(await opened.store.gpuLeases.held()).toMatchObject([{ owner: 'first' }]);
   expect(again.lost.aborted).toBe(false);
   await again.release();
 });
@@ -95,8 +82,8 @@ test('the lease of a process that was killed lapses, and the next in line has it
   const lines: string[] = [];
   const child = startProcess({
     command: process.execPath,
-    args: [fileURLToPath(new URL('fixtures/hold-lease.ts', import.meta.url)), folder, '3000'],
-    logFile: join(folder, 'child.log'),
+    args: [fileURLToPath(new URL('fixtures/hold-lease.ts', import.meta.url)), opened.folder, '3000'],
+    logFile: join(opened.folder, 'child.log'),
     onLine: (line) => void lines.push(line),
   });
   await expect.poll(() => lines).toEqual(['held']);
@@ -105,14 +92,14 @@ test('the lease of a process that was killed lapses, and the next in line has it
   await expect.poll(() => waited).toEqual(['first']);
   // It holds as long as its process lives.
   await untilRenewed();
-  expect(await store.gpuLeases.held()).toMatchObject([{ owner: 'first', pid: child.pid }]);
+  expect(await opened.store.gpuLeases.held()).toMatchObject([{ owner: 'first', pid: child.pid }]);
   process.kill(child.pid, 'SIGKILL');
   const killed = Date.now();
   await child.exited;
-  const [left] = await store.gpuLeases.held();
+  const [left] = await opened.store.gpuLeases.held();
   expect(left?.expiresAt ?? 0).toBeLessThanOrEqual(killed + 3_000);
   const second = await waiting;
-  expect(await store.gpuLeases.held()).toMatchObject([{ owner: 'second', pid: process.pid }]);
-  expect((await store.gpuLeases.held())[0]?.acquiredAt).toBeGreaterThanOrEqual(left?.expiresAt ?? 0);
+  expect(await opened.store.gpuLeases.held()).toMatchObject([{ owner: 'second', pid: process.pid }]);
+  expect((await opened.store.gpuLeases.held())[0]?.acquiredAt).toBeGreaterThanOrEqual(left?.expiresAt ?? 0);
   await second.release();
 });
