@@ -14,11 +14,12 @@ test('a cycle that goes on while its steps are read is read again, so that state
       get: cycles.get,
       stepsOf: async (cycleId) => {
         reads += 1;
+        const calls = await cycles.stepsOf(cycleId);
         if (reads === 1) {
           await cycles.update(id, { state: 'running', step: 'collect' });
           await cycles.beginStep(id, 'collect', 'k1');
         }
-        return cycles.stepsOf(cycleId);
+        return calls;
       },
     },
     queued,
