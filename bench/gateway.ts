@@ -1,7 +1,7 @@
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { loadConfig } from '../src/config.ts';
-import { type Asked, canPin, cores, startAsked } from './gateway/child.ts';
+import { canPin, cores, startAsked } from './gateway/child.ts';
 import {
   type Bench as House,
   type Contender,
@@ -70,14 +70,11 @@ async function startAll(
   stops: (() => Promise<unknown>)[],
   tell: (line: string) => void,
 ): Promise<{ contenders: Contender[]; setThinking: SetThinking }> {
-  const script = async (name: string): Promise<Asked> => {
-    const args = [join(import.meta.dirname, 'gateway', `${name}.ts`)];
-    const asked = await startAsked({ name, core: cores.driver, command: process.execPath, args, folder });
-    stops.push(asked.process.stop);
-    return asked;
-  };
-  const mockPort = Number((await script('mock')).first);
-  const house: House = { folder, mockPort, driver: await script('driver'), paths };
+  const args = [join(import.meta.dirname, 'gateway', 'driver.ts'), '--before'];
+  const driver = await startAsked({ name: 'driver', core: cores.driver, command: process.execPath, args, folder });
+  stops.push(driver.process.stop);
+  const mockPort = Number(driver.first);
+  const house: House = { folder, mockPort, driver, paths };
   const contenders = [direct(house)];
   const makers = { ratchet, portkey, litellm, tensorzero };
   for (const [name, make] of Object.entries(makers)) {

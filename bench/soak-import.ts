@@ -32,9 +32,10 @@ async function run({ count, tell }: BenchContext): Promise<Outcome> {
   const folder = mkdtempSync(join(cacheDir, 'soak-import-'));
   const stops: (() => Promise<unknown>)[] = [];
   try {
-    const mock = await startScript('mock', folder, stops);
-    const driver = await startScript('driver', folder, stops);
-    const mockPort = Number(mock.first);
+    const args = [join(import.meta.dirname, 'gateway', 'driver.ts')];
+    const driver = await startAsked({ name: 'driver', core: null, command: process.execPath, args, folder });
+    stops.push(driver.process.stop);
+    const mockPort = Number(driver.first);
     const served = await startRatchet({ folder, mockPort }, null);
     stops.push(served.process.stop);
     await fetch(`http://127.0.0.1:${mockPort}/pace/${paceMs}`, { method: 'PUT' });
@@ -48,13 +49,6 @@ async function run({ count, tell }: BenchContext): Promise<Outcome> {
     for (const stop of stops.reverse()) await stop();
     rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
   }
-}
-
-async function startScript(name: string, folder: string, stops: (() => Promise<unknown>)[]): Promise<Asked> {
-  const args = [join(import.meta.dirname, 'gateway', `${name}.ts`)];
-  const asked = await startAsked({ name, core: null, command: process.execPath, args, folder });
-  stops.push(asked.process.stop);
-  return asked;
 }
 
 /** Measures for a while more; gives the p99 of that while. */

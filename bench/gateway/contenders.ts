@@ -199,9 +199,16 @@ export async function tensorzero(bench: Bench): Promise<[embedded: Contender, di
 }
 
 function overHttp(name: string, driver: Asked, target: Target, served?: StartedProcess, fsyncIn?: string): Contender {
+  const streams = (count: number, more: { fsyncIn?: string } = {}) =>
+    driver.ask<StreamResult>({ do: 'streams', target, count, ...more });
   return {
     name,
-    streams: (count) => driver.ask({ do: 'streams', target, count, ...(fsyncIn !== undefined && { fsyncIn }) }),
+    streams: async (count) => {
+      const { samples } = await streams(count);
+      // Bare syncs stand between other streams: a call that follows one finds cores asleep, which those of others do not.
+      const fsyncs = fsyncIn === undefined ? [] : (await streams(count, { fsyncIn })).fsyncs;
+      return { samples, fsyncs };
+    },
     wholes: (count) => driver.ask({ do: 'wholes', target, count }),
     load: async (clients, seconds) =>
       (await driver.ask<LoadResult>({ do: 'load', target, clients, seconds })).chatsPerSecond,

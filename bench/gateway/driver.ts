@@ -1,10 +1,12 @@
-// The one client of the bench, in a process of its own. Takes a command per line as JSON, and answers each with a line.
+// The one client of the bench, in a process of its own, with the upstream as its child. Its first line is the upstream's
+// port; then it takes a command per line as JSON, and answers each with a line. `--before` lets it go before the upstream.
 import { closeSync, fdatasyncSync, openSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type RawConnection, openRaw } from './raw-client.ts';
 import type { DriverCommand, GapsResult, LoadResult, Sample, StreamResult, Target } from './protocol.ts';
+import { startUpstream } from './upstream.ts';
 import { contentFrames, mark, requestText } from './wire.ts';
 
 const pageBytes = Buffer.alloc(4_096, 7);
@@ -144,7 +146,7 @@ function obey(command: DriverCommand): Promise<StreamResult | LoadResult | GapsR
 }
 
 const lines = createInterface({ input: process.stdin });
-console.log('ready');
+console.log(await startUpstream(process.argv.includes('--before')));
 for await (const line of lines) {
   const command = JSON.parse(line) as DriverCommand;
   try {
