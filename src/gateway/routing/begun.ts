@@ -10,14 +10,17 @@ export function begun(body: Body, provider: string): Promise<Body> {
       resume: () => body.resume(),
       abort: () => body.cancel(),
     });
+    let came = false;
     body.read({
       piece(bytes) {
         held.push(bytes);
+        came = true;
         resolve(held.body);
       },
       end() {
         held.end();
-        reject(endedEarly(provider));
+        // An error knows where it was made, which takes time: none is made for every stream that ends.
+        if (!came) reject(endedEarly(provider));
       },
       fail(error) {
         held.fail(error);
