@@ -1,7 +1,7 @@
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { loadConfig } from '../src/config.ts';
-import { canPin, cores, startAsked } from './gateway/child.ts';
+import { canPin, cores, startDriver } from './gateway/child.ts';
 import {
   type Bench as House,
   type Contender,
@@ -70,10 +70,8 @@ async function startAll(
   stops: (() => Promise<unknown>)[],
   tell: (line: string) => void,
 ): Promise<{ contenders: Contender[]; setThinking: SetThinking }> {
-  const args = [join(import.meta.dirname, 'gateway', 'driver.ts'), '--before'];
-  const driver = await startAsked({ name: 'driver', core: cores.driver, command: process.execPath, args, folder });
+  const { driver, mockPort } = await startDriver(folder, cores.driver, true);
   stops.push(driver.process.stop);
-  const mockPort = Number(driver.first);
   const house: House = { folder, mockPort, driver, paths };
   const contenders = [direct(house)];
   const makers = { ratchet, portkey, litellm, tensorzero };

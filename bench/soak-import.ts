@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { loadConfig } from '../src/config.ts';
-import { type Asked, startAsked } from './gateway/child.ts';
+import { type Asked, startDriver } from './gateway/child.ts';
 import { type Served, startRatchet } from './gateway/contenders.ts';
 import type { GapsResult } from './gateway/protocol.ts';
 import { percentile, rounded } from './statistics.ts';
@@ -32,10 +32,8 @@ async function run({ count, tell }: BenchContext): Promise<Outcome> {
   const folder = mkdtempSync(join(cacheDir, 'soak-import-'));
   const stops: (() => Promise<unknown>)[] = [];
   try {
-    const args = [join(import.meta.dirname, 'gateway', 'driver.ts')];
-    const driver = await startAsked({ name: 'driver', core: null, command: process.execPath, args, folder });
+    const { driver, mockPort } = await startDriver(folder, null);
     stops.push(driver.process.stop);
-    const mockPort = Number(driver.first);
     const served = await startRatchet({ folder, mockPort }, null);
     stops.push(served.process.stop);
     await fetch(`http://127.0.0.1:${mockPort}/pace/${paceMs}`, { method: 'PUT' });

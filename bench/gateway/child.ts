@@ -70,3 +70,17 @@ export async function startAsked(child: Pinned): Promise<Asked> {
     },
   };
 }
+
+/** The client of a bench and the upstream that it started. */
+export interface Driven {
+  driver: Asked;
+  /** Port of the upstream. */
+  mockPort: number;
+}
+
+/** Starts both on a core, or on any; with `before` the driver goes before the upstream where they meet. */
+export async function startDriver(folder: string, core: number | null, before = false): Promise<Driven> {
+  const args = [join(import.meta.dirname, 'driver.ts'), ...(before ? ['--before'] : [])];
+  const driver = await startAsked({ name: 'driver', core, command: process.execPath, args, folder });
+  return { driver, mockPort: Number(driver.first) };
+}

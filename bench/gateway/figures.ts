@@ -12,7 +12,7 @@ export interface Round {
   streams: Readonly<Record<Mode, Readonly<Record<string, readonly Sample[]>>>>;
   /** Whole answers likewise. */
   wholes: Readonly<Record<Mode, Readonly<Record<string, readonly Sample[]>>>>;
-  /** Bare syncs of the disk, one after each of our streams. */
+  /** Bare syncs of the disk, one after each of as many streams of ours that are not timed. */
   fsyncs: Readonly<Record<Mode, readonly number[]>>;
   /** Whole answers a second. */
   load: Readonly<Record<string, number>>;

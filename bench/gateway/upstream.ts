@@ -14,6 +14,9 @@ export async function startUpstream(behind: boolean): Promise<number> {
   const chrt = behind ? findExecutable('chrt', searchPath()) : null;
   const [file = '', ...args] = chrt === null ? command : [chrt, '--idle', '0', ...command];
   const upstream = spawn(file, args, { stdio: ['pipe', 'pipe', 'inherit'] });
-  const [line] = (await once(upstream.stdout, 'data')) as [Buffer];
+  const ended = once(upstream, 'exit').then(([code]) => {
+    throw new Error(`the upstream ended with ${code} before it listened`);
+  });
+  const [line] = (await Promise.race([once(upstream.stdout, 'data'), ended])) as [Buffer];
   return Number(line.toString());
 }
