@@ -71,7 +71,7 @@ async function build(task: Task): Promise<Built> {
     peakMegabytes: process.resourceUsage().maxRSS / 1024,
     digest,
     leaks,
-    ...(places && { places: placesOf(placed) }),
+    ...(places && { places: placesOf([...placed]) }),
   };
 }
 

@@ -43,7 +43,7 @@ async function* inGroups<T>(items: readonly T[]): AsyncGenerator<T[]> {
 }
 
 /** How many answers of each kind are in a version, as a build counts them. */
-function signalsOf(placed: readonly Placed[]): Record<string, number> {
+function signalsOf(placed: Iterable<Placed>): Record<string, number> {
   const signals = { corrected: 0, approved: 0, rejected: 0, preferred: 0 };
   for (const { draft } of placed) {
     if (draft.kind === 'learn') signals[draft.signal ?? 'approved'] += 1;

@@ -70,7 +70,7 @@ export async function buildDataset(deps: BuildDeps, request: BuildRequest): Prom
     if (refined.leaks) refuseLeaks(refined.leaks);
     const manifest = await writeRefined(deps.datasetsDir, refined, request);
     const record = { digest: manifest.digest, name: recipe.name, manifest, cycleId: request.cycleId };
-    await deps.store.datasets.register(record, refined.placed.flatMap(toLinks));
+    await deps.store.datasets.register(record, [...refined.placed].flatMap(toLinks));
     await deps.store.review.setAside({
       name: recipe.name,
       digest: manifest.digest,
@@ -128,7 +128,7 @@ async function writeRefined(
     recipe: recipeDigest,
     collection,
     ...(replay && { replay }),
-    signals: { ...countSignals(placed), ...(replay && { replay: placed.filter(isReplayed).length }) },
+    signals: { ...countSignals(placed), ...(replay && { replay: [...placed].filter(isReplayed).length }) },
     stages,
     ...(leaks && { leaks }),
   });
@@ -142,7 +142,7 @@ function isReplayed({ draft }: Placed): boolean {
   return draft.kind === 'replay';
 }
 
-function countSignals(placed: readonly Placed[]): Record<string, number> {
+function countSignals(placed: Iterable<Placed>): Record<string, number> {
   const signals = { corrected: 0, approved: 0, rejected: 0, preferred: 0 };
   for (const { draft } of placed) {
     if (draft.kind === 'replay') continue;
@@ -166,7 +166,7 @@ function refuseTooFew({ placed, stages }: Refined, recipe: Recipe): void {
   const { method } = pickMethod(recipe, evidence);
   const [have, need] = [usable(method, evidence), recipe.build.min_examples];
   if (have < need) throw tooFew(have, need, stages);
-  if (placed.some(({ draft, split }) => split === 'train' && learns[method].includes(draft.kind))) return;
+  if ([...placed].some(({ draft, split }) => split === 'train' && learns[method].includes(draft.kind))) return;
   const message = 'Every conversation fell into the held-out splits: collect more, or lower build.val and build.test.';
   throw new RatchetError('NotEnoughData', message, { details: { have, need } });
 }
@@ -186,7 +186,7 @@ function tooFew(have: number, need: number, stages: readonly StageCounts[]): Rat
 
 /** Splits are never forced: that a hash left one empty is said instead. */
 function warningsOf({ placed, leftOut }: Refined, { build }: Recipe): string[] {
-  const learned = placed.filter(isLearned);
+  const learned = [...placed].filter(isLearned);
   const nodes = new Set(learned.map(({ draft }) => draft.node)).size;
   const empty = (split: Split): boolean =>
     build[split as 'val' | 'test'] > 0 && !learned.some((row) => row.split === split);

@@ -1,6 +1,6 @@
 import { type Before, inCrowd, inVersion, translate, unseen } from './before.ts';
 import { createRemembering, readFindings, writeFindings } from './findings.ts';
-import type { Placed } from './leak-check.ts';
+import type { Placing } from './leak-check.ts';
 import { leftToFind } from './left-to-find.ts';
 import { type Clusters, type NearPair, type Pair, findClusters } from './near/clusters.ts';
 import type { Documents } from './near/documents.ts';
@@ -26,9 +26,7 @@ export interface AllClusters extends Pick<Clusters, 'root' | 'crowded'> {
   edges: readonly Pair[];
 }
 
-export interface Found {
-  labels: Uint8Array;
-  placed: readonly Placed[];
+export interface Found extends Placing {
   closest: NearPair | null;
 }
 
@@ -69,10 +67,10 @@ export function openCompared({ documents, jaccard, places, rows, history }: Sour
       alike = { ...clusters, edges: [...(left?.known ?? []), ...clusters.edges] };
       return alike;
     },
-    keep({ labels, placed, closest }) {
+    keep({ labels, chosen, closest }) {
       const { crowded, edges = [] } = alike ?? {};
       const told = labels.map((label, document) => (crowded?.[document] ? label + inCrowd : label));
-      for (const { draft } of placed) (told[draft.index] as number) += inVersion;
+      for (const document of chosen) (told[document] as number) += inVersion;
       const byPlace = new Uint8Array(rows).fill(unseen);
       for (let document = 0; document < told.length; document += 1)
         byPlace[placeOf(document)] = told[document] as number;

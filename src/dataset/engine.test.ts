@@ -8,6 +8,7 @@ import type { Entry } from './entry.ts';
 import { documentOf } from './rows/document.ts';
 import { type EngineOptions, type Refined, runStages } from './engine.ts';
 import { entry, inGroups, numbersFrom, reworded, textOf } from './fixtures/entries.ts';
+import type { Placed } from './leak-check.ts';
 import { jaccardFrom } from './near/jaccard.ts';
 import { shingleHashes } from './near/shingles.ts';
 
@@ -35,7 +36,7 @@ async function run(
   }
 }
 
-const idsOf = ({ placed }: Refined): string[] => placed.map(({ draft }) => draft.id);
+const idsOf = ({ placed }: Refined): string[] => Array.from(placed, ({ draft }) => draft.id);
 
 /** Conversations of which some are reworded copies of others, as people ask the same again. */
 function corpus(count: number, seed: number): Assembled[] {
@@ -98,8 +99,11 @@ describe('near duplicates', () => {
 });
 
 /** How many pairs across splits are alike, by comparing each with each. */
-function leaksIn({ placed, textsOf: read }: Refined, splitOf: (placed: Refined['placed'][number]) => string): number {
-  const rows = placed.map((one) => ({ split: splitOf(one), shingles: shingleHashes(documentOf(read(one).messages)) }));
+function leaksIn({ placed, textsOf: read }: Refined, splitOf: (placed: Placed) => string): number {
+  const rows = Array.from(placed, (one) => ({
+    split: splitOf(one),
+    shingles: shingleHashes(documentOf(read(one).messages)),
+  }));
   return rows.flatMap((one, at) =>
     rows
       .slice(at + 1)
@@ -122,7 +126,7 @@ describe('a corpus of copies', () => {
     const entries = corpus(2600, 3);
     const facts = async (group: number, threads: number) => {
       const { placed, joins, leaks, stages, leftOut } = await run(entries, { group, threads });
-      return JSON.stringify({ placed, joins, leaks, stages, leftOut });
+      return JSON.stringify({ placed: [...placed], joins, leaks, stages, leftOut });
     };
     const alone = await facts(2600, 0);
     expect(await facts(7, 0)).toBe(alone);
@@ -141,7 +145,7 @@ describe('a corpus of copies', () => {
     let before = new Map<string, 'train' | 'val' | 'test'>();
     for (const count of [50, 100, 200, 300, 400]) {
       const { placed } = await run(entries.slice(0, count), { build: { val: 0.2, test: 0.2 } });
-      const now = new Map(placed.map(({ draft, split }) => [draft.node, split]));
+      const now = new Map(Array.from(placed, ({ draft, split }) => [draft.node, split]));
       for (const [node, split] of now) expect(ranks[split]).toBeGreaterThanOrEqual(ranks[before.get(node) ?? 'train']);
       before = now;
     }
@@ -151,7 +155,7 @@ describe('a corpus of copies', () => {
     const entries = corpus(300, 5);
     const { placed, leftOut, stages } = await run(entries, { build: { max_examples: 50 } });
     expect(placed.length + leftOut.length).toBe(300);
-    expect(new Set([...placed.map(({ draft }) => draft.id), ...leftOut.map(({ id }) => id)]).size).toBe(300);
+    expect(new Set([...Array.from(placed, ({ draft }) => draft.id), ...leftOut.map(({ id }) => id)]).size).toBe(300);
     const dropping = stages.filter(({ stage }) => stage !== 'pairs');
     for (const [at, { in: taken }] of dropping.entries()) if (at > 0) expect(taken).toBe(dropping[at - 1]?.out);
     expect(dropping.at(-1)).toMatchObject({ stage: 'split', out: placed.length });
@@ -168,7 +172,13 @@ describe('a build after a build', () => {
   /** In the order in which they are written. */
   const sorted = (joins: Refined['joins']): string[] => joins.map((join) => [...join].sort().join(' ')).sort();
   const factsOf = ({ placed, joins, leaks, stages, leftOut, textsOf: read }: Refined): string =>
-    JSON.stringify({ placed: placed.map((one) => [one, read(one)]), joins: sorted(joins), leaks, stages, leftOut });
+    JSON.stringify({
+      placed: Array.from(placed, (one) => [one, read(one)]),
+      joins: sorted(joins),
+      leaks,
+      stages,
+      leftOut,
+    });
   const options = { build: { val: 0.2, test: 0.2 } };
 
   test('is as a first one, whatever was added, taken away or said anew, and at whatever threshold', async () => {

@@ -1,18 +1,20 @@
 import type { LeakCheck, LeftOutRow, StageCounts } from '../core/dataset.ts';
 import type { Assembled } from './assemble.ts';
 import { type Compared, openCompared } from './compared.ts';
-import type { Draft, Texts } from './draft.ts';
-import { type Placed, standingInTwo } from './leak-check.ts';
+import type { Texts } from './draft.ts';
+import type { Drafts, Indexes } from './drafts.ts';
+import { type Placed, type Placing, standingInTwo } from './leak-check.ts';
+import { allDocuments } from './near/band-groups.ts';
 import { shingleHashes } from './near/shingles.ts';
 import type { Recipe } from '../core/recipe.ts';
-import type { NameIds } from './name-ids.ts';
 import { placeDrafts } from './place.ts';
+import { type PlacedRows, placedRows } from './placed-rows.ts';
 import type { From } from './replay/answers.ts';
 import { placeReplay } from './replay/place.ts';
 import { type Report, createReport } from './report.ts';
 import { documentOf } from './rows/document.ts';
 import { type RowCache, openRowCache } from './rows/cache.ts';
-import { type Drafted, type Keys, createKeys, draftReplay, draftRows } from './rows/draft-rows.ts';
+import { type Drafted, draftReplay, draftRows } from './rows/draft-rows.ts';
 import type { RowOptions } from './rows/types.ts';
 import { type EntrySource, type RunRows, runRows } from './rows/run-rows.ts';
 import { type ShingleSpool, createShingleSpool } from './shingle-spool.ts';
@@ -39,8 +41,7 @@ export interface EngineOptions extends Omit<RunRows, 'build' | 'cache'> {
 
 /** What the stages made of a collection, with its texts on the disk until it is closed. */
 export interface Refined {
-  /** Sorted by id. */
-  placed: Placed[];
+  placed: PlacedRows;
   textsOf(placed: Placed): Texts;
   /** Ids of nodes that belong together. */
   joins: (readonly [string, string])[];
@@ -75,28 +76,19 @@ async function refine(
   const looked = rowOptions(build, items);
   const cache = cacheDir === null ? null : openRowCache(cacheDir, looked);
   const rows = runRows(source, { ...looked, threads, watch, cache });
-  const keys = createKeys();
-  const drafted = await draftRows(rows, { report, spool, shingles, keys });
+  const drafted = await draftRows(rows, { report, spool, shingles });
   const { drafts } = drafted;
   const near = comparedIn(drafted, shingles, { build, cache });
   const { left, joins } = dropRepeated(drafts, { report, near });
-  const chosen = choose(left, options, report);
+  const chosen = choose(drafts, left, { options, report });
   report.stage('split').took(chosen.length);
-  const nodes = Uint32Array.from(drafts, ({ nodeKey }) => nodeKey);
-  // Those that were dropped are let go: what follows asks for their nodes only.
-  drafts.length = 0;
-  const {
-    placed: taught,
-    leaks: found,
-    splitOf,
-  } = placeDrafts(nodes, chosen, { names: keys.nodes, joins, tombstones, shares: build, near });
-  const replayed = await addReplay(taught, { options, looked, report, spool, keys, splitOf, first: nodes.length });
-  const placed = [...taught, ...replayed];
-  const leaks = found && replayed.length > 0 ? { ...found, ...standingInTwo(placed) } : found;
+  const { leaks: found, splitOf, ...taught } = placeDrafts(drafts, chosen, { joins, tombstones, shares: build, near });
+  const { placing, fromOf } = await addReplay(taught, { options, looked, report, spool, drafted, splitOf });
+  const leaks = found && placing !== taught ? { ...found, ...standingInTwo(drafts, placing) } : found;
   return {
-    placed: placed.sort((a, b) => (a.draft.id < b.draft.id ? -1 : 1)),
+    placed: placedRows(drafts, placing, fromOf),
     textsOf: ({ draft }) => spool.read(draft.index),
-    joins: named(joins, keys.nodes),
+    joins: joins.map(([one, other]) => [drafts.nodes.nameOf(one), drafts.nodes.nameOf(other)]),
     leaks,
     stages: report.counts(),
     leftOut: report.leftOut(),
@@ -109,33 +101,45 @@ interface AddReplay {
   looked: RowOptions;
   report: Report;
   spool: Spool;
-  keys: Keys;
+  drafted: Drafted;
   splitOf: Splitting['splitOf'];
-  /** Index of the first draft that is replayed. */
-  first: number;
 }
 
-/** Takes what the base answered through the row stages, and gives what may be trained on. It is one stage, the last. */
+interface WithReplay {
+  placing: Placing;
+  fromOf(draft: number): From | undefined;
+}
+
+/** Takes what the base answered through the row stages, and adds what may be trained on. It is one stage, the last. */
 async function addReplay(
-  taught: readonly Placed[],
-  { options, looked, report, spool, keys, splitOf, first }: AddReplay,
-): Promise<Placed[]> {
+  taught: Placing,
+  { options, looked, report, spool, drafted, splitOf }: AddReplay,
+): Promise<WithReplay> {
   const { replay, threads, build } = options;
-  if (!replay) return [];
+  if (!replay) return { placing: taught, fromOf: () => undefined };
+  const { drafts } = drafted;
+  const first = drafts.count;
   const stage = report.stage('replay');
   const rows = runRows([replay.rows.map(({ entry }) => entry)], { ...looked, threads, cache: null });
-  const drafts = await draftReplay(rows, { stage, spool, keys, first });
-  const from = new Map(replay.rows.map((row) => [row.entry.id, row.from]));
-  const kept = placeReplay(drafts, {
+  await draftReplay(rows, { stage, spool, ...drafted });
+  const kept = placeReplay(allDocuments(drafts.count).subarray(first), {
+    drafts,
     taught,
-    textsOf: (draft) => spool.read(draft.index),
-    shinglesOf: (draft) => shingleHashes(documentOf(spool.read(draft.index).messages)),
+    textsOf: spool.read,
+    shinglesOf: (draft) => shingleHashes(documentOf(spool.read(draft).messages)),
     splitOf,
     stage,
     share: replay.share,
     jaccard: build.near_duplicates,
   });
-  return kept.map((draft) => ({ draft, split: 'train', from: from.get(draft.id) ?? { completion: null, node: null } }));
+  // All of them are of train, the first split.
+  const labels = new Uint8Array(drafts.count);
+  labels.set(taught.labels);
+  const from = new Map(replay.rows.map((row) => [row.entry.id, row.from]));
+  return {
+    placing: { chosen: Uint32Array.from([...taught.chosen, ...kept]), labels },
+    fromOf: (draft) => (draft < first ? undefined : from.get(drafts.ids[draft] ?? '')),
+  };
 }
 
 /** No more than the row stages look at, so that a change of anything else leaves what they said. */
@@ -148,56 +152,62 @@ function rowOptions(
 
 /** Everything that goes by what rows have in common with each other. */
 function dropRepeated(
-  drafts: readonly Draft[],
+  drafts: Drafts,
   { report, near }: { report: Report; near: Compared | null },
-): { left: Draft[]; joins: Join[] } {
+): { left: Indexes; joins: Join[] } {
   const joins: Join[] = promptJoins(drafts);
   const contradictions: Contradiction[] = [];
-  const exact = inStage(report, 'exact_duplicates', drafts, dropDuplicates);
+  const all = allDocuments(drafts.count);
+  const exact = inStage(report, 'exact_duplicates', all, (input, stage) => dropDuplicates(input, stage, drafts));
   const apart = inStage(report, 'near_duplicates', exact, (input, stage) => {
-    if (near === null) return [...input];
+    if (near === null) return input;
     const found = dropNearDuplicates(input, stage, drafts, near);
     for (const join of found.joins) joins.push(join);
     contradictions.push(...found.contradictions);
     return found.left;
   });
   const agreed = inStage(report, 'contradictions', apart, (input, stage) =>
-    setAsideContradictions(input, stage, contradictions),
+    setAsideContradictions(input, stage, drafts, contradictions),
   );
-  return { left: inStage(report, 'overruled', agreed, dropOverruled), joins };
+  return { left: inStage(report, 'overruled', agreed, (input, stage) => dropOverruled(input, stage, drafts)), joins };
 }
 
 /** What of the rows that are good enough goes into the version, in the order in which it came. */
-function choose(drafts: readonly Draft[], { build, ofBase }: EngineOptions, report: Report): Draft[] {
-  const limited = inStage(report, 'rater_limits', drafts, (input, stage) => limitRaters(input, stage, build));
-  return inStage(report, 'balance', limited, (input, stage) => keepBalance(input, stage, build, ofBase));
+function choose(
+  drafts: Drafts,
+  left: Indexes,
+  { options: { build, ofBase }, report }: { options: EngineOptions; report: Report },
+): Indexes {
+  const limited = inStage(report, 'rater_limits', left, (input, stage) => limitRaters(input, stage, drafts, build));
+  return inStage(report, 'balance', limited, (input, stage) =>
+    keepBalance(input, stage, drafts, { caps: build, ofBase }),
+  );
 }
 
 function inStage(
   report: Report,
   name: string,
-  input: readonly Draft[],
-  run: (input: readonly Draft[], stage: ReturnType<Report['stage']>) => Draft[],
-): Draft[] {
+  input: Indexes,
+  run: (input: Indexes, stage: ReturnType<Report['stage']>) => Indexes,
+): Indexes {
   const stage = report.stage(name);
   stage.took(input.length);
   return run(input, stage);
 }
 
 /** Nodes of rows with the same normalised prompt, whatever becomes of the rows. */
-function promptJoins(drafts: readonly Draft[]): Join[] {
-  const nodeOf: (number | undefined)[] = [];
+function promptJoins({ count, prompt, prompts, node }: Drafts): Join[] {
+  /** One more than the node of the first. */
+  const nodeOf = new Uint32Array(prompts);
   const joins: Join[] = [];
-  for (const { promptKey, nodeKey } of drafts) {
-    const first = nodeOf[promptKey];
-    if (first === undefined) nodeOf[promptKey] = nodeKey;
-    else if (first !== nodeKey) joins.push([first, nodeKey]);
+  for (let draft = 0; draft < count; draft += 1) {
+    const at = prompt[draft] as number;
+    const first = nodeOf[at] as number;
+    const own = node[draft] as number;
+    if (first === 0) nodeOf[at] = own + 1;
+    else if (first - 1 !== own) joins.push([first - 1, own]);
   }
   return joins;
-}
-
-function named(joins: readonly Join[], nodes: NameIds): Refined['joins'] {
-  return joins.map(([one, other]) => [nodes.nameOf(one), nodes.nameOf(other)]);
 }
 
 /** What drafts are compared by; null where only equal rows are looked for. */
@@ -207,6 +217,6 @@ function comparedIn(
   { build, cache }: { build: Recipe['build']; cache: RowCache | null },
 ): Compared | null {
   if (bands === null || shingles === null || build.near_duplicates === null) return null;
-  const documents = { count: drafts.length, bands, shinglesOf: shingles.of, inOrder: shingles.inOrder };
+  const documents = { count: drafts.count, bands, shinglesOf: shingles.of, inOrder: shingles.inOrder };
   return openCompared({ documents, jaccard: build.near_duplicates, places, rows, history: cache && cache.history });
 }

@@ -42,7 +42,7 @@ async function build(entries: readonly Assembled[], options: object, cacheDir: s
   const refined = await runStages(inGroups(entries), { ...given, scratch });
   const { placed, joins, leaks, stages, leftOut, textsOf, close } = refined;
   const pairs = new Set(joins.map((one) => [...one].sort().join(' ')));
-  const rows = placed.map((one) => [one, textsOf(one)]);
+  const rows = Array.from(placed, (one) => [one, textsOf(one)]);
   close();
   rmSync(scratch, { recursive: true });
   return JSON.stringify({ rows, joins: [...pairs].sort(), leaks, stages, leftOut });

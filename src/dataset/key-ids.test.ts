@@ -16,6 +16,11 @@ test('keys have the same number where all their bits are the same, counted up', 
   fc.assert(
     fc.property(fc.array(key, { maxLength: 60 }), (keys) => {
       expect(keys.map(createKeyIds().idOf)).toEqual(byHand(keys));
+      const bytes = Uint8Array.from(keys.flatMap((one) => [...Buffer.from(`\0\0\0\0${one}`, 'latin1')]));
+      const words = new Uint32Array(bytes.buffer);
+      const ids = createKeyIds();
+      expect(keys.map((_, at) => ids.idAt(words, at * 5 + 1))).toEqual(byHand(keys));
+      expect(keys.map(ids.idOf)).toEqual(byHand(keys));
     }),
   );
 });

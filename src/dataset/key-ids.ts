@@ -2,6 +2,8 @@
 export interface KeyIds {
   /** `key` has 16 bytes, as latin1. */
   idOf(key: string): number;
+  /** The same of a key that stands as four numbers, little end first, among others. */
+  idAt(words: Uint32Array, at: number): number;
 }
 
 const words = 4;
@@ -36,28 +38,30 @@ export function createKeyIds(): KeyIds {
     }
   }
 
+  function idOf(first: number, second: number, third: number, fourth: number): number {
+    let slot = slotOf(first);
+    for (; slots[slot] !== 0; slot = after(slot)) {
+      if (slots[slot + 1] !== second) continue;
+      const id = (slots[slot] as number) - 1;
+      const at = id * words;
+      if (keys[at] === first && keys[at + 2] === third && keys[at + 3] === fourth) return id;
+    }
+    slots[slot] = count + 1;
+    slots[slot + 1] = second;
+    const at = count * words;
+    keys[at] = first;
+    keys[at + 1] = second;
+    keys[at + 2] = third;
+    keys[at + 3] = fourth;
+    count += 1;
+    makeRoom();
+    return count - 1;
+  }
+
   return {
-    idOf(key) {
-      const [first, second] = [wordOf(key, 0), wordOf(key, 4)];
-      const [third, fourth] = [wordOf(key, 8), wordOf(key, 12)];
-      let slot = slotOf(first);
-      for (; slots[slot] !== 0; slot = after(slot)) {
-        if (slots[slot + 1] !== second) continue;
-        const id = (slots[slot] as number) - 1;
-        const at = id * words;
-        if (keys[at] === first && keys[at + 2] === third && keys[at + 3] === fourth) return id;
-      }
-      slots[slot] = count + 1;
-      slots[slot + 1] = second;
-      const at = count * words;
-      keys[at] = first;
-      keys[at + 1] = second;
-      keys[at + 2] = third;
-      keys[at + 3] = fourth;
-      count += 1;
-      makeRoom();
-      return count - 1;
-    },
+    idOf: (key) => idOf(wordOf(key, 0), wordOf(key, 4), wordOf(key, 8), wordOf(key, 12)),
+    idAt: (numbers, at) =>
+      idOf(numbers[at] as number, numbers[at + 1] as number, numbers[at + 2] as number, numbers[at + 3] as number),
   };
 }
 

@@ -1,15 +1,22 @@
 import type { LeakCheck, Split } from '../core/dataset.ts';
 import { RatchetError } from '../core/errors.ts';
 import type { Draft } from './draft.ts';
+import type { Drafts, Indexes } from './drafts.ts';
 import type { NearPair } from './near/clusters.ts';
 import type { From } from './replay/answers.ts';
 
-/** What is in a version, with where it stands. */
+/** A draft of a version, with where it stands. */
 export interface Placed {
   draft: Draft;
   split: Split;
   /** Where the prompt of a replayed answer is from. */
   from?: From;
+}
+
+/** What goes into a version, and by its index the place of every draft's split among `splits`. */
+export interface Placing {
+  chosen: Indexes;
+  labels: Uint8Array;
 }
 
 /** What was found of pairs across splits; documents are numbered as drafts are. */
@@ -23,18 +30,18 @@ interface LookedFor {
 }
 
 /** Looks for whatever stands in two splits, over all that goes into a version. */
-export function checkLeaks(placed: readonly Placed[], { jaccard, pairs, closest: next }: LookedFor): LeakCheck {
+export function checkLeaks(drafts: Drafts, placing: Placing, { jaccard, pairs, closest: next }: LookedFor): LeakCheck {
   const [most] = pairs.toSorted((a, b) => b.jaccard - a.jaccard);
   const closest = most ?? next;
-  const idOf = (document: number): string => placed.find(({ draft }) => draft.index === document)?.draft.id ?? '';
+  const idOf = (document: number): string => drafts.ids[document] ?? '';
   const named = closest && {
     jaccard: Number(closest.jaccard.toFixed(4)),
     a: idOf(closest.a),
     b: idOf(closest.b),
   };
   return {
-    ...standingInTwo(placed),
-    corrections: inTwo(placed, ({ corrections }) => corrections),
+    ...standingInTwo(drafts, placing),
+    corrections: correctionsInTwo(drafts, placing),
     pairs: pairs.length,
     jaccard,
     closest: named,
@@ -42,11 +49,9 @@ export function checkLeaks(placed: readonly Placed[], { jaccard, pairs, closest:
 }
 
 /** Conversations and prompts that stand in two splits. */
-export function standingInTwo(placed: readonly Placed[]): Pick<LeakCheck, 'nodes' | 'prompts'> {
-  return {
-    nodes: numbersInTwo(placed, ({ nodeKey }) => nodeKey),
-    prompts: numbersInTwo(placed, ({ promptKey }) => promptKey),
-  };
+export function standingInTwo(drafts: Drafts, placing: Placing): Pick<LeakCheck, 'nodes' | 'prompts'> {
+  const { node, nodes, prompt, prompts } = drafts;
+  return { nodes: numbersInTwo(node, nodes.count(), placing), prompts: numbersInTwo(prompt, prompts, placing) };
 }
 
 /** Throws a Bug when anything leaks: a figure measured on such a dataset would be worth nothing. */
@@ -59,29 +64,30 @@ export function refuseLeaks({ nodes, prompts, corrections, pairs, closest }: Lea
   throw new RatchetError('Bug', `The dataset was not written: ${what} stand in two splits${example}.`);
 }
 
-/** The same of numbers that are counted up from 0. */
-function numbersInTwo(placed: readonly Placed[], keyOf: (draft: Draft) => number): number {
-  const first: (Split | undefined)[] = [];
+/** How many of so many numbers, one for each draft, are of drafts in two splits. */
+function numbersInTwo(numbers: Uint32Array, count: number, { chosen, labels }: Placing): number {
+  /** One more than the label of the first with the number. */
+  const first = new Uint8Array(count);
   const leaking = new Set<number>();
-  for (const { draft, split } of placed) {
-    const key = keyOf(draft);
-    const before = first[key];
-    if (before === undefined) first[key] = split;
-    else if (before !== split) leaking.add(key);
+  for (const draft of chosen) {
+    const number = numbers[draft] as number;
+    const label = (labels[draft] as number) + 1;
+    const before = first[number] as number;
+    if (before === 0) first[number] = label;
+    else if (before !== label) leaking.add(number);
   }
   return leaking.size;
 }
 
-function inTwo(placed: readonly Placed[], keysOf: (draft: Draft) => readonly string[]): number {
-  const first = new Map<string, Split>();
+function correctionsInTwo({ corrections }: Drafts, { chosen, labels }: Placing): number {
+  const first = new Map<string, number>();
   const leaking = new Set<string>();
-  for (const { draft, split } of placed) {
-    const keys = keysOf(draft);
-    if (keys.length === 0) continue;
-    for (const key of keys) {
-      const before = first.get(key) ?? split;
-      first.set(key, before);
-      if (before !== split) leaking.add(key);
+  for (const draft of chosen) {
+    const label = labels[draft] as number;
+    for (const id of corrections[draft] ?? []) {
+      const before = first.get(id) ?? label;
+      first.set(id, before);
+      if (before !== label) leaking.add(id);
     }
   }
   return leaking.size;

@@ -9,7 +9,7 @@ type Join = readonly [string, string];
 
 export interface VersionLines {
   /** Sorted by id. */
-  placed: readonly Placed[];
+  placed: Iterable<Placed>;
   textsOf(placed: Placed): Texts;
   weights: Recipe['build']['weights'];
   /** Of an answer of the base; 1 unless given. */

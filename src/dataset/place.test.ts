@@ -2,10 +2,10 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { type Before, unseen } from './before.ts';
 import { type Compared, type Found, openCompared } from './compared.ts';
-import type { Draft } from './draft.ts';
+import { splits } from '../core/dataset.ts';
 import { bandTableOf } from './fixtures/documents.ts';
-import { draft } from './fixtures/drafts.ts';
-import { createNameIds } from './name-ids.ts';
+import { type DraftFields, draft, tableOf } from './fixtures/drafts.ts';
+import { allDocuments } from './near/band-groups.ts';
 import type { Documents } from './near/documents.ts';
 import { documentsAtRandom, reorder } from './near/fixtures/sets.ts';
 import { type PlaceOptions, placeDrafts } from './place.ts';
@@ -21,21 +21,19 @@ test('what is alike across splits is joined and placed again, also where nothing
   const [train = '', test_ = ''] = [0.9, 0.1].map((where) =>
     nodes.find((node) => Math.abs(position('s', node) - where) < 0.1),
   );
-  const drafts = [draft('a.0', { node: train }), draft('b.0', { node: test_ }), draft('c.0', { node: 'other' })].map(
-    (one, index) => ({ ...one, index }),
-  );
+  const drafts = [draft('a.0', { node: train }), draft('b.0', { node: test_ }), draft('c.0', { node: 'other' })];
   const documents = bandTableOf([said, `${said} indeed`, 'something else entirely that nobody else has ever said']);
   const near = openCompared({ documents, jaccard: 0.8, places: [0, 1, 2], rows: 3, history: null });
   const joins: Join[] = [];
-  const { placed, leaks, named } = place(drafts, drafts, { joins, shares, near });
-  expect(placed.slice(0, 2).map(({ split }) => split)).toEqual(['test', 'test']);
+  const { placed, leaks, named } = place(drafts, [0, 1, 2], { joins, shares, near });
+  expect(placed.slice(0, 2)).toEqual(['test', 'test']);
   expect(named).toEqual([[train, test_]]);
   expect(leaks).toMatchObject({ pairs: 0, nodes: 0 });
-  const dropped = place(drafts, drafts.toSpliced(1, 1), { joins: [], shares, near });
+  const dropped = place(drafts, [0, 2], { joins: [], shares, near });
   // What is alike is not in the version, and yet says where the other stands: the same as where it is.
-  expect(dropped.placed.map(({ split }) => split)).toEqual(placed.toSpliced(1, 1).map(({ split }) => split));
-  const without = place(drafts, drafts, { joins: [], shares, near: null });
-  expect(without.placed.slice(0, 2).map(({ split }) => split)).toEqual(['train', 'test']);
+  expect(dropped.placed).toEqual(placed.toSpliced(1, 1));
+  const without = place(drafts, [0, 1, 2], { joins: [], shares, near: null });
+  expect(without.placed.slice(0, 2)).toEqual(['train', 'test']);
 });
 
 test('with what was found before, where rows came, went out of the version or moved, all is placed as without', () => {
@@ -48,14 +46,17 @@ test('with what was found before, where rows came, went out of the version or mo
     fc.property(cases, ({ documents, salt, former, formerly, chosen }) => {
       const shares = { val: 0.3, test: 0.3, salt };
       const placeSome = (which: readonly number[], isChosen: readonly boolean[], before: Before | null) => {
-        const drafts = which.map((document, index) => draft(`d${document}`, { node: `n${document}`, index }));
-        const picked = drafts.filter((_, at) => isChosen[which[at] ?? 0]);
+        const drafts = which.map((document) => draft(`d${document}`, { node: `n${document}` }));
+        const picked = [...allDocuments(drafts.length)].filter((at) => isChosen[which[at] ?? 0]);
         const near = { ...comparedOf(reorder(documents, which), which), before };
         const found: Found[] = [];
         const joins: Join[] = [];
         const options = { joins, shares, near: { ...near, keep: (one: Found) => found.push(one) } };
         const { placed, leaks, named } = place(drafts, picked, options);
-        return { facts: { leaks, named, placed: placed.map((one) => [one.draft.id, one.split]) }, found: found[0] };
+        return {
+          facts: { leaks, named, placed: placed.map((split, at) => [which[picked[at] ?? 0], split]) },
+          found: found[0],
+        };
       };
       const all = Array.from({ length: documents.count }, (_, document) => document);
       const some = all.filter((document) => former[document]);
@@ -67,16 +68,16 @@ test('with what was found before, where rows came, went out of the version or mo
   );
 });
 
-/** Places drafts by the names of their nodes. */
+/** The splits of those that are chosen, and the joins by the names of the nodes. */
 function place(
-  all: readonly Draft[],
-  chosen: readonly Draft[],
+  fields: readonly DraftFields[],
+  chosen: readonly number[],
   options: Pick<PlaceOptions, 'joins' | 'shares' | 'near'>,
 ) {
-  const names = createNameIds();
-  const nodes = Uint32Array.from(all, ({ node }) => names.idOf(node));
-  const placed = placeDrafts(nodes, chosen, { names, tombstones: [], ...options });
-  return { ...placed, named: options.joins.map((join) => join.map(names.nameOf)) };
+  const drafts = tableOf(fields);
+  const { labels, leaks } = placeDrafts(drafts, Uint32Array.from(chosen), { tombstones: [], ...options });
+  const placed = chosen.map((draft_) => splits[labels[draft_] ?? 0]);
+  return { placed, leaks, named: options.joins.map((join) => join.map(drafts.nodes.nameOf)) };
 }
 
 function comparedOf(documents: Documents, which: readonly number[]): Compared {
@@ -85,10 +86,10 @@ function comparedOf(documents: Documents, which: readonly number[]): Compared {
 }
 
 /** What was found of some documents, under the numbers that they have among all. */
-function formerOf({ labels, placed, closest }: Found, some: readonly number[], count: number): Before {
+function formerOf({ labels, chosen, closest }: Found, some: readonly number[], count: number): Before {
   const none = () => new Uint8Array(count);
   const before = { labels: none().fill(unseen), placed: none(), crowded: none(), torn: none(), edges: [] };
   for (const [at, document] of some.entries()) before.labels[document] = labels[at] ?? unseen;
-  for (const { draft: one } of placed) before.placed[some[one.index] ?? 0] = 1;
+  for (const one of chosen) before.placed[some[one] ?? 0] = 1;
   return { ...before, closest: closest && { ...closest, a: some[closest.a] ?? 0, b: some[closest.b] ?? 0 } };
 }

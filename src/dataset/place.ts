@@ -1,9 +1,8 @@
-import { type LeakCheck, splits } from '../core/dataset.ts';
+import type { LeakCheck } from '../core/dataset.ts';
 import { unseen } from './before.ts';
 import type { Compared } from './compared.ts';
-import type { Draft } from './draft.ts';
-import type { NameIds } from './name-ids.ts';
-import { type Placed, checkLeaks, refuseLeaks } from './leak-check.ts';
+import type { Drafts, Indexes } from './drafts.ts';
+import { type Placing, checkLeaks, refuseLeaks } from './leak-check.ts';
 import { pairsAcross } from './near/across.ts';
 import { closestAcross } from './near/closest.ts';
 import type { NearPair } from './near/clusters.ts';
@@ -11,8 +10,6 @@ import { joinsOf } from './stages/near.ts';
 import { type Join, type Shares, type Splitting, type Tombstone, createSplitting } from './stages/split.ts';
 
 export interface PlaceOptions {
-  /** Names of the nodes. */
-  names: NameIds;
   /** Nodes that belong together; more may come to it. */
   joins: Join[];
   tombstones: readonly Tombstone[];
@@ -22,27 +19,27 @@ export interface PlaceOptions {
 }
 
 /**
- * Gives every draft that is chosen its split; `nodes` are the numbers of those of all drafts, by their index. Bands miss one in a hundred pairs that are just alike enough, so pairs across splits
- * are looked for without them, among all drafts: what a stage dropped says as well where its node belongs, or the split would
- * depend on what was dropped. What is found belongs together, and everything is placed again until nothing is.
+ * Gives every draft its split, and looks for leaks among those that are chosen. Bands miss one in a hundred pairs that are just alike
+ * enough, so pairs across splits are looked for without them, among all drafts: what a stage dropped says as well where its node
+ * belongs, or the split would depend on what was dropped. What is found belongs together, and everything is placed again until nothing is.
  */
 export function placeDrafts(
-  nodes: Uint32Array,
-  chosen: readonly Draft[],
-  { names, joins, tombstones, shares, near }: PlaceOptions,
-): { placed: Placed[]; leaks: LeakCheck | null; splitOf: Splitting['splitOf'] } {
-  const splitting = createSplitting({ nodes: names, joins, tombstones, shares });
+  drafts: Drafts,
+  chosen: Indexes,
+  { joins, tombstones, shares, near }: PlaceOptions,
+): Placing & { leaks: LeakCheck | null; splitOf: Splitting['splitOf'] } {
+  const splitting = createSplitting({ nodes: drafts.nodes, joins, tombstones, shares });
   const { splitOf } = splitting;
+  const nodes = drafts.node.subarray(0, drafts.count);
   const labels = new Uint8Array(nodes.length);
   for (let at = 0; at < nodes.length; at += 1) labels[at] = splitting.labelOf(nodes[at] as number);
-  const pairs = near === null ? [] : joinAcross(nodes, { labels, splitting, joins, near });
-  const placed = chosen.map((draft) => ({ draft, split: splits[labels[draft.index] as 0 | 1 | 2] }));
-  if (near === null) return { placed, leaks: null, splitOf };
-  const closest = closestOf(placed, labels, near);
-  const leaks = checkLeaks(placed, { jaccard: near.jaccard, pairs, closest });
+  if (near === null) return { chosen, labels, leaks: null, splitOf };
+  const pairs = joinAcross(nodes, { labels, splitting, joins, near });
+  const closest = closestOf(chosen, labels, near);
+  const leaks = checkLeaks(drafts, { chosen, labels }, { jaccard: near.jaccard, pairs, closest });
   if (pairs.length > 0) refuseLeaks(leaks);
-  near.keep({ labels, placed, closest });
-  return { placed, leaks, splitOf };
+  near.keep({ labels, chosen, closest });
+  return { chosen, labels, leaks, splitOf };
 }
 
 interface Across {
@@ -87,8 +84,7 @@ function joinAcross(
 const floor = 0.2;
 
 /** The two rows of the version that are most alike across splits. */
-function closestOf(placed: readonly Placed[], labels: Uint8Array, { documents, before }: Compared): NearPair | null {
-  const among = Uint32Array.from(placed, ({ draft }) => draft.index).sort();
+function closestOf(among: Indexes, labels: Uint8Array, { documents, before }: Compared): NearPair | null {
   return closestAcross({ ...documents, among, labels, floor, known: before && stillKnown(before, among, labels) });
 }
 

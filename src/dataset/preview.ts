@@ -54,7 +54,7 @@ export async function previewBuild(deps: PreviewDeps, recipe: Recipe, most: numb
     const source = assemble(deps.store, { ...collection, examples });
     refined = await runStages(source, { ...(await optionsOf(deps, recipe)), cacheDir: null, scratch, watch });
     const { leaks, placed, stages } = refined;
-    const learned = placed.filter(({ draft }) => draft.kind === 'learn');
+    const learned = [...placed].filter(({ draft }) => draft.kind === 'learn');
     const counts = splits.map((name) => [name, learned.filter(({ split }) => split === name).length] as const);
     return {
       examples: examples.length,

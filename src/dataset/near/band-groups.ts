@@ -30,7 +30,7 @@ export function forEachGroup(documents: Uint32Array, bands: Uint32Array, visit: 
 }
 
 /** Every document below `count`. */
-export function allDocuments(count: number): Uint32Array {
+export function allDocuments(count: number): Uint32Array<ArrayBuffer> {
   const documents = new Uint32Array(count);
   for (let document = 0; document < count; document += 1) documents[document] = document;
   return documents;

@@ -1,6 +1,6 @@
 import { crc32 } from 'node:zlib';
 import { bandCount } from '../near/signature.ts';
-import type { KeptRow, NearKeys } from './types.ts';
+import type { KeptRow, NearKeys, RowKeys } from './types.ts';
 
 /** What became of a row, as far as it is told: of one of which nothing can be told without a word of it, nothing is. */
 export const forms = ['untold', 'gone', 'kept', 'kept-with-bands'] as const;
@@ -12,13 +12,8 @@ export const pairForms: readonly KeptRow['pair'][] = [null, 'made', 'worse_answe
 export interface ToldResult {
   form: Form;
   pair: KeptRow['pair'];
-  /** 16 bytes, as latin1; empty where the row is not kept. */
-  promptKey: string;
-  /** As latin1. */
-  answerKey: string;
-  bareKey: number;
-  size: number;
-  near: NearKeys | null;
+  /** Null where the row is not kept. */
+  keys: RowKeys | null;
   /** JSON; empty where there is no more to tell. */
   extra: string;
 }
@@ -37,14 +32,27 @@ export interface Block {
   rows: number;
   /** All of it, as it stands in the file. */
   bytes: Uint8Array;
+  /** The same as numbers: the prompt's key, bands and shingles of a row are some of them. */
+  words: Uint32Array;
   kindOf(row: number): number;
   idOf(row: number): string;
   /** Whether that is the row's id. */
   isId(row: number, id: string): boolean;
   /** Whether that is the row's content key. */
   isKey(row: number, contentKey: string): boolean;
-  isTold(row: number): boolean;
-  told(row: number): ToldResult;
+  formOf(row: number): Form;
+  pairOf(row: number): KeptRow['pair'];
+  extraOf(row: number): string;
+  /** Where among `words` the four numbers of the prompt's key begin. */
+  promptAt(row: number): number;
+  answers: Float64Array;
+  worse: Float64Array;
+  bare: Float64Array;
+  sizes: Uint32Array;
+  /** Where among `words` the `bandCount` bands begin. */
+  bandsAt(row: number): number;
+  /** Where among `words` the shingles begin; of the number after the last row, where they end. */
+  shinglesAt(row: number): number;
   row(row: number): BlockRow;
 }
 
@@ -66,42 +74,45 @@ export function blockLength(head: Buffer): number {
 interface Counts {
   rows: number;
   ids: number;
-  answers: number;
   shingles: number;
   extras: number;
 }
 
 /** Where each column begins, widest numbers first so that all are aligned. */
-function layoutOf({ rows, ids, answers, shingles, extras }: Counts) {
-  const bareKeys = headBytes;
-  const sizes = bareKeys + rows * 8;
-  const bands = sizes + rows * 4;
+function layoutOf({ rows, ids, shingles, extras }: Counts) {
+  const answers = headBytes;
+  const worse = answers + rows * 8;
+  const bare = worse + rows * 8;
+  const sizes = bare + rows * 8;
+  const prompts = sizes + rows * 4;
+  const bands = prompts + rows * keyBytes;
   const ends = bands + rows * bandBytes;
-  const shinglesAt = ends + rows * 4 * 4;
+  const shinglesAt = ends + rows * 3 * 4;
   const contentKeys = shinglesAt + shingles;
-  const promptKeys = contentKeys + rows * keyBytes;
-  const kinds = promptKeys + rows * keyBytes;
+  const kinds = contentKeys + rows * keyBytes;
   const told = kinds + rows;
   const idsAt = told + rows;
-  const answersAt = idsAt + ids;
-  const extrasAt = answersAt + answers;
+  const extrasAt = idsAt + ids;
   const length = Math.ceil((extrasAt + extras) / 8) * 8;
   return {
-    bareKeys,
+    answers,
     sizes,
+    prompts,
     bands,
     ends,
     shinglesAt,
     contentKeys,
-    promptKeys,
     kinds,
     told,
     idsAt,
-    answersAt,
     extrasAt,
     length,
+    worse,
+    bare,
   };
 }
+
+const noKeys: RowKeys = { prompt: '\0'.repeat(keyBytes), answer: 0, worse: 0, bare: 0, size: 0, near: null };
 
 /** Writes rows as a block. */
 export function encodeBlock(rows: readonly BlockRow[]): Uint8Array {
@@ -109,8 +120,7 @@ export function encodeBlock(rows: readonly BlockRow[]): Uint8Array {
   const counts: Counts = {
     rows: rows.length,
     ids: sum(rows, ({ id }) => id.length),
-    answers: sum(rows, ({ answerKey }) => answerKey.length),
-    shingles: sum(rows, ({ near }) => (near ? (near.shinglesTo - near.shinglesFrom) * 4 : 0)),
+    shingles: sum(rows, ({ keys }) => bytesOfShingles(keys)),
     extras: sum(extras, ({ length }) => length),
   };
   const at = layoutOf(counts);
@@ -118,31 +128,35 @@ export function encodeBlock(rows: readonly BlockRow[]): Uint8Array {
   const words = new Uint32Array(bytes.buffer, bytes.byteOffset, at.length / 4);
   for (const [place, number] of [at.length, 0, ...Object.values(counts)].entries())
     bytes.writeUInt32LE(number, place * 4);
-  const ends = { id: 0, answer: 0, shingle: 0, extra: 0 };
-  for (const [row, { id, contentKey, promptKey, answerKey, near, ...one }] of rows.entries()) {
+  const ends = { id: 0, shingle: 0, extra: 0 };
+  for (const [row, { id, contentKey, form, pair, kind, keys }] of rows.entries()) {
     const extra = extras[row] as Buffer;
-    bytes.writeDoubleLE(one.bareKey, at.bareKeys + row * 8);
-    bytes.writeUInt32LE(one.size, at.sizes + row * 4);
+    const { prompt, answer, worse, bare, size, near } = keys ?? noKeys;
+    for (const [column, number] of [answer, worse, bare].entries())
+      bytes.writeDoubleLE(number, at.answers + (column * rows.length + row) * 8);
+    bytes.writeUInt32LE(size, at.sizes + row * 4);
+    bytes.write(prompt, at.prompts + row * keyBytes, 'latin1');
     bytes.write(contentKey, at.contentKeys + row * keyBytes, 'latin1');
-    bytes.write(promptKey, at.promptKeys + row * keyBytes, 'latin1');
-    bytes[at.kinds + row] = one.kind;
-    bytes[at.told + row] = forms.indexOf(one.form) + forms.length * pairForms.indexOf(one.pair);
+    bytes[at.kinds + row] = kind;
+    bytes[at.told + row] = forms.indexOf(form) + forms.length * pairForms.indexOf(pair);
     bytes.write(id, at.idsAt + ends.id, 'latin1');
-    bytes.write(answerKey, at.answersAt + ends.answer, 'latin1');
     if (near) {
       words.set(near.words.subarray(near.bandsAt, near.bandsAt + bandCount), at.bands / 4 + row * bandCount);
       words.set(near.words.subarray(near.shinglesFrom, near.shinglesTo), (at.shinglesAt + ends.shingle) / 4);
-      ends.shingle += (near.shinglesTo - near.shinglesFrom) * 4;
     }
     bytes.set(extra, at.extrasAt + ends.extra);
+    ends.shingle += bytesOfShingles(keys);
     ends.id += id.length;
-    ends.answer += answerKey.length;
     ends.extra += extra.length;
     for (const [column, end] of Object.values(ends).entries())
       bytes.writeUInt32LE(end, at.ends + (column * rows.length + row) * 4);
   }
   bytes.writeUInt32LE(crc32(bytes.subarray(summedFrom)), 4);
   return bytes;
+}
+
+function bytesOfShingles(keys: RowKeys | null): number {
+  return keys?.near ? (keys.near.shinglesTo - keys.near.shinglesFrom) * 4 : 0;
 }
 
 function sum<T>(items: readonly T[], of: (item: T) => number): number {
@@ -152,60 +166,122 @@ function sum<T>(items: readonly T[], of: (item: T) => number): number {
 /** Reads a block where it stands, in a buffer of its own; null where it is damaged. */
 export function decodeBlock(bytes: Buffer): Block | null {
   const numbers = Array.from({ length: numbersOfHead }, (_, place) => bytes.readUInt32LE(place * 4));
-  const [length, checkSum, rows = 0, ids = 0, answers = 0, shingles = 0, extras = 0] = numbers;
-  const at = layoutOf({ rows, ids, answers, shingles, extras });
+  const [length, checkSum, rows = 0, ids = 0, shingles = 0, extras = 0] = numbers;
+  const at = layoutOf({ rows, ids, shingles, extras });
   if (at.length !== length || length !== bytes.length || crc32(bytes.subarray(summedFrom)) !== checkSum) return null;
-  const { buffer, byteOffset } = bytes;
-  const numbersAt = (from: number, count: number) => new Uint32Array(buffer, byteOffset + from, count);
-  const ends = numbersAt(at.ends, rows * 4);
-  const startOf = (column: number, row: number) => (row === 0 ? 0 : (ends[column * rows + row - 1] as number));
-  const endOf = (column: number, row: number) => ends[column * rows + row] as number;
-  const sizes = numbersAt(at.sizes, rows);
-  const bareKeys = new Float64Array(buffer, byteOffset + at.bareKeys, rows);
-  const contentKeys = bytes.toString('latin1', at.contentKeys, at.promptKeys);
-  const promptKeys = bytes.toString('latin1', at.promptKeys, at.kinds);
-  const idText = bytes.toString('latin1', at.idsAt, at.answersAt);
-  const answerKeys = bytes.toString('latin1', at.answersAt, at.extrasAt);
-  const words = numbersAt(0, length / 4);
-  const nearOf = (row: number): NearKeys => {
-    const [from, to] = [startOf(2, row), endOf(2, row)];
-    const shinglesFrom = (at.shinglesAt + from) / 4;
-    return { words, bandsAt: at.bands / 4 + row * bandCount, shinglesFrom, shinglesTo: shinglesFrom + (to - from) / 4 };
-  };
-  const extraOf = (row: number): string => {
-    const [from, to] = [startOf(3, row), endOf(3, row)];
-    return from === to ? '' : bytes.toString('utf8', at.extrasAt + from, at.extrasAt + to);
-  };
-  const idOf = (row: number): string => idText.slice(startOf(0, row), endOf(0, row));
-  const told = (row: number): ToldResult => {
-    const number = bytes[at.told + row] as number;
-    const form = forms[number % forms.length] ?? 'untold';
-    const isKept = form === 'kept' || form === 'kept-with-bands';
+  return new DecodedBlock(bytes, rows, at);
+}
+
+class DecodedBlock implements Block {
+  readonly bytes: Buffer;
+  readonly rows: number;
+  readonly words: Uint32Array;
+  readonly answers: Float64Array;
+  readonly worse: Float64Array;
+  readonly bare: Float64Array;
+  readonly sizes: Uint32Array;
+  readonly #layout: ReturnType<typeof layoutOf>;
+  /** Where ids, shingles and extras end, column by column, in bytes. */
+  readonly #ends: Uint32Array;
+  readonly #ids: string;
+  readonly #contentKeys: string;
+
+  constructor(bytes: Buffer, rows: number, layout: ReturnType<typeof layoutOf>) {
+    const { buffer, byteOffset } = bytes;
+    const doublesAt = (from: number) => new Float64Array(buffer, byteOffset + from, rows);
+    this.bytes = bytes;
+    this.rows = rows;
+    this.#layout = layout;
+    this.words = new Uint32Array(buffer, byteOffset, bytes.length / 4);
+    this.answers = doublesAt(layout.answers);
+    this.worse = doublesAt(layout.worse);
+    this.bare = doublesAt(layout.bare);
+    this.sizes = new Uint32Array(buffer, byteOffset + layout.sizes, rows);
+    this.#ends = new Uint32Array(buffer, byteOffset + layout.ends, rows * 3);
+    this.#ids = bytes.toString('latin1', layout.idsAt, layout.extrasAt);
+    this.#contentKeys = bytes.toString('latin1', layout.contentKeys, layout.kinds);
+  }
+
+  #endOf(column: number, row: number): number {
+    return row < 0 ? 0 : (this.#ends[column * this.rows + row] as number);
+  }
+
+  kindOf(row: number): number {
+    return this.bytes[this.#layout.kinds + row] as number;
+  }
+
+  idOf(row: number): string {
+    return this.#ids.slice(this.#endOf(0, row - 1), this.#endOf(0, row));
+  }
+
+  isId(row: number, id: string): boolean {
+    const from = this.#endOf(0, row - 1);
+    return this.#endOf(0, row) - from === id.length && this.#ids.startsWith(id, from);
+  }
+
+  isKey(row: number, contentKey: string): boolean {
+    return this.#contentKeys.startsWith(contentKey, row * keyBytes);
+  }
+
+  formOf(row: number): Form {
+    return forms[(this.bytes[this.#layout.told + row] as number) % forms.length] ?? 'untold';
+  }
+
+  pairOf(row: number): KeptRow['pair'] {
+    return pairForms[Math.floor((this.bytes[this.#layout.told + row] as number) / forms.length)] ?? null;
+  }
+
+  extraOf(row: number): string {
+    const [from, to] = [this.#endOf(2, row - 1), this.#endOf(2, row)];
+    return from === to ? '' : this.bytes.toString('utf8', this.#layout.extrasAt + from, this.#layout.extrasAt + to);
+  }
+
+  promptAt(row: number): number {
+    return (this.#layout.prompts + row * keyBytes) / 4;
+  }
+
+  bandsAt(row: number): number {
+    return (this.#layout.bands + row * bandBytes) / 4;
+  }
+
+  shinglesAt(row: number): number {
+    return (this.#layout.shinglesAt + this.#endOf(1, row - 1)) / 4;
+  }
+
+  row(row: number): BlockRow {
+    const form = this.formOf(row);
+    const keysAt = row * keyBytes;
     return {
       form,
-      pair: pairForms[Math.floor(number / forms.length)] ?? null,
-      promptKey: isKept ? promptKeys.slice(row * keyBytes, (row + 1) * keyBytes) : '',
-      answerKey: answerKeys.slice(startOf(1, row), endOf(1, row)),
-      bareKey: bareKeys[row] as number,
-      size: sizes[row] as number,
-      near: form === 'kept-with-bands' ? nearOf(row) : null,
-      extra: extraOf(row),
+      pair: this.pairOf(row),
+      keys: form === 'kept' || form === 'kept-with-bands' ? keysIn(this, row) : null,
+      extra: this.extraOf(row),
+      kind: this.kindOf(row),
+      id: this.idOf(row),
+      contentKey: this.#contentKeys.slice(keysAt, keysAt + keyBytes),
     };
-  };
+  }
+}
+
+/** The keys of a row that is kept, as when it was looked at. */
+export function keysIn(block: Block, row: number): RowKeys {
+  const promptAt = block.promptAt(row) * 4;
   return {
-    rows,
-    bytes,
-    kindOf: (row) => bytes[at.kinds + row] as number,
-    idOf,
-    isId: (row, id) => endOf(0, row) - startOf(0, row) === id.length && idText.startsWith(id, startOf(0, row)),
-    isKey: (row, contentKey) => contentKeys.startsWith(contentKey, row * keyBytes),
-    isTold: (row) => (bytes[at.told + row] as number) % forms.length !== 0,
-    told,
-    row: (row) => ({
-      ...told(row),
-      kind: bytes[at.kinds + row] as number,
-      id: idOf(row),
-      contentKey: contentKeys.slice(row * keyBytes, (row + 1) * keyBytes),
-    }),
+    prompt: Buffer.from(block.bytes.buffer, block.bytes.byteOffset + promptAt, keyBytes).toString('latin1'),
+    answer: block.answers[row] as number,
+    worse: block.worse[row] as number,
+    bare: block.bare[row] as number,
+    size: block.sizes[row] as number,
+    near: block.formOf(row) === 'kept-with-bands' ? nearIn(block, row) : null,
+  };
+}
+
+/** What the document of a row is compared by, where it stands. */
+export function nearIn(block: Block, row: number): NearKeys {
+  return {
+    words: block.words,
+    bandsAt: block.bandsAt(row),
+    shinglesFrom: block.shinglesAt(row),
+    shinglesTo: block.shinglesAt(row + 1),
   };
 }

@@ -7,7 +7,8 @@ import type { Assembled } from '../assemble.ts';
 import type { Entry } from '../entry.ts';
 import { entry, inGroups, numbersFrom, textOf } from '../fixtures/entries.ts';
 import { bandCount } from '../near/signature.ts';
-import { openRowCache } from './cache.ts';
+import { keysIn } from './block.ts';
+import { type Taken, openRowCache } from './cache.ts';
 import { runRows } from './run-rows.ts';
 import type { RowOptions, RowResult } from './types.ts';
 
@@ -59,24 +60,26 @@ async function run(
 ): Promise<{ results: RowResult[]; looked: number }> {
   const cache = openRowCache(folder, given);
   let known = 0;
-  const counting = { ...cache, take: (row: Assembled) => count(cache.take(row)) };
-  const count = (result: RowResult | undefined): RowResult | undefined => {
-    if (result) known += 1;
-    return result;
+  const counting = { ...cache, take: (rows: readonly Assembled[]) => count(cache.take(rows)) };
+  const count = (taken: Taken): Taken => {
+    known += taken.results.filter((result) => result !== undefined).length;
+    return taken;
   };
   const results: RowResult[] = [];
   for await (const some of runRows(inGroups(entries), { ...given, threads: 0, cache: counting }))
-    results.push(...some.map(([, result]) => alone(result)));
+    results.push(...some.results.map(alone));
   return { results, looked: entries.length - known };
 }
 
-/** With its numbers in an array of their own. */
+/** With its keys as when it was looked at, and its numbers in an array of their own. */
 function alone(result: RowResult): RowResult {
-  if (result.texts === null || result.keys.near === null) return result;
-  const { words, bandsAt, shinglesFrom, shinglesTo } = result.keys.near;
+  if (result.texts === null) return result;
+  const keys = 'block' in result.keys ? keysIn(result.keys.block, result.keys.row) : result.keys;
+  if (keys.near === null) return { ...result, keys };
+  const { words, bandsAt, shinglesFrom, shinglesTo } = keys.near;
   const numbers = [...words.subarray(bandsAt, bandsAt + bandCount), ...words.subarray(shinglesFrom, shinglesTo)];
   const near = { words: Uint32Array.from(numbers), bandsAt: 0, shinglesFrom: 0, shinglesTo: 0 };
-  return { ...result, keys: { ...result.keys, near } };
+  return { ...result, keys: { ...keys, near } };
 }
 
 test('what was said of a row is said again without looking, whatever became of it', async () => {

@@ -14,7 +14,7 @@ import { resultTold, tellResult } from './told-result.ts';
 import type { RowOptions, RowResult } from './types.ts';
 
 /** Changes whenever a row stage says something else of some row than before. */
-const rowsVersion = 5;
+const rowsVersion = 6;
 /** How many recipes' results are kept. */
 const mostFiles = 4;
 const ending = '.rows';
@@ -28,14 +28,25 @@ const prefix = '.writing-';
 export interface RowCache {
   /** Where these rows are among those of the last build, for what is kept of comparing them. */
   readonly history: RowHistory;
-  /** What was said of this row, where its content is the same; rows are asked for in their order. */
-  take(entry: Assembled): RowResult | undefined;
-  /** Keeps what was said of a row, in the same order. */
-  put(entry: Assembled, result: RowResult): void;
+  /** What was said of these rows, of each where its content is the same; rows are asked for in their order. */
+  take(entries: readonly Assembled[]): Taken;
+  /** Keeps what was said of rows that were asked for together, in the same order. */
+  put(entries: readonly Assembled[], results: readonly RowResult[], taken: Taken): void;
   /** Puts what was kept in the place of what was there. */
   commit(): void;
   /** Ends without keeping anything; does nothing after `commit`. */
   close(): void;
+}
+
+/** What is known of rows that were asked for together, by their place among these. */
+export interface Taken {
+  /** What was said of a row; undefined where it is to be looked at. */
+  results: readonly (RowResult | undefined)[];
+  /** Where it stands as it is kept; null where it does not. */
+  blocks: readonly (Block | null)[];
+  rows: readonly number[];
+  /** Names its content; null where that was not needed. */
+  contentKeys: readonly (string | null)[];
 }
 
 export interface RowHistory {
@@ -60,29 +71,42 @@ export function openRowCache(folder: string, options: RowOptions): RowCache {
   const old = openBlockFile(path);
   const fresh = createBlockFile(aside, now);
   const formerPlaces = createNumbers();
-  const asked = createAsked();
   const walk = createWalk(old);
   let open = true;
 
   return {
     history: { findingsPath: `${base}${findingsEnding}`, before: old.name, now, formerPlaces: formerPlaces.all },
-    take(entry) {
-      const there = walk.to(entry);
-      const contentKey = there && contentKeyOf(entry);
-      const same = there !== null && contentKey !== null && there.block.isKey(there.row, contentKey);
-      formerPlaces.add(same ? there.place : -1);
-      const isTold = same && there.block.isTold(there.row);
-      asked.add({ contentKey, block: isTold ? there.block : null, row: there?.row ?? 0 });
-      return isTold ? (resultTold(entry, there.block.told(there.row)) ?? undefined) : undefined;
-    },
-    put(entry, result) {
-      const known = asked.next();
-      if (known.block !== null) {
-        fresh.addFrom(known.block, known.row);
-        return;
+    take(entries) {
+      const results: (RowResult | undefined)[] = [];
+      const blocks: (Block | null)[] = [];
+      const rows: number[] = [];
+      const contentKeys: (string | null)[] = [];
+      for (const entry of entries) {
+        const block = walk.to(entry);
+        const { row, place } = walk;
+        const contentKey = block && contentKeyOf(entry);
+        const isSame = block !== null && contentKey !== null && block.isKey(row, contentKey);
+        formerPlaces.add(isSame ? place : -1);
+        const result = isSame ? resultTold(entry, block, row) : null;
+        results.push(result ?? undefined);
+        blocks.push(result && block);
+        rows.push(row);
+        contentKeys.push(contentKey);
       }
-      const contentKey = known.contentKey ?? contentKeyOf(entry);
-      fresh.add({ kind: kinds.indexOf(entry.kind), id: entry.id, contentKey, ...tellResult(entry, result) });
+      return { results, blocks, rows, contentKeys };
+    },
+    put(entries, results, { blocks, rows, contentKeys }) {
+      for (let at = 0; at < entries.length; at += 1) {
+        const block = blocks[at] ?? null;
+        if (block !== null) {
+          fresh.addFrom(block, rows[at] as number);
+          continue;
+        }
+        const entry = entries[at] as Assembled;
+        const contentKey = contentKeys[at] ?? contentKeyOf(entry);
+        const told = tellResult(entry, results[at] as RowResult);
+        fresh.add({ kind: kinds.indexOf(entry.kind), id: entry.id, contentKey, ...told });
+      }
     },
     commit() {
       old.close();
@@ -103,16 +127,17 @@ export function openRowCache(folder: string, options: RowOptions): RowCache {
   };
 }
 
-/** Where a row stands in what is kept. */
-interface There {
-  block: Block;
-  row: number;
-  /** Among all rows. */
-  place: number;
+/** Goes through what is kept along with entries that come in the same order. */
+interface Walk {
+  /** The block where the row of an entry stands; null where there is none. */
+  to(entry: Assembled): Block | null;
+  /** Which row of the block that is. */
+  readonly row: number;
+  /** Which of all rows. */
+  readonly place: number;
 }
 
-/** Goes through what is kept along with entries that come in the same order: to the row of each, or null where there is none. */
-function createWalk(file: OpenBlockFile): { to(entry: Assembled): There | null } {
+function createWalk(file: OpenBlockFile): Walk {
   let block = file.next();
   let row = 0;
   let place = 0;
@@ -133,35 +158,17 @@ function createWalk(file: OpenBlockFile): { to(entry: Assembled): There | null }
       wasMet = false;
       while (block !== null) {
         wasMet = block.isId(row, id) && kinds[block.kindOf(row)] === kind;
-        if (wasMet) return { block, row, place };
+        if (wasMet) return block;
         if (compare(kinds[block.kindOf(row)] ?? 'prefer', block.idOf(row), kind, id) >= 0) return null;
         step();
       }
       return null;
     },
-  };
-}
-
-/** What is known of a row that was asked for and is still to be kept. */
-interface Asked {
-  /** Null where it was not needed. */
-  contentKey: string | null;
-  /** Where it stands as it is kept; null where it does not. */
-  block: Block | null;
-  row: number;
-}
-
-/** First in, first out. */
-function createAsked(): { add(asked: Asked): void; next(): Asked } {
-  let coming: Asked[] = [];
-  let going: Asked[] = [];
-  return {
-    add: (asked) => coming.push(asked),
-    next() {
-      if (going.length === 0) [going, coming] = [coming.reverse(), going];
-      const asked = going.pop();
-      if (!asked) throw new Error('a row is kept after it was asked for');
-      return asked;
+    get row() {
+      return row;
+    },
+    get place() {
+      return place;
     },
   };
 }

@@ -1,21 +1,22 @@
 import type { Assembled } from '../assemble.ts';
 import { createBandTable } from '../bands.ts';
-import type { Draft } from '../draft.ts';
+import { type DraftKeys, type DraftTable, createDrafts } from '../drafts.ts';
 import type { Entry } from '../entry.ts';
 import { type KeyIds, createKeyIds } from '../key-ids.ts';
-import { type NameIds, createNameIds } from '../name-ids.ts';
 import { createNumbers } from '../numbers.ts';
 import type { Report, StageReport } from '../report.ts';
 import type { ShingleSpool } from '../shingle-spool.ts';
 import type { Spool } from '../spool.ts';
-import { shared, sharedList } from './shared.ts';
-import { type KeptRow, type RowResult, type RowStage, rowStages } from './types.ts';
+import { nearIn } from './block.ts';
+import { type KeptRow, type NearKeys, type RowResult, type RowStage, rowStages } from './types.ts';
 
-/** Rows with what the row stages say of them, in the order of the collection. */
-export type ProcessedRows = AsyncIterable<readonly (readonly [Assembled, RowResult])[]>;
+/** Rows with what the row stages say of each, in the order of the collection. */
+export type ProcessedRows = AsyncIterable<{ entries: readonly Assembled[]; results: readonly RowResult[] }>;
 
 export interface Drafted {
-  drafts: Draft[];
+  drafts: DraftTable;
+  /** Numbers of the drafts' prompts. */
+  prompts: KeyIds;
   /** Bands of the drafts' documents, by their index; null where only equal rows are looked for. */
   bands: Uint32Array | null;
   /** The place of each draft's row in the collection. */
@@ -24,51 +25,47 @@ export interface Drafted {
   rows: number;
 }
 
-/** Numbers for what drafts are told apart by. */
-export interface Keys {
-  prompts: KeyIds;
-  nodes: NameIds;
-}
-
-export function createKeys(): Keys {
-  return { prompts: createKeyIds(), nodes: createNameIds() };
-}
-
 /** Counts what the row stages said, spools the texts that are left, and keeps a draft of each. */
 export async function draftRows(
   rows: ProcessedRows,
-  { report, spool, shingles, keys }: { report: Report; spool: Spool; shingles: ShingleSpool | null; keys: Keys },
+  { report, spool, shingles }: { report: Report; spool: Spool; shingles: ShingleSpool | null },
 ): Promise<Drafted> {
   const counting = createCounting(report);
   const bands = shingles ? createBandTable() : null;
-  const drafts: Draft[] = [];
+  const drafts = createDrafts();
+  const prompts = createKeyIds();
   const places = createNumbers();
   let seen = 0;
-  for await (const some of rows) {
-    for (const [entry, result] of some) {
-      counting.count(entry.id, result);
-      seen += 1;
-      if (result.texts === null) continue;
-      places.add(seen - 1);
-      const { near } = result.keys;
-      if (near) bands?.add(near.words, near.bandsAt);
-      if (near) shingles?.add(near.words, near.shinglesFrom, near.shinglesTo);
-      spool.add(result.texts);
-      drafts.push(toDraft(entry as Entry, result, drafts.length, keys));
+
+  function draft(entry: Assembled, result: RowResult): void {
+    counting.count(entry.id, result);
+    seen += 1;
+    if (result.texts === null) return;
+    places.add(seen - 1);
+    const near = nearOf(result);
+    if (near) {
+      bands?.add(near.words, near.bandsAt);
+      shingles?.add(near.words, near.shinglesFrom, near.shinglesTo);
     }
+    spool.add(result.texts);
+    drafts.add(entry as Entry, numbered(result, prompts));
+  }
+
+  for await (const { entries, results } of rows) {
+    for (let at = 0; at < entries.length; at += 1) draft(entries[at] as Assembled, results[at] as RowResult);
   }
   counting.end();
-  return { drafts, bands: bands && bands.bands, places: places.all(), rows: seen };
+  return { drafts, prompts, bands: bands && bands.bands, places: places.all(), rows: seen };
 }
 
-/** The same of what the base answered, told as one stage; `first` is the index of the first draft. */
+/** The same of what the base answered, told as one stage. */
 export async function draftReplay(
   rows: ProcessedRows,
-  { stage, spool, keys, first }: { stage: StageReport; spool: Spool; keys: Keys; first: number },
-): Promise<Draft[]> {
-  const drafts: Draft[] = [];
-  for await (const some of rows) {
-    for (const [entry, result] of some) {
+  { stage, spool, drafts, prompts }: { stage: StageReport; spool: Spool } & Pick<Drafted, 'drafts' | 'prompts'>,
+): Promise<void> {
+  for await (const { entries, results } of rows) {
+    for (const [at, result] of results.entries()) {
+      const entry = entries[at] as Entry;
       stage.took(1);
       for (const [, kind, number] of result.changed) stage.changed(kind, number);
       if (result.texts === null) {
@@ -76,13 +73,29 @@ export async function draftReplay(
         continue;
       }
       spool.add(result.texts);
-      drafts.push(toDraft(entry as Entry, result, first + drafts.length, keys));
+      drafts.add(entry, numbered(result, prompts));
     }
   }
-  return drafts;
 }
 
-const none: never[] = [];
+function nearOf({ keys }: KeptRow): NearKeys | null {
+  if (!('block' in keys)) return keys.near;
+  const { block, row } = keys;
+  return block.formOf(row) === 'kept-with-bands' ? nearIn(block, row) : null;
+}
+
+/** Keys with the prompt's number in the place of its name. */
+function numbered({ keys }: KeptRow, prompts: KeyIds): DraftKeys {
+  if (!('block' in keys)) return { ...keys, prompt: prompts.idOf(keys.prompt) };
+  const { block, row } = keys;
+  return {
+    prompt: prompts.idAt(block.words, block.promptAt(row)),
+    answer: block.answers[row] as number,
+    worse: block.worse[row] as number,
+    bare: block.bare[row] as number,
+    size: block.sizes[row] as number,
+  };
+}
 
 /** Tells the stages' reports of one row. */
 function createCounting(report: Report): { count(id: string, result: RowResult): void; end(): void } {
@@ -118,37 +131,4 @@ function createCounting(report: Report): { count(id: string, result: RowResult):
       for (const [, stage] of reports) stage.took(untouched);
     },
   };
-}
-
-function toDraft(entry: Entry, { keys }: KeptRow, index: number, { prompts, nodes }: Keys): Draft {
-  const { id, kind, signal, author, topic, at, raters, ratings, corrections } = entry;
-  const node = entry.node ?? '';
-  return {
-    id,
-    kind,
-    signal,
-    author: shared(author),
-    topic: topic === null ? null : shared(topic),
-    at,
-    raters: sharedList(raters),
-    ratings: ratings.length === 0 ? none : ratings,
-    corrections: corrections.length === 0 ? none : corrections,
-    node,
-    nodeKey: nodes.idOf(node),
-    index,
-    promptKey: prompts.idOf(keys.promptKey),
-    answerKey: numberOf(keys.answerKey, 0),
-    worseKey: keys.answerKey.length === keyLength ? -1 : numberOf(keys.answerKey, keyLength + 1),
-    bareKey: keys.bareKey,
-    size: keys.size,
-  };
-}
-
-const keyLength = 16;
-
-/** The first 53 bits of a key that begins there. */
-function numberOf(keys: string, from: number): number {
-  let number = keys.charCodeAt(from + 6) & 31;
-  for (let byte = 5; byte >= 0; byte -= 1) number = number * 256 + keys.charCodeAt(from + byte);
-  return number;
 }

@@ -64,18 +64,27 @@ function gone(stage: GoneRow['stage'], reason: string, changed: readonly Changed
 
 /** The texts as a chat template takes them; null when they hold more than text. */
 export function trainableTexts({ kind, messages, against, tools }: Entry): Texts | null {
-  const clean: WireMessage[] = [];
-  for (const message of messages) {
-    const said = trainable(message);
-    if (said === null) return null;
-    clean.push(said);
-  }
+  const clean = allTrainable(messages);
+  if (clean === null) return null;
   const worse = against && trainable(against);
   if (kind === 'prefer' && worse === null) return null;
   const texts: Texts = { messages: clean };
   if (worse) texts.against = worse;
   if (tools.length > 0) texts.tools = tools;
   return texts;
+}
+
+/** The same list where nothing is to be changed, as it is with most. */
+function allTrainable(messages: WireMessage[]): WireMessage[] | null {
+  let clean: WireMessage[] | null = null;
+  for (let at = 0; at < messages.length; at += 1) {
+    const message = messages[at] as WireMessage;
+    const said = trainable(message);
+    if (said === null) return null;
+    if (said !== message && clean === null) clean = messages.slice(0, at);
+    clean?.push(said);
+  }
+  return clean ?? messages;
 }
 
 function cleaned(texts: Texts, changed: Changed[]): Texts {
@@ -125,14 +134,21 @@ function faultOfPair(answer: WireMessage, against: WireMessage): 'worse_answer_i
 
 function keysOf(kind: Entry['kind'], { messages, against, tools }: Texts, near: boolean): RowKeys {
   const answer = messages.at(-1) as WireMessage;
-  const own = answerKey(answer);
   return {
-    promptKey: promptKey(messages.slice(0, -1), tools),
-    answerKey: kind === 'prefer' && against ? `${own}>${answerKey(against)}` : own,
-    bareKey: bareKey(answer),
+    prompt: promptKey(messages.slice(0, -1), tools),
+    answer: numberOfKey(answerKey(answer)),
+    worse: kind === 'prefer' && against ? numberOfKey(answerKey(against)) : -1,
+    bare: bareKey(answer),
     size: textOf(answer.content).length,
     near: near ? nearKeys(messages) : null,
   };
+}
+
+/** The first 53 bits of a key. */
+function numberOfKey(key: string): number {
+  let number = key.charCodeAt(6) & 31;
+  for (let byte = 5; byte >= 0; byte -= 1) number = number * 256 + key.charCodeAt(byte);
+  return number;
 }
 
 function nearKeys(messages: readonly WireMessage[]): NearKeys {

@@ -1,6 +1,6 @@
 import type { Assembled } from '../assemble.ts';
 import { createBreath } from '../breathe.ts';
-import type { RowCache } from './cache.ts';
+import type { RowCache, Taken } from './cache.ts';
 import type { ProcessedRows } from './draft-rows.ts';
 import { type ProcessRow, type Watch, createRowProcessor } from './process-row.ts';
 import { type Pool, startPool } from './pool.ts';
@@ -41,15 +41,15 @@ export async function* runRows(source: EntrySource, { threads, watch, cache, ...
   let pool: Pool | null = null;
   let seen = 0;
   try {
-    const look = (entries: readonly Assembled[]): Promise<RowResult[]> => {
+    const look: Look = (entries) => {
       seen += entries.length;
       if (threads > 0 && watch === undefined && seen > worthThreads) pool ??= startPool(threads, options);
       return pool ? pool.run(entries) : here(entries);
     };
-    const rows = inOrder(source, threads * 2, cache ? (entries) => lookOnce(entries, cache, look) : look);
-    for await (const some of rows) {
-      if (cache) for (const [entry, result] of some) cache.put(entry, result);
-      yield some;
+    const rows = inOrder(source, threads * 2, (entries) => lookOnce(entries, cache, look));
+    for await (const { entries, results, taken } of rows) {
+      if (taken) cache?.put(entries, results, taken);
+      yield { entries, results };
     }
     cache?.commit();
   } finally {
@@ -58,49 +58,41 @@ export async function* runRows(source: EntrySource, { threads, watch, cache, ...
   }
 }
 
-/** Looks only at rows of which nothing is known. */
-async function lookOnce(
-  entries: readonly Assembled[],
-  cache: RowCache,
-  look: (entries: readonly Assembled[]) => Promise<RowResult[]>,
-): Promise<RowResult[]> {
-  const results: RowResult[] = [];
-  const others: Assembled[] = [];
-  const places: number[] = [];
-  for (const entry of entries) {
-    const known = cache.take(entry);
-    if (known === undefined) {
-      places.push(results.length);
-      others.push(entry);
-    }
-    // Of one that is not known it stands here until it was looked at.
-    results.push(known as RowResult);
-  }
-  if (others.length === 0) return results;
-  for (const [at, result] of (await look(others)).entries()) results[places[at] as number] = result;
-  return results;
+type Look = (entries: readonly Assembled[]) => Promise<RowResult[]>;
+
+interface Looked {
+  entries: readonly Assembled[];
+  results: readonly RowResult[];
+  /** What was known of them before; null where nothing is kept. */
+  taken: Taken | null;
 }
 
-type Pending = readonly [readonly Assembled[], Promise<RowResult[]>];
+/** Looks only at rows of which nothing is known. */
+async function lookOnce(entries: readonly Assembled[], cache: RowCache | null, look: Look): Promise<Looked> {
+  if (cache === null) return { entries, results: await look(entries), taken: null };
+  const taken = cache.take(entries);
+  const results = [...taken.results];
+  const places = [...results.keys()].filter((at) => results[at] === undefined);
+  if (places.length > 0) {
+    const found = await look(places.map((at) => entries[at] as Assembled));
+    for (const [at, result] of found.entries()) results[places[at] as number] = result;
+  }
+  return { entries, results: results as RowResult[], taken };
+}
 
 /** Keeps so many groups under way, and gives them in order. */
 async function* inOrder(
   source: EntrySource,
   most: number,
-  work: (entries: readonly Assembled[]) => Promise<RowResult[]>,
-): ProcessedRows {
-  const underWay: Pending[] = [];
-  const first = async (): Promise<(readonly [Assembled, RowResult])[]> => {
-    const [entries, working] = underWay.shift() as Pending;
-    const results = await working;
-    return entries.map((entry, at) => [entry, results[at] as RowResult] as const);
-  };
+  work: (entries: readonly Assembled[]) => Promise<Looked>,
+): AsyncGenerator<Looked> {
+  const underWay: Promise<Looked>[] = [];
   for await (const entries of source) {
     const working = work(entries);
     // It is awaited in its turn; one that fails before that is no stray.
     working.catch(() => undefined);
-    underWay.push([entries, working]);
-    if (underWay.length > most) yield await first();
+    underWay.push(working);
+    if (underWay.length > most) yield (await underWay.shift()) as Looked;
   }
-  while (underWay.length > 0) yield await first();
+  for (const working of underWay) yield await working;
 }

@@ -3,7 +3,7 @@ import { type WireMessage, textOf } from '../../core/message.ts';
 import type { Assembled } from '../assemble.ts';
 import type { Texts } from '../draft.ts';
 import type { Entry } from '../entry.ts';
-import type { ToldResult } from './block.ts';
+import { type Block, type ToldResult, keysIn } from './block.ts';
 import { cleanMessage } from './clean.ts';
 import { type Edit, edited, editsBetween } from './edits.ts';
 import { trainableTexts } from './process-row.ts';
@@ -14,26 +14,27 @@ import type { GoneRow, KeptRow, RowResult } from './types.ts';
 /** Edits of the messages that were redacted, by their place; −1 is the worse answer. */
 type Patch = [at: number, edits: Edit[]][];
 
-const untold = { form: 'untold', pair: null, promptKey: '', answerKey: '', bareKey: 0, size: 0, near: null } as const;
+const untold: ToldResult = { form: 'untold', pair: null, keys: null, extra: '' };
 
 /** A result as a block keeps it; as nothing where it cannot be told without words of the row. */
 export function tellResult(entry: Assembled, result: RowResult): ToldResult {
   if (result.texts === null) return { ...untold, form: 'gone', extra: JSON.stringify(result) };
-  const { keys, changed, pair } = result;
-  const { promptKey, answerKey, bareKey, size, near } = keys;
+  const { changed, pair } = result;
+  const keys = 'block' in result.keys ? keysIn(result.keys.block, result.keys.row) : result.keys;
   const patch = changed.length === 0 ? [] : patchOf(entry as Entry, result);
-  if (patch === null) return { ...untold, extra: '' };
+  if (patch === null) return untold;
   const extra = changed.length === 0 ? '' : JSON.stringify([changed, patch]);
-  const form = near ? 'kept-with-bands' : 'kept';
-  return { form, pair, promptKey, answerKey, bareKey, size, near, extra };
+  return { form: keys.near ? 'kept-with-bands' : 'kept', pair, keys, extra };
 }
 
 /** The result that was told, with the texts of the row made again; null where nothing was. */
-export function resultTold(entry: Assembled, told: ToldResult): RowResult | null {
-  const { form, pair, promptKey, answerKey, bareKey, size, near, extra } = told;
+export function resultTold(entry: Assembled, block: Block, row: number): RowResult | null {
+  const form = block.formOf(row);
   if (form === 'untold') return null;
+  const extra = block.extraOf(row);
   if (form === 'gone') return JSON.parse(extra) as GoneRow;
-  const keys = { promptKey, answerKey, bareKey, size, near };
+  const pair = block.pairOf(row);
+  const keys = { block, row };
   if (extra === '') return { texts: textsOfPair(trainableTexts(entry as Entry), pair), keys, changed: unchanged, pair };
   const [changed, patch] = JSON.parse(extra) as [KeptRow['changed'], Patch];
   return { texts: patched(cleanTexts(entry as Entry, changed), patch, pair), keys, changed, pair };

@@ -1,5 +1,6 @@
 import type { Recipe } from '../../core/recipe.ts';
 import type { Texts } from '../draft.ts';
+import type { Block } from './block.ts';
 import type { EvalItem } from './decontaminate.ts';
 
 /** The stages that look at one row at a time, in order. */
@@ -15,13 +16,24 @@ export interface RowOptions {
 
 /** What a row is compared by. */
 export interface RowKeys {
-  promptKey: string;
-  answerKey: string;
-  bareKey: number;
+  /** Names the normalised messages before the answer, and tools: 16 bytes, as latin1. */
+  prompt: string;
+  /** Names the normalised answer, in 53 bits; of a preference the better one. */
+  answer: number;
+  /** Names a preference's worse answer; −1 in what is none. */
+  worse: number;
+  /** Names what words and calls the answer has, in 53 bits. */
+  bare: number;
   /** Of the answer, in characters. */
   size: number;
   /** What its document is compared by; null where near duplicates are not looked for. */
   near: NearKeys | null;
+}
+
+/** Where the keys of a row stand that was looked at for a build before. */
+export interface KeysInBlock {
+  block: Block;
+  row: number;
 }
 
 /** What a document is compared by, where it stands among other numbers. */
@@ -41,7 +53,7 @@ export type RowResult = KeptRow | GoneRow;
 
 export interface KeptRow {
   texts: Texts;
-  keys: RowKeys;
+  keys: RowKeys | KeysInBlock;
   changed: readonly Changed[];
   /** Whether there is a worse answer, and why it makes no pair; null where there is none. */
   pair: 'made' | 'worse_answer_is_empty' | 'both_say_the_same' | null;

@@ -1,5 +1,5 @@
 import type { Recipe } from '../../core/recipe.ts';
-import { type Draft, byStrength } from '../draft.ts';
+import { type Drafts, type Indexes, byStrength, learn } from '../drafts.ts';
 import type { StageReport } from '../report.ts';
 import { withinShare } from './share.ts';
 
@@ -13,39 +13,49 @@ type Caps = Pick<
  * `max_examples`. The weakest go first. Only answers that are learned count.
  */
 export function keepBalance(
-  drafts: readonly Draft[],
+  input: Indexes,
   stage: StageReport,
-  caps: Caps,
-  ofBase: ReadonlySet<string>,
-): Draft[] {
-  let left = perConversation(drafts, stage, caps.max_per_conversation);
-  const share = (most: number | null, reason: string, groupOf: (draft: Draft) => string | null): void => {
-    if (most !== null) left = withinShare(left, { most, groupOf, drop: (draft) => stage.drop(draft.id, reason) });
+  drafts: Drafts,
+  { caps, ofBase }: { caps: Caps; ofBase: ReadonlySet<string> },
+): Indexes {
+  const { ids, author, authors, topic, topics } = drafts;
+  const dropAs =
+    (reason: string) =>
+    (draft: number): void =>
+      stage.drop(ids[draft] ?? '', reason);
+  const authorOf = (draft: number): string => authors.nameOf(author[draft] as number);
+  let left = perConversation(input, drafts, caps.max_per_conversation, dropAs('over_max_per_conversation'));
+  const share = (most: number | null, reason: string, groupOf: (draft: number) => string | null): void => {
+    if (most !== null) left = withinShare(left, drafts, { most, groupOf, drop: dropAs(reason) });
   };
-  share(caps.max_same_base_share, 'over_same_base_share', ({ author }) => (ofBase.has(author) ? 'base' : null));
-  share(caps.max_source_share, 'over_source_share', ({ author }) => (author === 'person' ? null : author));
-  share(caps.max_topic_share, 'over_topic_share', ({ topic }) => topic);
-  return atMost(left, caps.max_examples, (draft) => stage.drop(draft.id, 'over_max_examples'));
+  share(caps.max_same_base_share, 'over_same_base_share', (draft) => (ofBase.has(authorOf(draft)) ? 'base' : null));
+  share(caps.max_source_share, 'over_source_share', (draft) => (authorOf(draft) === 'person' ? null : authorOf(draft)));
+  share(caps.max_topic_share, 'over_topic_share', (draft) => topics.nameOf(topic[draft] as number) || null);
+  return atMost(left, drafts, caps.max_examples, dropAs('over_max_examples'));
 }
 
-function perConversation(drafts: readonly Draft[], stage: StageReport, most: number | null): Draft[] {
-  if (most === null) return [...drafts];
-  const gone = new Set<Draft>();
-  const learned = drafts.filter(({ kind }) => kind === 'learn');
-  for (const some of Map.groupBy(learned, ({ node }) => node).values()) {
-    for (const draft of some.sort(byStrength).slice(most)) gone.add(draft);
+type Drop = (draft: number) => void;
+
+function perConversation(input: Indexes, drafts: Drafts, most: number | null, drop: Drop): Indexes {
+  if (most === null) return input;
+  const gone = new Set<number>();
+  for (const some of Map.groupBy(learned(input, drafts), (draft) => drafts.node[draft]).values()) {
+    for (const draft of some.sort(byStrength(drafts)).slice(most)) gone.add(draft);
   }
-  return drafts.filter((draft) => {
+  return input.filter((draft) => {
     if (!gone.has(draft)) return true;
-    stage.drop(draft.id, 'over_max_per_conversation');
+    drop(draft);
     return false;
   });
 }
 
-function atMost(drafts: readonly Draft[], most: number | null, drop: (draft: Draft) => void): Draft[] {
-  if (most === null) return [...drafts];
-  const learned = drafts.filter(({ kind }) => kind === 'learn').sort(byStrength);
-  const gone = new Set(learned.slice(most));
+function atMost(input: Indexes, drafts: Drafts, most: number | null, drop: Drop): Indexes {
+  if (most === null) return input;
+  const gone = new Set(learned(input, drafts).sort(byStrength(drafts)).slice(most));
   for (const draft of gone) drop(draft);
-  return drafts.filter((draft) => !gone.has(draft));
+  return input.filter((draft) => !gone.has(draft));
+}
+
+function learned(input: Indexes, { kind }: Drafts): Indexes {
+  return input.filter((draft) => kind[draft] === learn);
 }

@@ -1,8 +1,8 @@
-import type { Draft } from '../draft.ts';
+import { type Drafts, type Indexes, learn, prefer, reject } from '../drafts.ts';
 import type { StageReport } from '../report.ts';
 
 /** Two drafts that cannot both be right. */
-export type Contradiction = readonly [Draft, Draft];
+export type Contradiction = readonly [number, number];
 
 /**
  * Sets aside what people contradict each other in, for a person to decide: an answer that is learned and bad, by the letters
@@ -10,46 +10,51 @@ export type Contradiction = readonly [Draft, Draft];
  * the search for near duplicates found.
  */
 export function setAsideContradictions(
-  drafts: readonly Draft[],
+  input: Indexes,
   stage: StageReport,
+  drafts: Drafts,
   near: readonly Contradiction[] = [],
-): Draft[] {
-  if (drafts.every(({ kind }) => kind === 'learn')) return [...drafts];
-  const against = new Map<string, string>();
-  const note = (one: Draft, other: Draft): void => {
-    against.set(one.id, against.get(one.id) ?? other.id);
-    against.set(other.id, against.get(other.id) ?? one.id);
+): Indexes {
+  const { kind, ids } = drafts;
+  if (input.every((draft) => kind[draft] === learn)) return input;
+  const against = new Map<number, number>();
+  const note = (one: number, other: number): void => {
+    against.set(one, against.get(one) ?? other);
+    against.set(other, against.get(other) ?? one);
   };
   for (const [one, other] of near) note(one, other);
-  const byKey = new Map<string, Draft>();
-  const doubtful = ofDoubtfulPrompts(drafts);
-  for (const draft of doubtful) for (const key of keysOf(draft)) if (!byKey.has(key)) byKey.set(key, draft);
+  const byKey = new Map<string, number>();
+  const doubtful = ofDoubtfulPrompts(input, drafts);
   for (const draft of doubtful) {
-    for (const key of oppositesOf(draft)) {
-      const other = byKey.get(key);
-      if (other) note(draft, other);
-    }
+    const key = keyOf(draft, drafts);
+    if (!byKey.has(key)) byKey.set(key, draft);
   }
-  return drafts.filter(({ id }) => {
-    const of = against.get(id);
+  for (const draft of doubtful) {
+    const other = byKey.get(oppositeOf(draft, drafts));
+    if (other !== undefined) note(draft, other);
+  }
+  return input.filter((draft) => {
+    const of = against.get(draft);
     if (of === undefined) return true;
-    stage.drop(id, 'contradiction', of);
+    stage.drop(ids[draft] ?? '', 'contradiction', ids[of]);
     return false;
   });
 }
 
 /** Those whose prompt has more than answers that are learned. */
-function ofDoubtfulPrompts(drafts: readonly Draft[]): Draft[] {
-  const isDoubtful: boolean[] = [];
-  for (const { kind, promptKey } of drafts) if (kind !== 'learn') isDoubtful[promptKey] = true;
-  return drafts.filter(({ promptKey }) => isDoubtful[promptKey]);
+function ofDoubtfulPrompts(input: Indexes, { kind, prompt, prompts }: Drafts): Indexes {
+  const isDoubtful = new Uint8Array(prompts);
+  for (const draft of input) if (kind[draft] !== learn) isDoubtful[prompt[draft] as number] = 1;
+  return input.filter((draft) => isDoubtful[prompt[draft] as number] === 1);
 }
 
-function keysOf({ kind, promptKey, answerKey, worseKey, bareKey }: Draft): string[] {
-  return [`${kind} ${promptKey} ${kind === 'prefer' ? `${answerKey}>${worseKey}` : bareKey}`];
+/** What is said of whom, and what cannot be said of it beside. */
+function keyOf(draft: number, { kind, prompt, answer, worse, bare }: Drafts): string {
+  const said = kind[draft] === prefer ? `${answer[draft]}>${worse[draft]}` : bare[draft];
+  return `${kind[draft]} ${prompt[draft]} ${said}`;
 }
 
-function oppositesOf({ kind, promptKey, answerKey, worseKey, bareKey }: Draft): string[] {
-  if (kind === 'prefer') return [`prefer ${promptKey} ${worseKey}>${answerKey}`];
-  return [`${kind === 'learn' ? 'reject' : 'learn'} ${promptKey} ${bareKey}`];
+function oppositeOf(draft: number, { kind, prompt, answer, worse, bare }: Drafts): string {
+  if (kind[draft] === prefer) return `${prefer} ${prompt[draft]} ${worse[draft]}>${answer[draft]}`;
+  return `${kind[draft] === learn ? reject : learn} ${prompt[draft]} ${bare[draft]}`;
 }

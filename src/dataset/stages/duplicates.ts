@@ -1,49 +1,64 @@
-import { type Draft, byStrength } from '../draft.ts';
+import { type Drafts, type Indexes, approved, byStrength, corrected } from '../drafts.ts';
 import type { StageReport } from '../report.ts';
 
+const nobody = -1;
+
 /** Of drafts with the same normalised prompt and answer only the strongest stays. */
-export function dropDuplicates(drafts: readonly Draft[], stage: StageReport): Draft[] {
-  // By prompt, of which most have one draft.
-  const best: (Draft | Draft[] | undefined)[] = [];
-  const find = (draft: Draft): Draft | undefined => {
-    const there = best[draft.promptKey];
-    if (Array.isArray(there)) return there.find((other) => saysTheSame(other, draft));
-    return there && saysTheSame(there, draft) ? there : undefined;
+export function dropDuplicates(input: Indexes, stage: StageReport, drafts: Drafts): Indexes {
+  const { prompt, kind, answer, worse, ids } = drafts;
+  const stronger = byStrength(drafts);
+  const saysTheSame = (a: number, b: number): boolean =>
+    kind[a] === kind[b] && answer[a] === answer[b] && worse[a] === worse[b];
+  // By prompt, of which most have one draft; further ones, that say something else, stand beside.
+  const best = new Int32Array(drafts.prompts).fill(nobody);
+  const others = new Map<number, number[]>();
+  const rivalsOf = (draft: number): number[] => others.get(prompt[draft] as number) ?? [];
+  const find = (draft: number): number => {
+    const first = best[prompt[draft] as number] as number;
+    if (first === nobody || saysTheSame(first, draft)) return first;
+    return rivalsOf(draft).find((other) => saysTheSame(other, draft)) ?? nobody;
   };
-  for (const draft of drafts) {
-    const { promptKey } = draft;
-    const there = best[promptKey];
-    const rival = there && find(draft);
-    if (!there) best[promptKey] = draft;
-    else if (!rival) best[promptKey] = [there, draft].flat();
-    else if (byStrength(draft, rival) < 0) {
-      best[promptKey] = Array.isArray(there) ? there.with(there.indexOf(rival), draft) : draft;
+  let isAny = false;
+  for (const draft of input) {
+    const at = prompt[draft] as number;
+    const rival = find(draft);
+    if (rival === nobody) {
+      if (best[at] === nobody) best[at] = draft;
+      else others.set(at, [...rivalsOf(draft), draft]);
+      continue;
     }
+    isAny = true;
+    if (stronger(draft, rival) >= 0) continue;
+    if (best[at] === rival) best[at] = draft;
+    else
+      others.set(
+        at,
+        rivalsOf(draft).map((other) => (other === rival ? draft : other)),
+      );
   }
-  return drafts.filter((draft) => {
+  if (!isAny) return input;
+  return input.filter((draft) => {
     const kept = find(draft);
-    if (kept === draft || !kept) return true;
-    stage.drop(draft.id, 'duplicate', kept.id);
+    if (kept === draft) return true;
+    stage.drop(ids[draft] ?? '', 'duplicate', ids[kept]);
     return false;
   });
 }
 
-function saysTheSame(one: Draft, other: Draft): boolean {
-  return one.kind === other.kind && one.answerKey === other.answerKey && one.worseKey === other.worseKey;
-}
-
 /** Where a prompt has been corrected, its approved answers go: a person wrote something better. */
-export function dropOverruled(drafts: readonly Draft[], stage: StageReport): Draft[] {
-  const corrected: (Draft | undefined)[] = [];
-  for (const draft of drafts) {
-    if (draft.signal !== 'corrected') continue;
-    const rival = corrected[draft.promptKey];
-    if (!rival || byStrength(draft, rival) < 0) corrected[draft.promptKey] = draft;
+export function dropOverruled(input: Indexes, stage: StageReport, drafts: Drafts): Indexes {
+  const { prompt, signal, ids } = drafts;
+  const stronger = byStrength(drafts);
+  const best = new Int32Array(drafts.prompts).fill(nobody);
+  for (const draft of input) {
+    if (signal[draft] !== corrected) continue;
+    const rival = best[prompt[draft] as number] as number;
+    if (rival === nobody || stronger(draft, rival) < 0) best[prompt[draft] as number] = draft;
   }
-  return drafts.filter((draft) => {
-    const better = draft.signal === 'approved' ? corrected[draft.promptKey] : undefined;
-    if (!better) return true;
-    stage.drop(draft.id, 'overruled_by_correction', better.id);
+  return input.filter((draft) => {
+    const better = signal[draft] === approved ? (best[prompt[draft] as number] as number) : nobody;
+    if (better === nobody) return true;
+    stage.drop(ids[draft] ?? '', 'overruled_by_correction', ids[better]);
     return false;
   });
 }

@@ -1,5 +1,5 @@
 import type { Recipe } from '../../core/recipe.ts';
-import type { Draft } from '../draft.ts';
+import { type Drafts, type Indexes, corrected, prefer } from '../drafts.ts';
 import type { Rating } from '../entry.ts';
 import type { StageReport } from '../report.ts';
 import { withinShare } from './share.ts';
@@ -7,28 +7,31 @@ import { withinShare } from './share.ts';
 type Limits = Pick<Recipe['build'], 'burst' | 'max_rater_share'>;
 
 /** Sets aside ratings that were given faster than anybody reads, and keeps every rater's share of the text within bounds. */
-export function limitRaters(drafts: readonly Draft[], stage: StageReport, limits: Limits): Draft[] {
-  const left = setBurstsAside(drafts, stage, limits.burst);
+export function limitRaters(input: Indexes, stage: StageReport, drafts: Drafts, limits: Limits): Indexes {
+  const { ids, raters, raterLists } = drafts;
+  const left = setBurstsAside(input, stage, drafts, limits.burst);
   const most = limits.max_rater_share;
   if (most === null) return left;
-  const drop = (draft: Draft): void => stage.drop(draft.id, 'over_rater_share');
-  return withinShare(left, { most, groupOf: ({ raters }) => raters[0] ?? null, drop });
+  const drop = (draft: number): void => stage.drop(ids[draft] ?? '', 'over_rater_share');
+  const groupOf = (draft: number): string | null => raterLists[raters[draft] as number]?.[0] ?? null;
+  return withinShare(left, drafts, { most, groupOf, drop });
 }
 
 /** What rests on nothing but ratings of a burst goes; corrections are never of one. */
-function setBurstsAside(drafts: readonly Draft[], stage: StageReport, burst: Limits['burst']): Draft[] {
-  if (burst === null) return [...drafts];
-  const quick = inBursts(
-    drafts.flatMap(({ ratings }) => ratings),
-    burst,
-  );
-  if (quick.size === 0) return [...drafts];
-  return drafts.filter((draft) => {
-    const { kind, signal, ratings, raters } = draft;
-    const rated = kind !== 'prefer' && signal !== 'corrected';
-    const others = raters.length > new Set(ratings.map(({ rater }) => rater)).size;
-    if (!rated || others || !ratings.every((rating) => quick.has(rating))) return true;
-    stage.drop(draft.id, 'burst_of_equal_ratings');
+function setBurstsAside(input: Indexes, stage: StageReport, drafts: Drafts, burst: Limits['burst']): Indexes {
+  if (burst === null) return input;
+  const { ids, kind, signal, ratings, raters, raterLists } = drafts;
+  const all: Rating[] = [];
+  for (const draft of input) for (const rating of ratings[draft] ?? []) all.push(rating);
+  const quick = inBursts(all, burst);
+  if (quick.size === 0) return input;
+  return input.filter((draft) => {
+    const own = ratings[draft] ?? [];
+    const rated = kind[draft] !== prefer && signal[draft] !== corrected;
+    const count = raterLists[raters[draft] as number]?.length ?? 0;
+    const others = count > new Set(own.map(({ rater }) => rater)).size;
+    if (!rated || others || !own.every((rating) => quick.has(rating))) return true;
+    stage.drop(ids[draft] ?? '', 'burst_of_equal_ratings');
     return false;
   });
 }

@@ -1,11 +1,11 @@
-import { type Draft, byStrength } from '../draft.ts';
+import { type Drafts, type Indexes, byStrength, learn } from '../drafts.ts';
 
 export interface ShareLimit {
   /** Largest share of the learned text that one group may have, in (0, 1]. */
   most: number;
   /** Null for what is of no group, and is never dropped. */
-  groupOf(draft: Draft): string | null;
-  drop(draft: Draft): void;
+  groupOf(draft: number): string | null;
+  drop(draft: number): void;
 }
 
 /**
@@ -14,44 +14,49 @@ export interface ShareLimit {
  * since that makes the shares of the others larger. Where there are too few groups for the limit to be met, as with one
  * rater, nothing is dropped.
  */
-export function withinShare(drafts: readonly Draft[], { most, groupOf, drop }: ShareLimit): Draft[] {
-  const learned = drafts.filter(({ kind }) => kind === 'learn');
-  const groups = new Map<string, Draft[]>();
+export function withinShare(input: Indexes, drafts: Drafts, { most, groupOf, drop }: ShareLimit): Indexes {
+  const { kind, size } = drafts;
+  const groups = new Map<string, { members: number[]; size: number; isSorted: boolean }>();
   let total = 0;
-  for (const draft of learned) {
-    total += draft.size;
-    const group = groupOf(draft);
-    if (group === null) continue;
-    const members = groups.get(group);
-    if (members) members.push(draft);
-    else groups.set(group, [draft]);
+  let others = 0;
+  for (const draft of input) {
+    if (kind[draft] !== learn) continue;
+    const characters = size[draft] as number;
+    total += characters;
+    const name = groupOf(draft);
+    if (name === null) {
+      others = 1;
+      continue;
+    }
+    const group = groups.get(name);
+    if (group) {
+      group.members.push(draft);
+      group.size += characters;
+    } else groups.set(name, { members: [draft], size: characters, isSorted: false });
   }
-  const others = learned.some((draft) => groupOf(draft) === null) ? 1 : 0;
-  if (groups.size + others < 1 / most) return [...drafts];
-  const gone = new Set<Draft>();
-  const sizes = new Map([...groups].map(([group, members]) => [group, sizeOf(members)]));
-  for (const members of groups.values()) members.sort(byStrength);
+  if (groups.size + others < 1 / most) return input;
+  const gone = new Set<number>();
   for (;;) {
-    const largest = largestOf(sizes);
+    const largest = largestOf(groups);
     if (!largest || largest.size <= most * total) break;
-    const weakest = groups.get(largest.group)?.pop();
-    if (!weakest) break;
+    if (!largest.isSorted) largest.members.sort(byStrength(drafts));
+    largest.isSorted = true;
+    const weakest = largest.members.pop();
+    if (weakest === undefined) break;
     gone.add(weakest);
-    total -= weakest.size;
-    sizes.set(largest.group, largest.size - weakest.size);
+    const characters = size[weakest] as number;
+    total -= characters;
+    largest.size -= characters;
     drop(weakest);
   }
-  return gone.size === 0 ? [...drafts] : drafts.filter((draft) => !gone.has(draft));
+  return gone.size === 0 ? input : input.filter((draft) => !gone.has(draft));
 }
 
-function sizeOf(drafts: readonly Draft[]): number {
-  return drafts.reduce((sum, { size }) => sum + size, 0);
-}
-
-function largestOf(sizes: ReadonlyMap<string, number>): { group: string; size: number } | null {
-  let largest: { group: string; size: number } | null = null;
-  for (const [group, size] of sizes) {
-    if (!largest || size > largest.size || (size === largest.size && group < largest.group)) largest = { group, size };
+function largestOf<Group extends { size: number }>(groups: ReadonlyMap<string, Group>): Group | null {
+  let largest: [string, Group] | null = null;
+  for (const [name, group] of groups) {
+    const isLarger = !largest || group.size > largest[1].size || (group.size === largest[1].size && name < largest[0]);
+    if (isLarger) largest = [name, group];
   }
-  return largest;
+  return largest && largest[1];
 }

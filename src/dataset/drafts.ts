@@ -1,0 +1,191 @@
+import type { LearnedSignal } from '../core/dataset.ts';
+import type { Draft } from './draft.ts';
+import { type Entry, type Kind, type Rating, kinds } from './entry.ts';
+import { type NameIds, createNameIds } from './name-ids.ts';
+
+/** Numbers of the kinds, as columns have them. */
+export const learn = kinds.indexOf('learn');
+export const reject = kinds.indexOf('reject');
+export const prefer = kinds.indexOf('prefer');
+
+/** What was said of an answer, by the numbers that columns have. */
+const signals: readonly (LearnedSignal | null)[] = [null, 'approved', 'corrected'];
+export const approved = signals.indexOf('approved');
+export const corrected = signals.indexOf('corrected');
+
+/**
+ * What a build knows of its entries but for their texts, by columns: a draft is named by its index, which counts up in the order in
+ * which entries came. So a million of them are a few arrays, and what goes through all looks at those that it needs.
+ */
+export interface Drafts {
+  readonly count: number;
+  readonly ids: readonly string[];
+  readonly kind: Uint8Array;
+  readonly signal: Uint8Array;
+  /** Who wrote it, by its number in `authors`. */
+  readonly author: Uint32Array;
+  readonly authors: NameIds;
+  /** By its number in `topics`, of which the empty one stands for none. */
+  readonly topic: Uint32Array;
+  readonly topics: NameIds;
+  /** When the newest feedback was given, in ms. */
+  readonly at: Float64Array;
+  /** By its number in `raterLists`. */
+  readonly raters: Uint32Array;
+  readonly raterLists: readonly (readonly string[])[];
+  readonly ratings: readonly (readonly Rating[])[];
+  readonly corrections: readonly (readonly string[])[];
+  /** The same number for the same node, counted up from 0; those of `nodes`. */
+  readonly node: Uint32Array;
+  readonly nodes: NameIds;
+  /** The same number for the same normalised messages before the answer, and tools; below `prompts`. */
+  readonly prompt: Uint32Array;
+  readonly prompts: number;
+  /** Names the normalised answer, in 53 bits; of a preference the better one. It is asked for within a prompt only. */
+  readonly answer: Float64Array;
+  /** Names a preference's worse answer; −1 in what is none. */
+  readonly worse: Float64Array;
+  /** Names what words and calls the answer has, in 53 bits. */
+  readonly bare: Float64Array;
+  /** Of the answer, in characters. */
+  readonly size: Uint32Array;
+  /** One of them by itself. */
+  draft(index: number): Draft;
+}
+
+/** What is told apart by numbers. */
+export interface DraftKeys {
+  prompt: number;
+  answer: number;
+  worse: number;
+  bare: number;
+  size: number;
+}
+
+export type DraftEntry = Pick<
+  Entry,
+  'id' | 'kind' | 'signal' | 'author' | 'topic' | 'at' | 'raters' | 'ratings' | 'corrections' | 'node'
+>;
+
+export interface DraftTable extends Drafts {
+  /** Adds the next one. */
+  add(entry: DraftEntry, keys: DraftKeys): void;
+}
+
+const firstRoom = 1024;
+const none: never[] = [];
+
+/** Creates an empty table: some 100 bytes for a draft, beside the names of its id and node. */
+export function createDrafts(): DraftTable {
+  return new Table();
+}
+
+class Table implements DraftTable {
+  count = 0;
+  prompts = 0;
+  readonly ids: string[] = [];
+  readonly ratings: (readonly Rating[])[] = [];
+  readonly corrections: (readonly string[])[] = [];
+  readonly authors = createNameIds();
+  readonly topics = createNameIds();
+  readonly nodes = createNameIds();
+  readonly raterLists: (readonly string[])[] = [];
+  readonly #lists = createNameIds();
+  kind = new Uint8Array(firstRoom);
+  signal = new Uint8Array(firstRoom);
+  author = new Uint32Array(firstRoom);
+  topic = new Uint32Array(firstRoom);
+  raters = new Uint32Array(firstRoom);
+  node = new Uint32Array(firstRoom);
+  prompt = new Uint32Array(firstRoom);
+  size = new Uint32Array(firstRoom);
+  at = new Float64Array(firstRoom);
+  answer = new Float64Array(firstRoom);
+  worse = new Float64Array(firstRoom);
+  bare = new Float64Array(firstRoom);
+
+  add(entry: DraftEntry, keys: DraftKeys): void {
+    const index = this.count;
+    if (index === this.kind.length) this.#grow();
+    this.ids.push(entry.id);
+    this.ratings.push(entry.ratings.length === 0 ? none : entry.ratings);
+    this.corrections.push(entry.corrections.length === 0 ? none : entry.corrections);
+    this.kind[index] = kinds.indexOf(entry.kind);
+    this.signal[index] = signals.indexOf(entry.signal);
+    this.author[index] = this.authors.idOf(entry.author);
+    this.topic[index] = this.topics.idOf(entry.topic ?? '');
+    this.raters[index] = this.#listOf(entry.raters);
+    this.node[index] = this.nodes.idOf(entry.node ?? '');
+    this.at[index] = entry.at;
+    this.prompt[index] = keys.prompt;
+    this.answer[index] = keys.answer;
+    this.worse[index] = keys.worse;
+    this.bare[index] = keys.bare;
+    this.size[index] = keys.size;
+    if (keys.prompt >= this.prompts) this.prompts = keys.prompt + 1;
+    this.count = index + 1;
+  }
+
+  draft(index: number): Draft {
+    return {
+      id: this.ids[index] ?? '',
+      kind: kinds[this.kind[index] as number] as Kind,
+      signal: signals[this.signal[index] as number] ?? null,
+      author: this.authors.nameOf(this.author[index] as number),
+      node: this.nodes.nameOf(this.node[index] as number),
+      index,
+    };
+  }
+
+  /** The number of a list of names, of which there are few. */
+  #listOf(names: readonly string[]): number {
+    const [first = '['] = names;
+    const isAlone = names.length === 1 && !first.startsWith('[');
+    const list = this.#lists.idOf(isAlone ? first : JSON.stringify(names));
+    if (list === this.raterLists.length) this.raterLists.push(names);
+    return list;
+  }
+
+  #grow(): void {
+    this.kind = larger(this.kind, Uint8Array);
+    this.signal = larger(this.signal, Uint8Array);
+    this.author = larger(this.author, Uint32Array);
+    this.topic = larger(this.topic, Uint32Array);
+    this.raters = larger(this.raters, Uint32Array);
+    this.node = larger(this.node, Uint32Array);
+    this.prompt = larger(this.prompt, Uint32Array);
+    this.size = larger(this.size, Uint32Array);
+    this.at = larger(this.at, Float64Array);
+    this.answer = larger(this.answer, Float64Array);
+    this.worse = larger(this.worse, Float64Array);
+    this.bare = larger(this.bare, Float64Array);
+  }
+}
+
+type Column = Uint8Array | Uint32Array | Float64Array;
+
+/** The same numbers with room for as many more. */
+function larger<T extends Column>(column: T, Kind: new (length: number) => T): T {
+  const grown = new Kind(column.length * 2);
+  grown.set(column);
+  return grown;
+}
+
+/** Ascending indexes of drafts: what stages are given, and give on. */
+export type Indexes = Uint32Array<ArrayBuffer>;
+
+/**
+ * Which of two drafts has the stronger word of a person behind it, as a comparison for sorting, the strongest first: a
+ * correction, then more raters, then the newer, then the smaller id.
+ */
+export function byStrength({ signal, raters, raterLists, at, ids }: Drafts): (a: number, b: number) => number {
+  const ratersOf = (draft: number): number => raterLists[raters[draft] as number]?.length ?? 0;
+  return (a, b) => {
+    if (signal[a] !== signal[b]) return signal[a] === corrected ? -1 : signal[b] === corrected ? 1 : 0;
+    const more = ratersOf(b) - ratersOf(a);
+    if (more !== 0) return more;
+    if (at[a] !== at[b]) return (at[b] as number) - (at[a] as number);
+    const [one = '', other = ''] = [ids[a], ids[b]];
+    return one < other ? -1 : one > other ? 1 : 0;
+  };
+}
