@@ -1,5 +1,6 @@
 import { type Before, inCrowd, inVersion, translate, unseen } from './before.ts';
-import { createRemembering, readFindings, writeFindings } from './findings.ts';
+import { type Findings, createRemembering, noNumber, writeFindings } from './findings.ts';
+import type { Drafts } from './drafts.ts';
 import type { Placing } from './leak-check.ts';
 import { leftToFind } from './left-to-find.ts';
 import { type Clusters, type NearPair, type Pair, findClusters } from './near/clusters.ts';
@@ -17,6 +18,8 @@ export interface Compared {
   before: Before | null;
   /** Who is alike, to be found once. */
   clusters(): AllClusters;
+  /** Who shares a band with a document that was not there before, with these: not 0 for them. */
+  sharing(): Uint8Array;
   /** Keeps what was found for the next build; of this kind once. */
   keep(found: Found): void;
 }
@@ -38,23 +41,40 @@ interface Sources {
   /** How many rows there are. */
   rows: number;
   /** Null where nothing is kept. */
-  history: RowHistory | null;
+  kept: Kept | null;
+}
+
+/** What is kept from build to build. */
+export interface Kept {
+  history: RowHistory;
+  /** What the last build found; null where there is nothing, or it cannot be used. */
+  findings: Findings | null;
+  /** Numbers of nodes and prompts, by document. */
+  drafts: Pick<Drafts, 'node' | 'prompt'>;
 }
 
 /** Opens what is kept of the last build's comparing. */
-export function openCompared({ documents, jaccard, places, rows, history }: Sources): Compared {
+export function openCompared({ documents, jaccard, places, rows, kept }: Sources): Compared {
   const compare = similarityBy(documents.shinglesOf);
-  if (history === null) {
+  const everybody = (): Uint8Array => new Uint8Array(documents.count).fill(1);
+  if (kept === null) {
     const clusters = (): AllClusters => findClusters({ ...documents, threshold: jaccard, similarity: compare });
-    return { documents, jaccard, similarity: compare, before: null, clusters, keep: () => undefined };
+    return {
+      documents,
+      jaccard,
+      similarity: compare,
+      before: null,
+      clusters,
+      sharing: everybody,
+      keep: () => undefined,
+    };
   }
-  const { findingsPath, before: formerRows, now } = history;
-  const findings = formerRows === null ? null : readFindings(findingsPath, formerRows, jaccard);
-  const formerPlaces = history.formerPlaces();
+  const { history, findings, drafts } = kept;
   const placeOf = (document: number): number => places[document] as number;
-  const formerPlaceOf = (document: number): number => formerPlaces[placeOf(document)] ?? -1;
+  const formerPlaceOf = (document: number): number => history.formerPlaceOf(placeOf(document));
   const { similarity, found } = createRemembering(compare, { before: findings, placeOf, formerPlaceOf, rows });
   const before = findings && translate(findings, documents.count, formerPlaceOf);
+  const left = once(() => before && leftToFind(documents, before));
   let alike: AllClusters | null = null;
   return {
     documents,
@@ -62,26 +82,40 @@ export function openCompared({ documents, jaccard, places, rows, history }: Sour
     similarity,
     before,
     clusters() {
-      const left = before && leftToFind(documents, before);
-      const clusters = findClusters({ ...documents, threshold: jaccard, similarity, ...left });
-      alike = { ...clusters, edges: [...(left?.known ?? []), ...clusters.edges] };
+      const { among, known = [] } = left() ?? {};
+      const clusters = findClusters({ ...documents, threshold: jaccard, similarity, known, ...(among && { among }) });
+      alike = { ...clusters, edges: [...known, ...clusters.edges] };
       return alike;
     },
+    sharing: () => left()?.sharing ?? everybody(),
     keep({ labels, chosen, closest }) {
       const { crowded, edges = [] } = alike ?? {};
       const told = labels.map((label, document) => (crowded?.[document] ? label + inCrowd : label));
       for (const document of chosen) (told[document] as number) += inVersion;
-      const byPlace = new Uint8Array(rows).fill(unseen);
-      for (let document = 0; document < told.length; document += 1)
-        byPlace[placeOf(document)] = told[document] as number;
+      const byPlace = {
+        labels: new Uint8Array(rows).fill(unseen),
+        nodes: new Uint32Array(rows).fill(noNumber),
+        prompts: new Uint32Array(rows).fill(noNumber),
+      };
+      for (let document = 0; document < told.length; document += 1) {
+        const place = placeOf(document);
+        byPlace.labels[place] = told[document] as number;
+        byPlace.nodes[place] = drafts.node[document] as number;
+        byPlace.prompts[place] = drafts.prompt[document] as number;
+      }
       const named = closest && { ...closest, a: placeOf(closest.a), b: placeOf(closest.b) };
-      writeFindings(findingsPath, now, {
+      writeFindings(history.findingsPath, history.now, {
+        ...byPlace,
         threshold: jaccard,
-        labels: byPlace,
         closest: named,
         edges: Float64Array.from(edges, ({ a, b }) => placeOf(a) * rows + placeOf(b)),
         ...found(),
       });
     },
   };
+}
+
+function once<T>(make: () => T): () => T {
+  let made: { value: T } | null = null;
+  return () => (made ??= { value: make() }).value;
 }

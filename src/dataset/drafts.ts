@@ -2,6 +2,7 @@ import type { LearnedSignal } from '../core/dataset.ts';
 import type { Draft } from './draft.ts';
 import { type Entry, type Kind, type Rating, kinds } from './entry.ts';
 import { type NameIds, createNameIds } from './name-ids.ts';
+import { type Names, createNames } from './names.ts';
 
 /** Numbers of the kinds, as columns have them. */
 export const learn = kinds.indexOf('learn');
@@ -19,7 +20,8 @@ export const corrected = signals.indexOf('corrected');
  */
 export interface Drafts {
   readonly count: number;
-  readonly ids: readonly string[];
+  /** By index. */
+  readonly ids: Names;
   readonly kind: Uint8Array;
   readonly signal: Uint8Array;
   /** Who wrote it, by its number in `authors`. */
@@ -54,8 +56,13 @@ export interface Drafts {
 }
 
 /** What is told apart by numbers. */
-export interface DraftKeys {
+export interface DraftNumbers {
+  /** Of `nodes`. */
+  node: number;
   prompt: number;
+}
+
+export interface DraftKeys extends DraftNumbers {
   answer: number;
   worse: number;
   bare: number;
@@ -64,12 +71,14 @@ export interface DraftKeys {
 
 export type DraftEntry = Pick<
   Entry,
-  'id' | 'kind' | 'signal' | 'author' | 'topic' | 'at' | 'raters' | 'ratings' | 'corrections' | 'node'
+  'id' | 'kind' | 'signal' | 'author' | 'topic' | 'at' | 'raters' | 'ratings' | 'corrections'
 >;
 
 export interface DraftTable extends Drafts {
   /** Adds the next one. */
   add(entry: DraftEntry, keys: DraftKeys): void;
+  /** Puts right what was not known when it was added. */
+  renumber(index: number, numbers: DraftNumbers): void;
 }
 
 const firstRoom = 1024;
@@ -83,7 +92,7 @@ export function createDrafts(): DraftTable {
 class Table implements DraftTable {
   count = 0;
   prompts = 0;
-  readonly ids: string[] = [];
+  readonly ids = createNames();
   readonly ratings: (readonly Rating[])[] = [];
   readonly corrections: (readonly string[])[] = [];
   readonly authors = createNameIds();
@@ -107,7 +116,7 @@ class Table implements DraftTable {
   add(entry: DraftEntry, keys: DraftKeys): void {
     const index = this.count;
     if (index === this.kind.length) this.#grow();
-    this.ids.push(entry.id);
+    this.ids.add(entry.id);
     this.ratings.push(entry.ratings.length === 0 ? none : entry.ratings);
     this.corrections.push(entry.corrections.length === 0 ? none : entry.corrections);
     this.kind[index] = kinds.indexOf(entry.kind);
@@ -115,20 +124,24 @@ class Table implements DraftTable {
     this.author[index] = this.authors.idOf(entry.author);
     this.topic[index] = this.topics.idOf(entry.topic ?? '');
     this.raters[index] = this.#listOf(entry.raters);
-    this.node[index] = this.nodes.idOf(entry.node ?? '');
     this.at[index] = entry.at;
-    this.prompt[index] = keys.prompt;
     this.answer[index] = keys.answer;
     this.worse[index] = keys.worse;
     this.bare[index] = keys.bare;
     this.size[index] = keys.size;
-    if (keys.prompt >= this.prompts) this.prompts = keys.prompt + 1;
+    this.renumber(index, keys);
     this.count = index + 1;
+  }
+
+  renumber(index: number, { node, prompt }: DraftNumbers): void {
+    this.node[index] = node;
+    this.prompt[index] = prompt;
+    if (prompt >= this.prompts) this.prompts = prompt + 1;
   }
 
   draft(index: number): Draft {
     return {
-      id: this.ids[index] ?? '',
+      id: this.ids.of(index),
       kind: kinds[this.kind[index] as number] as Kind,
       signal: signals[this.signal[index] as number] ?? null,
       author: this.authors.nameOf(this.author[index] as number),
@@ -185,7 +198,6 @@ export function byStrength({ signal, raters, raterLists, at, ids }: Drafts): (a:
     const more = ratersOf(b) - ratersOf(a);
     if (more !== 0) return more;
     if (at[a] !== at[b]) return (at[b] as number) - (at[a] as number);
-    const [one = '', other = ''] = [ids[a], ids[b]];
-    return one < other ? -1 : one > other ? 1 : 0;
+    return ids.compare(a, b);
   };
 }

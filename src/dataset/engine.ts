@@ -1,8 +1,9 @@
 import type { LeakCheck, LeftOutRow, StageCounts } from '../core/dataset.ts';
 import type { Assembled } from './assemble.ts';
-import { type Compared, openCompared } from './compared.ts';
+import { type Compared, type Kept, openCompared } from './compared.ts';
 import type { Texts } from './draft.ts';
 import type { Drafts, Indexes } from './drafts.ts';
+import { type Findings, readFindings } from './findings.ts';
 import { type Placed, type Placing, standingInTwo } from './leak-check.ts';
 import { allDocuments } from './near/band-groups.ts';
 import { shingleHashes } from './near/shingles.ts';
@@ -13,7 +14,7 @@ import type { From } from './replay/answers.ts';
 import { placeReplay } from './replay/place.ts';
 import { type Report, createReport } from './report.ts';
 import { documentOf } from './rows/document.ts';
-import { type RowCache, openRowCache } from './rows/cache.ts';
+import { type RowHistory, openRowCache } from './rows/cache.ts';
 import { type Drafted, draftReplay, draftRows } from './rows/draft-rows.ts';
 import type { RowOptions } from './rows/types.ts';
 import { type EntrySource, type RunRows, runRows } from './rows/run-rows.ts';
@@ -76,9 +77,12 @@ async function refine(
   const looked = rowOptions(build, items);
   const cache = cacheDir === null ? null : openRowCache(cacheDir, looked);
   const rows = runRows(source, { ...looked, threads, watch, cache });
-  const drafted = await draftRows(rows, { report, spool, shingles });
+  const findings = cache && findingsOf(cache.history, build);
+  const former = cache && findings && { ...findings, formerPlaceOf: cache.history.formerPlaceOf };
+  const drafted = await draftRows(rows, { report, spool, shingles, former });
   const { drafts } = drafted;
-  const near = comparedIn(drafted, shingles, { build, cache });
+  const kept = cache && { history: cache.history, findings, drafts };
+  const near = comparedIn(drafted, shingles, { build, kept });
   const { left, joins } = dropRepeated(drafts, { report, near });
   const chosen = choose(drafts, left, { options, report });
   report.stage('split').took(chosen.length);
@@ -138,7 +142,7 @@ async function addReplay(
   const from = new Map(replay.rows.map((row) => [row.entry.id, row.from]));
   return {
     placing: { chosen: Uint32Array.from([...taught.chosen, ...kept]), labels },
-    fromOf: (draft) => (draft < first ? undefined : from.get(drafts.ids[draft] ?? '')),
+    fromOf: (draft) => (draft < first ? undefined : from.get(drafts.ids.of(draft))),
   };
 }
 
@@ -210,13 +214,21 @@ function promptJoins({ count, prompt, prompts, node }: Drafts): Join[] {
   return joins;
 }
 
+/** What the last build found, where it compared as this one does. */
+function findingsOf(
+  { findingsPath, before }: RowHistory,
+  { near_duplicates: jaccard }: Recipe['build'],
+): Findings | null {
+  return before === null || jaccard === null ? null : readFindings(findingsPath, before, jaccard);
+}
+
 /** What drafts are compared by; null where only equal rows are looked for. */
 function comparedIn(
   { drafts, bands, places, rows }: Drafted,
   shingles: ShingleSpool | null,
-  { build, cache }: { build: Recipe['build']; cache: RowCache | null },
+  { build: { near_duplicates: jaccard }, kept }: { build: Recipe['build']; kept: Kept | null },
 ): Compared | null {
-  if (bands === null || shingles === null || build.near_duplicates === null) return null;
+  if (bands === null || shingles === null || jaccard === null) return null;
   const documents = { count: drafts.count, bands, shinglesOf: shingles.of, inOrder: shingles.inOrder };
-  return openCompared({ documents, jaccard: build.near_duplicates, places, rows, history: cache && cache.history });
+  return openCompared({ documents, jaccard, places, rows, kept });
 }

@@ -2,7 +2,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { type Findings, createRemembering, readFindings, writeFindings } from './findings.ts';
+import { type Findings, createRemembering, noNumber, readFindings, writeFindings } from './findings.ts';
 
 let folder: string;
 let path: string;
@@ -15,6 +15,8 @@ afterEach(() => rmSync(folder, { recursive: true, force: true }));
 const findings: Findings = {
   threshold: 0.8,
   labels: Uint8Array.of(0, 6, 255, 1, 4),
+  nodes: Uint32Array.of(0, 1, noNumber, 1, 2),
+  prompts: Uint32Array.of(0, 1, noNumber, 2, 3),
   closest: { a: 1, b: 4, jaccard: 0.79 },
   edges: Float64Array.of(9),
   pairs: Float64Array.of(1, 9, 13),

@@ -16,6 +16,9 @@ export interface Findings {
    * rows that are not compared.
    */
   labels: Uint8Array;
+  /** By place: the number of a row's node, and of its prompt; `noNumber` of rows that became no drafts. */
+  nodes: Uint32Array;
+  prompts: Uint32Array;
   /** The closest two rows of the version across splits, by place. */
   closest: NearPair | null;
   /** Pairs that hold clusters together, each as those that were compared. */
@@ -25,6 +28,8 @@ export interface Findings {
   /** Their similarity where it reached the threshold, else −1. */
   similarities: Float64Array;
 }
+
+export const noNumber = 2 ** 32 - 1;
 
 interface Head extends Pick<Findings, 'threshold' | 'closest'> {
   /** Names the rows that the places are of. */
@@ -44,15 +49,22 @@ export function readFindings(path: string, rows: string, threshold: number): Fin
     if (crc32(file.subarray(4)) !== file.readUInt32LE(0)) return null;
     const head = JSON.parse(file.toString('utf8', headAt, headEnd)) as Head;
     if (head.rows !== rows || head.threshold !== threshold) return null;
-    const labelsEnd = headEnd + head.places;
-    const numbers = new Float64Array(Uint8Array.from(file.subarray(labelsEnd)).buffer);
+    let at = headEnd;
+    const next = (bytes: number): ArrayBuffer => {
+      const from = file.byteOffset + at;
+      at += bytes;
+      return file.buffer.slice(from, from + bytes) as ArrayBuffer;
+    };
+    const doubles = (count: number): Float64Array => new Float64Array(next(count * 8));
     return {
       threshold,
-      labels: Uint8Array.from(file.subarray(headEnd, labelsEnd)),
+      labels: new Uint8Array(next(head.places)),
+      nodes: new Uint32Array(next(head.places * 4)),
+      prompts: new Uint32Array(next(head.places * 4)),
       closest: head.closest,
-      edges: numbers.subarray(0, head.edges),
-      pairs: numbers.subarray(head.edges, head.edges + head.pairs),
-      similarities: numbers.subarray(head.edges + head.pairs),
+      edges: doubles(head.edges),
+      pairs: doubles(head.pairs),
+      similarities: doubles(head.pairs),
     };
   } catch (error) {
     if (isErrno(error, 'ENOENT') || error instanceof RangeError || error instanceof SyntaxError) return null;
@@ -62,12 +74,13 @@ export function readFindings(path: string, rows: string, threshold: number): Fin
 
 /** Writes what was found aside, then into place. Where the folder is gone, as somebody was forgotten, nothing is kept. */
 export function writeFindings(path: string, rows: string, findings: Findings): void {
-  const { threshold, closest, labels, edges, pairs, similarities } = findings;
+  const { threshold, closest, labels, nodes, prompts, edges, pairs, similarities } = findings;
   const head: Head = { rows, threshold, closest, places: labels.length, edges: edges.length, pairs: pairs.length };
   const text = Buffer.from(JSON.stringify(head));
   const lengths = Buffer.alloc(headAt);
   lengths.writeUInt32LE(text.length, 4);
-  const bytes = Buffer.concat([lengths, text, labels, bytesOf(edges), bytesOf(pairs), bytesOf(similarities)]);
+  const columns = [labels, nodes, prompts, edges, pairs, similarities].map(bytesOf);
+  const bytes = Buffer.concat([lengths, text, ...columns]);
   bytes.writeUInt32LE(crc32(bytes.subarray(4)), 0);
   const aside = join(dirname(path), ownedName('.writing-'));
   try {
@@ -79,7 +92,7 @@ export function writeFindings(path: string, rows: string, findings: Findings): v
   }
 }
 
-function bytesOf({ buffer, byteOffset, byteLength }: Float64Array): Uint8Array {
+function bytesOf({ buffer, byteOffset, byteLength }: Uint8Array | Uint32Array | Float64Array): Uint8Array {
   return new Uint8Array(buffer, byteOffset, byteLength);
 }
 

@@ -33,7 +33,7 @@ interface LookedFor {
 export function checkLeaks(drafts: Drafts, placing: Placing, { jaccard, pairs, closest: next }: LookedFor): LeakCheck {
   const [most] = pairs.toSorted((a, b) => b.jaccard - a.jaccard);
   const closest = most ?? next;
-  const idOf = (document: number): string => drafts.ids[document] ?? '';
+  const idOf = (document: number): string => drafts.ids.of(document);
   const named = closest && {
     jaccard: Number(closest.jaccard.toFixed(4)),
     a: idOf(closest.a),

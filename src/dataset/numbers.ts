@@ -1,6 +1,7 @@
 /** A list of numbers that grows, in no more memory than they need. */
 export interface Numbers {
   add(number: number): void;
+  at(index: number): number;
   /** Those that there are now, until the next is added. */
   all(): Float64Array;
 }
@@ -20,6 +21,7 @@ export function createNumbers(): Numbers {
       room[count] = number;
       count += 1;
     },
+    at: (index) => room[index] as number,
     all: () => room.subarray(0, count),
   };
 }

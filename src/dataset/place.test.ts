@@ -8,6 +8,7 @@ import { type DraftFields, draft, tableOf } from './fixtures/drafts.ts';
 import { allDocuments } from './near/band-groups.ts';
 import type { Documents } from './near/documents.ts';
 import { documentsAtRandom, reorder } from './near/fixtures/sets.ts';
+import { sharingWithFresh } from './near/sharing.ts';
 import { type PlaceOptions, placeDrafts } from './place.ts';
 import { position } from './stages/split.ts';
 import type { Join } from './stages/split.ts';
@@ -23,7 +24,7 @@ test('what is alike across splits is joined and placed again, also where nothing
   );
   const drafts = [draft('a.0', { node: train }), draft('b.0', { node: test_ }), draft('c.0', { node: 'other' })];
   const documents = bandTableOf([said, `${said} indeed`, 'something else entirely that nobody else has ever said']);
-  const near = openCompared({ documents, jaccard: 0.8, places: [0, 1, 2], rows: 3, history: null });
+  const near = openCompared({ documents, jaccard: 0.8, places: [0, 1, 2], rows: 3, kept: null });
   const joins: Join[] = [];
   const { placed, leaks, named } = place(drafts, [0, 1, 2], { joins, shares, near });
   expect(placed.slice(0, 2)).toEqual(['test', 'test']);
@@ -48,7 +49,10 @@ test('with what was found before, where rows came, went out of the version or mo
       const placeSome = (which: readonly number[], isChosen: readonly boolean[], before: Before | null) => {
         const drafts = which.map((document) => draft(`d${document}`, { node: `n${document}` }));
         const picked = [...allDocuments(drafts.length)].filter((at) => isChosen[which[at] ?? 0]);
-        const near = { ...comparedOf(reorder(documents, which), which), before };
+        const some_ = reorder(documents, which);
+        const fresh = which.map((_, at) => Number(before?.labels[at] === unseen));
+        const sharing = () => sharingWithFresh(which.length, some_.bands, fresh);
+        const near = { ...comparedOf(some_, which), before, sharing };
         const found: Found[] = [];
         const joins: Join[] = [];
         const options = { joins, shares, near: { ...near, keep: (one: Found) => found.push(one) } };
@@ -82,7 +86,7 @@ function place(
 
 function comparedOf(documents: Documents, which: readonly number[]): Compared {
   const some = { ...documents, count: which.length };
-  return openCompared({ documents: some, jaccard: 0.6, places: which, rows: which.length, history: null });
+  return openCompared({ documents: some, jaccard: 0.6, places: which, rows: which.length, kept: null });
 }
 
 /** What was found of some documents, under the numbers that they have among all. */

@@ -1,11 +1,12 @@
 import type { LeakCheck } from '../core/dataset.ts';
-import { unseen } from './before.ts';
+import { type Before, unseen } from './before.ts';
 import type { Compared } from './compared.ts';
 import type { Drafts, Indexes } from './drafts.ts';
 import { type Placing, checkLeaks, refuseLeaks } from './leak-check.ts';
 import { pairsAcross } from './near/across.ts';
 import { closestAcross } from './near/closest.ts';
 import type { NearPair } from './near/clusters.ts';
+import { sharingWithFresh } from './near/sharing.ts';
 import { joinsOf } from './stages/near.ts';
 import { type Join, type Shares, type Splitting, type Tombstone, createSplitting } from './stages/split.ts';
 
@@ -84,21 +85,34 @@ function joinAcross(
 const floor = 0.2;
 
 /** The two rows of the version that are most alike across splits. */
-function closestOf(among: Indexes, labels: Uint8Array, { documents, before }: Compared): NearPair | null {
-  return closestAcross({ ...documents, among, labels, floor, known: before && stillKnown(before, among, labels) });
+function closestOf(chosen: Indexes, labels: Uint8Array, { documents, before, sharing }: Compared): NearPair | null {
+  const left = before && leftToLookAt(chosen, labels, { documents, before, sharing });
+  const { among, closest: known } = left ?? { among: chosen, closest: null };
+  return closestAcross({ ...documents, among, labels, floor, known });
 }
 
-/** What the last build found of those that stand where they stood; null where its closest two are not among them. */
-function stillKnown(
-  before: NonNullable<Compared['before']>,
-  among: Uint32Array,
+/**
+ * The closest two that the last build found, and of which rows others may be found, which are those that share a band with one that
+ * is new or does not stand where it stood; null where its closest two are not here as they were.
+ */
+function leftToLookAt(
+  chosen: Indexes,
   labels: Uint8Array,
-): { closest: NearPair | null; fresh: Uint8Array } | null {
+  { documents: { count, bands }, before, sharing }: Pick<Compared, 'documents' | 'sharing'> & { before: Before },
+): { closest: NearPair | null; among: Indexes } | null {
   const { closest } = before;
-  const fresh = new Uint8Array(labels.length).fill(1);
-  for (const document of among) {
-    if (before.placed[document] !== 0 && before.labels[document] === labels[document]) fresh[document] = 0;
+  /** Those that stand in the version where they stood in it. */
+  const isKnown = new Uint8Array(count);
+  const moved = new Uint8Array(count);
+  for (const document of chosen) {
+    if (before.placed[document] !== 0 && before.labels[document] === labels[document]) isKnown[document] = 1;
+    else if (before.labels[document] !== unseen) moved[document] = 1;
   }
-  if (closest === undefined || (closest && (fresh[closest.a] === 1 || fresh[closest.b] === 1))) return null;
-  return { closest, fresh };
+  if (closest === undefined || (closest && (isKnown[closest.a] === 0 || isKnown[closest.b] === 0))) return null;
+  const sharingWithMoved = sharingWithFresh(count, bands, moved);
+  const sharingWithNew = sharing();
+  return {
+    closest,
+    among: chosen.filter((document) => sharingWithNew[document] !== 0 || sharingWithMoved[document] !== 0),
+  };
 }

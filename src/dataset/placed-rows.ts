@@ -15,7 +15,9 @@ export function placedRows(
   fromOf: (draft: number) => From | undefined,
 ): PlacedRows {
   const { ids } = drafts;
-  const sorted = chosen.toSorted((a, b) => ((ids[a] as string) < (ids[b] as string) ? -1 : 1));
+  const isSorted = chosen.every((draft, at) => at === 0 || ids.compare(chosen[at - 1] as number, draft) < 0);
+  // As they came, where they are of one kind: kinds stand one after the other.
+  const sorted = isSorted ? chosen : chosen.toSorted(ids.compare);
   return {
     length: sorted.length,
     *[Symbol.iterator]() {

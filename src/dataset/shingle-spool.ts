@@ -13,7 +13,7 @@ export interface ShingleSpool {
 
 const bytesEach = Uint32Array.BYTES_PER_ELEMENT;
 /** How many are read at once by whoever goes through them. */
-const windowLength = 2 ** 18;
+const windowLength = 2 ** 15;
 
 /** Opens a new spool; the file must not be there yet. */
 export function createShingleSpool(path: string): ShingleSpool {

@@ -1,7 +1,7 @@
 import type { NearPair } from './clusters.ts';
 import { type Documents, type Span, oneByOne } from './documents.ts';
 import { jaccardFrom } from './jaccard.ts';
-import { type Rarity, createRarity } from './rarity.ts';
+import { createPrefixOrder } from './prefix-order.ts';
 
 interface Labelled extends Omit<Documents, 'bands'> {
   /** A number for each document; those of label 0 are the many, which are not compared with each other. */
@@ -19,9 +19,9 @@ const mostAtOnce = 100_000;
 /**
  * Every pair of documents with different labels whose similarity is at least `threshold`: none is missed, other than with
  * bands. By prefix filtering (Chaudhuri, Ganti and Kaushik 2006; Bayardo, Ma and Srikant 2007): with the shingles of every
- * document in one order, rare ones first, two sets with J ≥ t share one of the first n − ⌈t·n⌉ + 1 of each. The documents of other
- * labels than 0, or the fresh ones where they are fewer, are indexed by these, and all are looked up. What is rare is told by those
- * that are indexed, so that most of the others have enough shingles that none of these has.
+ * document in one order, common ones last, two sets with J ≥ t share one of the first n − ⌈t·n⌉ + 1 of each. The documents of other
+ * labels than 0, or the fresh ones where they are fewer, are indexed by these, and all are looked up. What is common is told by those
+ * that are indexed.
  */
 export function pairsAcross(options: Labelled): NearPair[] {
   const { count, atOnce = mostAtOnce } = options;
@@ -86,21 +86,29 @@ const none: ReadonlySet<number> = new Set();
 /** Documents by the shingles of their prefixes, in arrays sorted by bucket. */
 function createIndex(documents: readonly number[], { count, inOrder, threshold }: Indexing) {
   const sizes = new Uint32Array(count);
-  const rarity = rarityOf(documents, inOrder, sizes);
-  const total = documents.reduce((sum, document) => sum + prefixLength(sizes[document] as number, threshold), 0);
+  const expected = measure(documents, { inOrder, threshold }, sizes);
+  const order = createPrefixOrder({
+    expected,
+    noteAll(note) {
+      const read = inOrder();
+      for (const document of documents) note(read(document));
+    },
+  });
+  const total = expected.wanted;
   const bits = Math.max(1, Math.min(22, Math.ceil(Math.log2(total + 1))));
   const bucketOf = (shingle: number): number => Math.imul(shingle, 0x9e3779b1) >>> (32 - bits);
   const forEachEntry = (visit: (shingle: number, document: number) => void): void => {
     const read = inOrder();
     for (const document of documents) {
       const span = read(document);
-      for (const shingle of rarity.firstKnown(span, prefixLength(span.to - span.from, threshold))) {
-        visit(shingle, document);
-      }
+      for (const shingle of order.first(span, prefixLength(span.to - span.from, threshold))) visit(shingle, document);
     }
   };
   const ends = new Uint32Array(2 ** bits + 1);
-  forEachEntry((shingle) => (ends[bucketOf(shingle)] as number)++);
+  forEachEntry((shingle) => {
+    order.want(shingle);
+    (ends[bucketOf(shingle)] as number)++;
+  });
   for (let bucket = 1; bucket < ends.length; bucket += 1) (ends[bucket] as number) += ends[bucket - 1] as number;
   const members = new Uint32Array(total);
   const names = new Uint32Array(total);
@@ -117,34 +125,34 @@ function createIndex(documents: readonly number[], { count, inOrder, threshold }
   /** Those that share a shingle of the prefixes, and are neither too small nor too large; each once. */
   function candidates(shingles: Span): ReadonlySet<number> {
     const length = shingles.to - shingles.from;
-    const known = rarity.firstKnown(shingles, prefixLength(length, threshold));
-    if (known.length === 0) return none;
-    const found = new Set<number>();
-    for (const shingle of known) {
+    let found: Set<number> | null = null;
+    order.eachWanted(shingles, prefixLength(length, threshold), (shingle) => {
       const bucket = bucketOf(shingle);
       for (let at = starts[bucket] as number; at < (starts[bucket + 1] as number); at += 1) {
+        if (names[at] !== shingle) continue;
         const other = members[at] as number;
         const size = sizes[other] as number;
-        const fits = size >= threshold * length && length >= threshold * size;
-        if (fits && names[at] === shingle) found.add(other);
+        if (size >= threshold * length && length >= threshold * size) (found ??= new Set()).add(other);
       }
-    }
-    return found;
+    });
+    return found ?? none;
   }
   return { candidates };
 }
 
-function rarityOf(documents: readonly number[], inOrder: Indexing['inOrder'], sizes: Uint32Array): Rarity {
-  let total = 0;
-  const measure = inOrder();
-  for (const document of documents) {
-    const { from, to } = measure(document);
-    const length = to - from;
-    sizes[document] = length;
-    total += length;
-  }
-  const rarity = createRarity(total);
+/** Notes how many shingles documents have; of all together, and of their prefixes. */
+function measure(
+  documents: readonly number[],
+  { inOrder, threshold }: Omit<Indexing, 'count'>,
+  sizes: Uint32Array,
+): { noted: number; wanted: number } {
   const read = inOrder();
-  for (const document of documents) rarity.note(read(document));
-  return rarity;
+  let [noted, wanted] = [0, 0];
+  for (const document of documents) {
+    const { from, to } = read(document);
+    sizes[document] = to - from;
+    noted += to - from;
+    wanted += prefixLength(to - from, threshold);
+  }
+  return { noted, wanted };
 }

@@ -88,37 +88,3 @@ function startsOf(keys: Uint32Array, documents: Uint32Array, shift: number): Uin
   for (let digit = 0; digit < digits; digit += 1) (starts[digit + 1] as number) += starts[digit] as number;
   return starts;
 }
-
-const mostKeyBits = 26;
-
-/**
- * Those that may share a key with a fresh one; all that do are among them, and every fresh one, and those of which `also` is not 0.
- */
-export function sharingWithFresh(
-  documents: Uint32Array,
-  bands: Uint32Array,
-  fresh: ArrayLike<number>,
-  also?: ArrayLike<number>,
-): Uint32Array {
-  let count = 0;
-  for (const document of documents) if (fresh[document] !== 0) count += 1;
-  const bits = Math.max(5, Math.min(mostKeyBits, Math.ceil(Math.log2((count + 1) * bandCount * 256))));
-  const seen = new Uint32Array(2 ** (bits - 5));
-  const slotOf = (document: number, band: number): number =>
-    (bands[document * bandCount + band] as number) >>> (32 - bits);
-  for (const document of documents) {
-    if (fresh[document] === 0) continue;
-    for (let band = 0; band < bandCount; band += 1) {
-      const slot = slotOf(document, band);
-      (seen[slot >>> 5] as number) |= 1 << (slot & 31);
-    }
-  }
-  return documents.filter((document) => {
-    if (also && also[document] !== 0) return true;
-    for (let band = 0; band < bandCount; band += 1) {
-      const slot = slotOf(document, band);
-      if (((seen[slot >>> 5] as number) >>> (slot & 31)) & 1) return true;
-    }
-    return false;
-  });
-}

@@ -3,6 +3,7 @@ import { expect, test } from 'vitest';
 import { allDocuments } from './band-groups.ts';
 import { closestAcross } from './closest.ts';
 import { candidatesOf, documentsAtRandom } from './fixtures/sets.ts';
+import { sharingWithFresh } from './sharing.ts';
 
 test('the closest pair is the most similar candidate of two labels, the first of several', () => {
   const labelled = documentsAtRandom.chain((documents) =>
@@ -30,15 +31,12 @@ test('what is known of pairs of which neither is fresh changes nothing', () => {
   });
   fc.assert(
     fc.property(labelled, fc.constantFrom(0.01, 0.5, 0.8), ({ documents, labels, fresh }, floor) => {
-      const among = allDocuments(documents.count);
-      const closest = closestAcross({
-        ...documents,
-        among: among.filter((document) => fresh[document] === 0),
-        labels,
-        floor,
-      });
-      const whole = closestAcross({ ...documents, among, labels, floor });
-      expect(closestAcross({ ...documents, among, labels, floor, known: { closest, fresh } })).toEqual(whole);
+      const all = allDocuments(documents.count);
+      const known = closestAcross({ ...documents, among: all.filter((one) => fresh[one] === 0), labels, floor });
+      const sharing = sharingWithFresh(documents.count, documents.bands, fresh);
+      const among = all.filter((document) => sharing[document] !== 0);
+      const whole = closestAcross({ ...documents, among: all, labels, floor });
+      expect(closestAcross({ ...documents, among, labels, floor, known })).toEqual(whole);
     }),
     { numRuns: 80 },
   );

@@ -1,4 +1,4 @@
-import { forEachGroup, sharingWithFresh } from './band-groups.ts';
+import { forEachGroup } from './band-groups.ts';
 import type { NearPair } from './clusters.ts';
 import type { Documents } from './documents.ts';
 import { pairGroup } from './group.ts';
@@ -11,13 +11,13 @@ interface Labelled extends Omit<Documents, 'count'> {
   labels: ArrayLike<number>;
   /** What is less similar is not told; above 0. */
   floor: number;
-  /** What is known of pairs of which neither is fresh: the closest of them, or that there is none. */
-  known?: { closest: NearPair | null; fresh: ArrayLike<number> } | null;
+  /** A pair that is known, as the closest of all pairs that are not looked at. */
+  known?: NearPair | null;
 }
 
 /** The most similar pair of documents that share a band key and have different labels; of equally similar ones the first. */
 export function closestAcross({ among, bands, shinglesOf, labels, floor, known }: Labelled): NearPair | null {
-  let closest: NearPair | null = known?.closest ?? null;
+  let closest: NearPair | null = known ?? null;
   const pairing = {
     bands,
     shinglesOf,
@@ -29,7 +29,6 @@ export function closestAcross({ among, bands, shinglesOf, labels, floor, known }
       if (first) closest = { a, b, jaccard };
     },
   };
-  const within = known ? sharingWithFresh(among, bands, known.fresh) : among;
-  forEachGroup(within, bands, (members, band) => pairGroup(members, band, pairing));
+  forEachGroup(among, bands, (members, band) => pairGroup(members, band, pairing));
   return closest;
 }

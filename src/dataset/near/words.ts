@@ -51,3 +51,10 @@ export function hashText(text: string): number {
   for (let at = 0; at < text.length; at += 1) hash = Math.imul(hash ^ text.charCodeAt(at), fnvPrime);
   return mix(hash);
 }
+
+/** The same of a text of ASCII by its bytes. */
+export function hashBytes(bytes: Uint8Array, from: number, to: number): number {
+  let hash = fnvStart;
+  for (let at = from; at < to; at += 1) hash = Math.imul(hash ^ (bytes[at] as number), fnvPrime);
+  return mix(hash);
+}

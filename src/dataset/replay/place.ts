@@ -31,7 +31,7 @@ const train = 0;
  */
 export function placeReplay(replayed: Indexes, options: PlaceReplay): Indexes {
   const { drafts, taught, stage, share } = options;
-  const idOf = (draft: number): string => drafts.ids[draft] ?? '';
+  const idOf = (draft: number): string => drafts.ids.of(draft);
   const fault = createFaults(replayed, options);
   const fit = replayed.filter((draft) => {
     const found = fault(draft);
@@ -51,7 +51,7 @@ function createFaults(replayed: Indexes, options: PlaceReplay): (draft: number) 
   const { prompt } = drafts;
   const held = taught.chosen.filter((draft) => taught.labels[draft] !== train);
   const items = Array.from(held, (draft) => ({
-    id: drafts.ids[draft] ?? '',
+    id: drafts.ids.of(draft),
     messages: textsOf(draft).messages.slice(0, -1),
   }));
   const contamination = createContamination(items);
@@ -62,7 +62,7 @@ function createFaults(replayed: Indexes, options: PlaceReplay): (draft: number) 
     const same = known.get(prompt[draft]);
     if (same !== undefined) {
       const reason = taught.labels[same] === train ? 'prompt_is_taught' : 'prompt_is_held_out';
-      return { reason, of: drafts.ids[same] ?? '' };
+      return { reason, of: drafts.ids.of(same) };
     }
     const { id, node } = drafts.draft(draft);
     // A prompt of nobody goes by the name of its row.
@@ -90,5 +90,5 @@ function nearHeld(
     labels,
     threshold: jaccard,
   });
-  return new Map(pairs.map(({ a, b }) => [all[a], drafts.ids[all[b] as number] ?? '']));
+  return new Map(pairs.map(({ a, b }) => [all[a], drafts.ids.of(all[b] as number)]));
 }

@@ -36,8 +36,6 @@ export interface Block {
   words: Uint32Array;
   kindOf(row: number): number;
   idOf(row: number): string;
-  /** Whether that is the row's id. */
-  isId(row: number, id: string): boolean;
   /** Whether that is the row's content key. */
   isKey(row: number, contentKey: string): boolean;
   formOf(row: number): Form;
@@ -212,11 +210,6 @@ class DecodedBlock implements Block {
 
   idOf(row: number): string {
     return this.#ids.slice(this.#endOf(0, row - 1), this.#endOf(0, row));
-  }
-
-  isId(row: number, id: string): boolean {
-    const from = this.#endOf(0, row - 1);
-    return this.#endOf(0, row) - from === id.length && this.#ids.startsWith(id, from);
   }
 
   isKey(row: number, contentKey: string): boolean {

@@ -45,8 +45,8 @@ export interface Taken {
   /** Where it stands as it is kept; null where it does not. */
   blocks: readonly (Block | null)[];
   rows: readonly number[];
-  /** Names its content; null where that was not needed. */
-  contentKeys: readonly (string | null)[];
+  /** Names it. */
+  contentKeys: readonly string[];
 }
 
 export interface RowHistory {
@@ -56,8 +56,8 @@ export interface RowHistory {
   before: string | null;
   /** Names these rows. */
   now: string;
-  /** By the place of each row that was asked for, the place of the same row in the last build, or −1. */
-  formerPlaces(): Float64Array;
+  /** The place in the last build of the row that was asked for at this place, if it is the same; −1 where it was not there. */
+  formerPlaceOf(place: number): number;
 }
 
 /** Opens what is kept in a folder for these options. A file that is damaged counts as none from there on. */
@@ -75,19 +75,18 @@ export function openRowCache(folder: string, options: RowOptions): RowCache {
   let open = true;
 
   return {
-    history: { findingsPath: `${base}${findingsEnding}`, before: old.name, now, formerPlaces: formerPlaces.all },
+    history: { findingsPath: `${base}${findingsEnding}`, before: old.name, now, formerPlaceOf: formerPlaces.at },
     take(entries) {
       const results: (RowResult | undefined)[] = [];
       const blocks: (Block | null)[] = [];
       const rows: number[] = [];
-      const contentKeys: (string | null)[] = [];
+      const contentKeys: string[] = [];
       for (const entry of entries) {
-        const block = walk.to(entry);
-        const { row, place } = walk;
-        const contentKey = block && contentKeyOf(entry);
-        const isSame = block !== null && contentKey !== null && block.isKey(row, contentKey);
-        formerPlaces.add(isSame ? place : -1);
-        const result = isSame ? resultTold(entry, block, row) : null;
+        const contentKey = contentKeyOf(entry);
+        const block = walk.to(entry, contentKey);
+        const { row } = walk;
+        formerPlaces.add(block ? walk.place : -1);
+        const result = block && resultTold(entry, block, row);
         results.push(result ?? undefined);
         blocks.push(result && block);
         rows.push(row);
@@ -103,9 +102,8 @@ export function openRowCache(folder: string, options: RowOptions): RowCache {
           continue;
         }
         const entry = entries[at] as Assembled;
-        const contentKey = contentKeys[at] ?? contentKeyOf(entry);
         const told = tellResult(entry, results[at] as RowResult);
-        fresh.add({ kind: kinds.indexOf(entry.kind), id: entry.id, contentKey, ...told });
+        fresh.add({ kind: kinds.indexOf(entry.kind), id: entry.id, contentKey: contentKeys[at] as string, ...told });
       }
     },
     commit() {
@@ -129,8 +127,8 @@ export function openRowCache(folder: string, options: RowOptions): RowCache {
 
 /** Goes through what is kept along with entries that come in the same order. */
 interface Walk {
-  /** The block where the row of an entry stands; null where there is none. */
-  to(entry: Assembled): Block | null;
+  /** The block where an entry's row stands that has the same content; null where there is none. */
+  to(entry: Assembled, contentKey: string): Block | null;
   /** Which row of the block that is. */
   readonly row: number;
   /** Which of all rows. */
@@ -141,7 +139,7 @@ function createWalk(file: OpenBlockFile): Walk {
   let block = file.next();
   let row = 0;
   let place = 0;
-  /** Whether the row where we are was what was asked for last. */
+  /** Whether the row where we are is the one that was asked for last. */
   let wasMet = false;
 
   function step(): void {
@@ -153,13 +151,14 @@ function createWalk(file: OpenBlockFile): Walk {
   }
 
   return {
-    to({ kind, id }) {
+    to({ kind, id }, contentKey) {
       if (wasMet) step();
       wasMet = false;
       while (block !== null) {
-        wasMet = block.isId(row, id) && kinds[block.kindOf(row)] === kind;
+        wasMet = block.isKey(row, contentKey);
         if (wasMet) return block;
-        if (compare(kinds[block.kindOf(row)] ?? 'prefer', block.idOf(row), kind, id) >= 0) return null;
+        const isBefore = compare(kinds[block.kindOf(row)] ?? 'prefer', block.idOf(row), kind, id) < 0;
+        if (!isBefore) return null;
         step();
       }
       return null;
@@ -173,11 +172,15 @@ function createWalk(file: OpenBlockFile): Walk {
   };
 }
 
-/** Names everything that the row stages look at: 128 bits of SHA-256, as latin1. */
+/**
+ * Names a row with everything that the row stages look at, and its node, so that whatever is kept of it may go by it: 128 bits of
+ * SHA-256, as latin1.
+ */
 function contentKeyOf(entry: Assembled): string {
-  if ('fault' in entry) return hash('sha256', entry.fault, 'binary').slice(0, 16);
+  const { kind, id } = entry;
+  if ('fault' in entry) return hash('sha256', JSON.stringify([kind, id, entry.fault]), 'binary').slice(0, 16);
   const { messages, against, tools, author, cutOff, node } = entry;
-  const looked = JSON.stringify([messages, against, tools, author === 'person', cutOff, node === null]);
+  const looked = JSON.stringify([kind, id, messages, against, tools, author === 'person', cutOff, node]);
   return hash('sha256', looked, 'binary').slice(0, 16);
 }
 

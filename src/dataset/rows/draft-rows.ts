@@ -1,6 +1,6 @@
 import type { Assembled } from '../assemble.ts';
 import { createBandTable } from '../bands.ts';
-import { type DraftKeys, type DraftTable, createDrafts } from '../drafts.ts';
+import { type DraftKeys, type DraftNumbers, type DraftTable, createDrafts } from '../drafts.ts';
 import type { Entry } from '../entry.ts';
 import { type KeyIds, createKeyIds } from '../key-ids.ts';
 import { createNumbers } from '../numbers.ts';
@@ -8,6 +8,7 @@ import type { Report, StageReport } from '../report.ts';
 import type { ShingleSpool } from '../shingle-spool.ts';
 import type { Spool } from '../spool.ts';
 import { nearIn } from './block.ts';
+import { type Former, createNumbering } from './numbering.ts';
 import { type KeptRow, type NearKeys, type RowResult, type RowStage, rowStages } from './types.ts';
 
 /** Rows with what the row stages say of each, in the order of the collection. */
@@ -25,35 +26,44 @@ export interface Drafted {
   rows: number;
 }
 
+interface Drafting {
+  report: Report;
+  spool: Spool;
+  /** Null where only equal rows are looked for. */
+  shingles: ShingleSpool | null;
+  /** Null where nothing is known of them. */
+  former: Former | null;
+}
+
 /** Counts what the row stages said, spools the texts that are left, and keeps a draft of each. */
-export async function draftRows(
-  rows: ProcessedRows,
-  { report, spool, shingles }: { report: Report; spool: Spool; shingles: ShingleSpool | null },
-): Promise<Drafted> {
+export async function draftRows(rows: ProcessedRows, { report, spool, shingles, former }: Drafting): Promise<Drafted> {
   const counting = createCounting(report);
   const bands = shingles ? createBandTable() : null;
   const drafts = createDrafts();
   const prompts = createKeyIds();
+  const numbering = createNumbering(drafts, prompts, former);
   const places = createNumbers();
   let seen = 0;
 
   function draft(entry: Assembled, result: RowResult): void {
-    counting.count(entry.id, result);
+    const place = seen;
     seen += 1;
+    counting.count(entry.id, result);
     if (result.texts === null) return;
-    places.add(seen - 1);
+    places.add(place);
     const near = nearOf(result);
     if (near) {
       bands?.add(near.words, near.bandsAt);
       shingles?.add(near.words, near.shinglesFrom, near.shinglesTo);
     }
     spool.add(result.texts);
-    drafts.add(entry as Entry, numbered(result, prompts));
+    drafts.add(entry as Entry, keysWith(result, numbering.numbersOf({ entry: entry as Entry, result, place })));
   }
 
   for await (const { entries, results } of rows) {
     for (let at = 0; at < entries.length; at += 1) draft(entries[at] as Assembled, results[at] as RowResult);
   }
+  numbering.settle();
   counting.end();
   return { drafts, prompts, bands: bands && bands.bands, places: places.all(), rows: seen };
 }
@@ -63,6 +73,7 @@ export async function draftReplay(
   rows: ProcessedRows,
   { stage, spool, drafts, prompts }: { stage: StageReport; spool: Spool } & Pick<Drafted, 'drafts' | 'prompts'>,
 ): Promise<void> {
+  const { numbersOf } = createNumbering(drafts, prompts, null);
   for await (const { entries, results } of rows) {
     for (const [at, result] of results.entries()) {
       const entry = entries[at] as Entry;
@@ -73,7 +84,7 @@ export async function draftReplay(
         continue;
       }
       spool.add(result.texts);
-      drafts.add(entry, numbered(result, prompts));
+      drafts.add(entry, keysWith(result, numbersOf({ entry, result, place: at })));
     }
   }
 }
@@ -84,12 +95,12 @@ function nearOf({ keys }: KeptRow): NearKeys | null {
   return block.formOf(row) === 'kept-with-bands' ? nearIn(block, row) : null;
 }
 
-/** Keys with the prompt's number in the place of its name. */
-function numbered({ keys }: KeptRow, prompts: KeyIds): DraftKeys {
-  if (!('block' in keys)) return { ...keys, prompt: prompts.idOf(keys.prompt) };
+function keysWith({ keys }: KeptRow, { node, prompt }: DraftNumbers): DraftKeys {
+  if (!('block' in keys)) return { ...keys, node, prompt };
   const { block, row } = keys;
   return {
-    prompt: prompts.idAt(block.words, block.promptAt(row)),
+    node,
+    prompt,
     answer: block.answers[row] as number,
     worse: block.worse[row] as number,
     bare: block.bare[row] as number,

@@ -22,7 +22,7 @@ export function keepBalance(
   const dropAs =
     (reason: string) =>
     (draft: number): void =>
-      stage.drop(ids[draft] ?? '', reason);
+      stage.drop(ids.of(draft), reason);
   const authorOf = (draft: number): string => authors.nameOf(author[draft] as number);
   let left = perConversation(input, drafts, caps.max_per_conversation, dropAs('over_max_per_conversation'));
   const share = (most: number | null, reason: string, groupOf: (draft: number) => string | null): void => {

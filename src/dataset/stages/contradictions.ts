@@ -36,7 +36,7 @@ export function setAsideContradictions(
   return input.filter((draft) => {
     const of = against.get(draft);
     if (of === undefined) return true;
-    stage.drop(ids[draft] ?? '', 'contradiction', ids[of]);
+    stage.drop(ids.of(draft), 'contradiction', ids.of(of));
     return false;
   });
 }

@@ -40,7 +40,7 @@ export function dropDuplicates(input: Indexes, stage: StageReport, drafts: Draft
   return input.filter((draft) => {
     const kept = find(draft);
     if (kept === draft) return true;
-    stage.drop(ids[draft] ?? '', 'duplicate', ids[kept]);
+    stage.drop(ids.of(draft), 'duplicate', ids.of(kept));
     return false;
   });
 }
@@ -58,7 +58,7 @@ export function dropOverruled(input: Indexes, stage: StageReport, drafts: Drafts
   return input.filter((draft) => {
     const better = signal[draft] === approved ? (best[prompt[draft] as number] as number) : nobody;
     if (better === nobody) return true;
-    stage.drop(ids[draft] ?? '', 'overruled_by_correction', ids[better]);
+    stage.drop(ids.of(draft), 'overruled_by_correction', ids.of(better));
     return false;
   });
 }

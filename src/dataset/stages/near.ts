@@ -35,7 +35,7 @@ export function dropNearDuplicates(
     const keeper = keepers[draft] as number;
     if (keeper < 0) return true;
     const isSame = kind[keeper] === kind[draft];
-    if (isSame) stage.drop(ids[draft] ?? '', 'near_duplicate', ids[keeper]);
+    if (isSame) stage.drop(ids.of(draft), 'near_duplicate', ids.of(keeper));
     else contradictions.push([draft, keeper]);
     return !isSame;
   });

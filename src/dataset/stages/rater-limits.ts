@@ -12,7 +12,7 @@ export function limitRaters(input: Indexes, stage: StageReport, drafts: Drafts, 
   const left = setBurstsAside(input, stage, drafts, limits.burst);
   const most = limits.max_rater_share;
   if (most === null) return left;
-  const drop = (draft: number): void => stage.drop(ids[draft] ?? '', 'over_rater_share');
+  const drop = (draft: number): void => stage.drop(ids.of(draft), 'over_rater_share');
   const groupOf = (draft: number): string | null => raterLists[raters[draft] as number]?.[0] ?? null;
   return withinShare(left, drafts, { most, groupOf, drop });
 }
@@ -31,7 +31,7 @@ function setBurstsAside(input: Indexes, stage: StageReport, drafts: Drafts, burs
     const count = raterLists[raters[draft] as number]?.length ?? 0;
     const others = count > new Set(own.map(({ rater }) => rater)).size;
     if (!rated || others || !own.every((rating) => quick.has(rating))) return true;
-    stage.drop(ids[draft] ?? '', 'burst_of_equal_ratings');
+    stage.drop(ids.of(draft), 'burst_of_equal_ratings');
     return false;
   });
 }

@@ -16,14 +16,14 @@ function run(
 ) {
   const report = createReport();
   const drafts = tableOf(fields);
-  const left = [...stage(allDocuments(drafts.count), report.stage('it'), drafts)].map((one) => drafts.ids[one] ?? '');
+  const left = [...stage(allDocuments(drafts.count), report.stage('it'), drafts)].map((one) => drafts.ids.of(one));
   return { left, dropped: Object.fromEntries(report.leftOut().map(({ id, reason, of }) => [id, of ?? reason])) };
 }
 
 function strongestOf(fields: readonly DraftFields[]): string {
   const drafts = tableOf(fields);
   const [first = 0] = allDocuments(drafts.count).sort(byStrength(drafts));
-  return drafts.ids[first] ?? '';
+  return drafts.ids.of(first);
 }
 
 const off = {

@@ -1,0 +1,120 @@
+import { type Bits, addTo, createBits, isIn } from './bits.ts';
+import type { Span } from './documents.ts';
+
+/**
+ * One order for the shingles of all sets: what is in several of the documents that are indexed comes last, and else they are in the
+ * order of their hashes, which is that of sets. So what all have in common, as from a template, is in no prefix unless there is little else.
+ */
+export interface PrefixOrder {
+  /** The first so many of a set. What comes back is written over by the next call. */
+  first(shingles: Span, length: number): Uint32Array;
+  /** Adds to what is wanted. */
+  want(shingle: number): void;
+  /** Calls for those of the first so many that are wanted; others may be taken for them. */
+  eachWanted(shingles: Span, length: number, visit: (shingle: number) => void): void;
+}
+
+interface Ordering {
+  /** How many shingles are noted, and how many will be wanted. */
+  expected: { noted: number; wanted: number };
+  /** Notes those of every document that is indexed. */
+  noteAll(note: (shingles: Span) => void): void;
+}
+
+/** 2 ** 27 counters of two bits are 32 MiB; so many bits as are marked at most are 1 MiB, which a processor has at hand. */
+const [mostCounterBits, mostBits] = [27, 23];
+/** From so many documents on a shingle is common. */
+const common = 3;
+const [bitsForCounter, bitsForMark] = [16, 64];
+/** Hashes of prefixes are low ones; this spreads them (Knuth's multiplicative hash, 2³² over the golden ratio). */
+const spread = 0x9e3779b1;
+
+/** Counts in how many documents shingles are. */
+export function createPrefixOrder({ expected, noteAll }: Ordering): PrefixOrder {
+  const last = commonOnes(expected.noted, noteAll);
+  /** What is wanted or common: nearly all shingles are neither, as one look tells. Of as many bits, so that all that looks common is marked. */
+  const [marked, lastBits] = [0, 0].map(() => createBits(expected.wanted + last.length, bitsForMark, mostBits)) as [
+    Bits,
+    Bits,
+  ];
+  for (const shingle of last) {
+    addTo(lastBits, Math.imul(shingle, spread));
+    addTo(marked, Math.imul(shingle, spread));
+  }
+  const isLast = (shingle: number): boolean => isIn(lastBits, Math.imul(shingle, spread));
+  let chosen = new Uint32Array(1024);
+  const makeRoom = (length: number): void => {
+    if (chosen.length <= length) chosen = new Uint32Array(length * 2);
+  };
+
+  function first({ numbers, from, to }: Span, length: number): Uint32Array {
+    makeRoom(length);
+    let count = 0;
+    for (const wantsLast of [false, true]) {
+      for (let index = from; index < to && count < length; index += 1) {
+        const shingle = numbers[index] as number;
+        if (isLast(shingle) === wantsLast) chosen[count++] = shingle;
+      }
+    }
+    return chosen.subarray(0, count);
+  }
+
+  function eachWanted(shingles: Span, length: number, visit: (shingle: number) => void): void {
+    makeRoom(length);
+    const count = scan(shingles, { length, marked, found: chosen });
+    for (let at = 0; at < count; at += 1) {
+      if (!isLast(chosen[at] as number)) continue;
+      // There are others before it, which the scan did not come to.
+      for (const shingle of first(shingles, length)) if (isIn(marked, Math.imul(shingle, spread))) visit(shingle);
+      return;
+    }
+    for (let at = 0; at < count; at += 1) visit(chosen[at] as number);
+  }
+
+  return { first, want: (shingle) => addTo(marked, Math.imul(shingle, spread)), eachWanted };
+}
+
+/** Finds those of the first so many shingles by their hashes that are marked: a loop of nothing else, as it is gone through for every row. */
+function scan({ numbers, from }: Span, { length, marked, found }: Scan): number {
+  const { words, shift } = marked;
+  const end = from + length;
+  let count = 0;
+  for (let index = from; index < end; index += 1) {
+    const shingle = numbers[index] as number;
+    const bit = Math.imul(shingle, spread) >>> shift;
+    // Written in any case, and kept where the bit is set: no processor can guess where it is.
+    found[count] = shingle;
+    count += ((words[bit >>> 5] as number) >>> (bit & 31)) & 1;
+  }
+  return count;
+}
+
+interface Scan {
+  length: number;
+  marked: Bits;
+  found: Uint32Array;
+}
+
+/**
+ * Those that are in several documents, counted in two bits each: some share a counter, so that one of them may be told that is in fewer.
+ * Whatever they are, the order is one.
+ */
+function commonOnes(noted: number, noteAll: Ordering['noteAll']): number[] {
+  const bits = Math.max(4, Math.min(mostCounterBits, Math.ceil(Math.log2(bitsForCounter * (noted + 1)))));
+  const counters = new Uint8Array(2 ** (bits - 2));
+  const shift = 32 - bits;
+  const found: number[] = [];
+  noteAll(({ numbers, from, to }) => {
+    for (let index = from; index < to; index += 1) {
+      const shingle = numbers[index] as number;
+      const at = shingle >>> shift;
+      const place = (at & 3) << 1;
+      const byte = counters[at >>> 2] as number;
+      const count = (byte >>> place) & 3;
+      if (count === common) continue;
+      counters[at >>> 2] = byte + (1 << place);
+      if (count === common - 1) found.push(shingle);
+    }
+  });
+  return found;
+}
