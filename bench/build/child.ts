@@ -15,7 +15,7 @@ import type { Built, Task } from './task.ts';
 
 const group = 64;
 /** Groups that are read together, since to look at the processor's time takes some of it. */
-const groupsAtOnce = 16;
+const groupsAtOnce = 4;
 
 /** Seconds of a processor, of all threads. */
 function used(): number {

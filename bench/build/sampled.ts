@@ -14,6 +14,7 @@ const writing: readonly Frame[] = [
   ['src/dataset/rows/block-file.ts', 'add'],
   ['src/dataset/rows/block-file.ts', 'addFrom'],
   ['src/dataset/rows/block-file.ts', 'close'],
+  ['src/dataset/rows/cache.ts', 'commit'],
   ['src/dataset/findings.ts', 'writeFindings'],
 ];
 /** What names a row's content, with the JSON that is made for it; SHA-256 and SHAKE128 of anything else, and check sums. */

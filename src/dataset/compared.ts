@@ -5,6 +5,7 @@ import type { Placing } from './leak-check.ts';
 import { leftToFind } from './left-to-find.ts';
 import { type Clusters, type NearPair, type Pair, findClusters } from './near/clusters.ts';
 import type { Documents } from './near/documents.ts';
+import { once } from './once.ts';
 import { type Similarity, similarityBy } from './near/similarity.ts';
 import type { RowHistory } from './rows/cache.ts';
 
@@ -113,9 +114,4 @@ export function openCompared({ documents, jaccard, places, rows, kept }: Sources
       });
     },
   };
-}
-
-function once<T>(make: () => T): () => T {
-  let made: { value: T } | null = null;
-  return () => (made ??= { value: make() }).value;
 }

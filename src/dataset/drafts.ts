@@ -9,10 +9,19 @@ export const learn = kinds.indexOf('learn');
 export const reject = kinds.indexOf('reject');
 export const prefer = kinds.indexOf('prefer');
 
+/** As `indexOf`, for every draft. */
+function numberOfKind(kind: Kind): number {
+  return kind === 'learn' ? learn : kind === 'reject' ? reject : kinds.indexOf(kind);
+}
+
 /** What was said of an answer, by the numbers that columns have. */
 const signals: readonly (LearnedSignal | null)[] = [null, 'approved', 'corrected'];
 export const approved = signals.indexOf('approved');
 export const corrected = signals.indexOf('corrected');
+
+function numberOfSignal(signal: LearnedSignal | null): number {
+  return signal === 'approved' ? approved : signal === 'corrected' ? corrected : 0;
+}
 
 /**
  * What a build knows of its entries but for their texts, by columns: a draft is named by its index, which counts up in the order in
@@ -96,10 +105,11 @@ class Table implements DraftTable {
   readonly ratings: (readonly Rating[])[] = [];
   readonly corrections: (readonly string[])[] = [];
   readonly authors = createNameIds();
-  readonly topics = createNameIds();
+  readonly topics = topicsWithNone();
   readonly nodes = createNameIds();
   readonly raterLists: (readonly string[])[] = [];
   readonly #lists = createNameIds();
+  #lastAuthor = { name: '', number: -1 };
   kind = new Uint8Array(firstRoom);
   signal = new Uint8Array(firstRoom);
   author = new Uint32Array(firstRoom);
@@ -119,10 +129,10 @@ class Table implements DraftTable {
     this.ids.add(entry.id);
     this.ratings.push(entry.ratings.length === 0 ? none : entry.ratings);
     this.corrections.push(entry.corrections.length === 0 ? none : entry.corrections);
-    this.kind[index] = kinds.indexOf(entry.kind);
-    this.signal[index] = signals.indexOf(entry.signal);
-    this.author[index] = this.authors.idOf(entry.author);
-    this.topic[index] = this.topics.idOf(entry.topic ?? '');
+    this.kind[index] = numberOfKind(entry.kind);
+    this.signal[index] = numberOfSignal(entry.signal);
+    this.author[index] = this.#authorOf(entry.author);
+    this.topic[index] = entry.topic === null ? 0 : this.topics.idOf(entry.topic);
     this.raters[index] = this.#listOf(entry.raters);
     this.at[index] = entry.at;
     this.answer[index] = keys.answer;
@@ -150,6 +160,13 @@ class Table implements DraftTable {
     };
   }
 
+  /** Most have the author of the one before. */
+  #authorOf(name: string): number {
+    if (this.#lastAuthor.number < 0 || name !== this.#lastAuthor.name)
+      this.#lastAuthor = { name, number: this.authors.idOf(name) };
+    return this.#lastAuthor.number;
+  }
+
   /** The number of a list of names, of which there are few. */
   #listOf(names: readonly string[]): number {
     const [first = '['] = names;
@@ -173,6 +190,12 @@ class Table implements DraftTable {
     this.worse = larger(this.worse, Float64Array);
     this.bare = larger(this.bare, Float64Array);
   }
+}
+
+function topicsWithNone(): NameIds {
+  const topics = createNameIds();
+  topics.idOf('');
+  return topics;
 }
 
 type Column = Uint8Array | Uint32Array | Float64Array;

@@ -2,12 +2,14 @@ import type { LeakCheck, LeftOutRow, StageCounts } from '../core/dataset.ts';
 import type { Assembled } from './assemble.ts';
 import { type Compared, type Kept, openCompared } from './compared.ts';
 import type { Texts } from './draft.ts';
-import type { Drafts, Indexes } from './drafts.ts';
+import { type Drafts, type Indexes, createDrafts } from './drafts.ts';
 import { type Findings, readFindings } from './findings.ts';
 import { type Placed, type Placing, standingInTwo } from './leak-check.ts';
 import { allDocuments } from './near/band-groups.ts';
 import { shingleHashes } from './near/shingles.ts';
 import type { Recipe } from '../core/recipe.ts';
+import type { NameIds } from './name-ids.ts';
+import { once } from './once.ts';
 import { placeDrafts } from './place.ts';
 import { type PlacedRows, placedRows } from './placed-rows.ts';
 import type { From } from './replay/answers.ts';
@@ -45,10 +47,10 @@ export interface Refined {
   placed: PlacedRows;
   textsOf(placed: Placed): Texts;
   /** Ids of nodes that belong together. */
-  joins: (readonly [string, string])[];
+  readonly joins: (readonly [string, string])[];
   leaks: LeakCheck | null;
   stages: StageCounts[];
-  leftOut: LeftOutRow[];
+  readonly leftOut: LeftOutRow[];
   close(): void;
 }
 
@@ -73,14 +75,14 @@ async function refine(
   { spool, shingles }: { spool: Spool; shingles: ShingleSpool | null },
 ): Promise<Refined> {
   const { build, cacheDir, items, threads, tombstones, watch } = options;
-  const report = createReport();
+  const drafts = createDrafts();
+  const report = createReport(drafts.ids.of);
   const looked = rowOptions(build, items);
   const cache = cacheDir === null ? null : openRowCache(cacheDir, looked);
   const rows = runRows(source, { ...looked, threads, watch, cache });
   const findings = cache && findingsOf(cache.history, build);
   const former = cache && findings && { ...findings, formerPlaceOf: cache.history.formerPlaceOf };
-  const drafted = await draftRows(rows, { report, spool, shingles, former });
-  const { drafts } = drafted;
+  const drafted = await draftRows(rows, { report, drafts, spool, shingles, former });
   const kept = cache && { history: cache.history, findings, drafts };
   const near = comparedIn(drafted, shingles, { build, kept });
   const { left, joins } = dropRepeated(drafts, { report, near });
@@ -89,15 +91,25 @@ async function refine(
   const { leaks: found, splitOf, ...taught } = placeDrafts(drafts, chosen, { joins, tombstones, shares: build, near });
   const { placing, fromOf } = await addReplay(taught, { options, looked, report, spool, drafted, splitOf });
   const leaks = found && placing !== taught ? { ...found, ...standingInTwo(drafts, placing) } : found;
+  const lists = { leftOut: once(report.leftOut), joins: once(() => named(joins, drafts.nodes)) };
   return {
     placed: placedRows(drafts, placing, fromOf),
     textsOf: ({ draft }) => spool.read(draft.index),
-    joins: joins.map(([one, other]) => [drafts.nodes.nameOf(one), drafts.nodes.nameOf(other)]),
     leaks,
     stages: report.counts(),
-    leftOut: report.leftOut(),
+    // Their names are made when they are written.
+    get leftOut() {
+      return lists.leftOut();
+    },
+    get joins() {
+      return lists.joins();
+    },
     close: spool.close,
   };
+}
+
+function named(joins: readonly Join[], { nameOf }: NameIds): Refined['joins'] {
+  return joins.map(([one, other]) => [nameOf(one), nameOf(other)]);
 }
 
 interface AddReplay {

@@ -113,9 +113,10 @@ export function createRemembering(
 ): Remembering {
   const keys = createNumbers();
   const values = createNumbers();
+  const lookUp = before && createLookUp(before);
   return {
     similarity(a, b, least) {
-      const known = before && lookUp(before, formerPlaceOf(Math.min(a, b)), formerPlaceOf(Math.max(a, b)));
+      const known = lookUp && lookUp(formerPlaceOf(Math.min(a, b)), formerPlaceOf(Math.max(a, b)));
       const similarity = known ?? compare(a, b, least);
       keys.add(placeOf(Math.min(a, b)) * rows + placeOf(Math.max(a, b)));
       values.add(similarity);
@@ -123,14 +124,13 @@ export function createRemembering(
     },
     found() {
       const [all, similarities] = [keys.all(), values.all()];
-      const pairs = all
-        .slice()
-        .sort()
-        .filter((key, at, sorted) => at === 0 || key !== sorted[at - 1]);
-      const found = new Float64Array(pairs.length);
-      for (let at = 0; at < all.length; at += 1) {
-        found[placeIn(pairs, all[at] as number)] = similarities[at] as number;
-      }
+      const sorted = all.slice().sort();
+      let count = 0;
+      for (const key of sorted) if (count === 0 || key !== sorted[count - 1]) sorted[count++] = key;
+      const pairs = sorted.slice(0, count);
+      const placeOf = placesIn(pairs, rows);
+      const found = new Float64Array(count);
+      for (let at = 0; at < all.length; at += 1) found[placeOf(all[at] as number)] = similarities[at] as number;
       return { pairs, similarities: found };
     },
   };
@@ -145,16 +145,31 @@ interface Remembered {
   rows: number;
 }
 
-function lookUp({ pairs, similarities, labels }: Findings, a: number, b: number): number | null {
-  if (a < 0 || b < 0) return null;
-  const key = a * labels.length + b;
-  const at = placeIn(pairs, key);
-  return pairs[at] === key ? (similarities[at] as number) : null;
+/** Looks pairs up; says the similarity that was found, null where nothing was. */
+function createLookUp({ pairs, similarities, labels }: Findings): (a: number, b: number) => number | null {
+  const rows = labels.length;
+  const placeOf = placesIn(pairs, rows);
+  return (a, b) => {
+    if (a < 0 || b < 0) return null;
+    const at = placeOf(a * rows + b);
+    return pairs[at] === a * rows + b ? (similarities[at] as number) : null;
+  };
+}
+
+/** Finds the place of a key among ascending ones, or where it would be, by the first of the two rows: few have more than one. */
+function placesIn(pairs: Float64Array, rows: number): (key: number) => number {
+  const starts = new Uint32Array(rows + 1);
+  for (let at = 0; at < pairs.length; at += 1) (starts[Math.floor((pairs[at] as number) / rows) + 1] as number) += 1;
+  for (let row = 0; row < rows; row += 1) (starts[row + 1] as number) += starts[row] as number;
+  return (key) => {
+    const row = Math.floor(key / rows);
+    return placeIn(pairs, key, { from: starts[row] as number, to: starts[row + 1] as number });
+  };
 }
 
 /** Where a key is among ascending ones, or would be. */
-function placeIn(pairs: Float64Array, key: number): number {
-  let [from, to] = [0, pairs.length];
+function placeIn(pairs: Float64Array, key: number, among: { from: number; to: number }): number {
+  let { from, to } = among;
   while (from < to) {
     const middle = (from + to) >>> 1;
     if ((pairs[middle] as number) < key) from = middle + 1;

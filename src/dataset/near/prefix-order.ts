@@ -62,13 +62,36 @@ export function createPrefixOrder({ expected, noteAll }: Ordering): PrefixOrder 
   function eachWanted(shingles: Span, length: number, visit: (shingle: number) => void): void {
     makeRoom(length);
     const count = scan(shingles, { length, marked, found: chosen });
+    /** Common ones were counted, and others come in their place. */
+    let missing = 0;
     for (let at = 0; at < count; at += 1) {
-      if (!isLast(chosen[at] as number)) continue;
-      // There are others before it, which the scan did not come to.
-      for (const shingle of first(shingles, length)) if (isIn(marked, Math.imul(shingle, spread))) visit(shingle);
-      return;
+      const shingle = chosen[at] as number;
+      if (isLast(shingle)) missing += 1;
+      else visit(shingle);
     }
-    for (let at = 0; at < count; at += 1) visit(chosen[at] as number);
+    if (missing > 0) eachOfRest(shingles, { from: shingles.from + length, missing }, visit);
+  }
+
+  /** The next so many that are not common, then common ones where there are not as many. */
+  function eachOfRest(
+    { numbers, from: start, to }: Span,
+    { from, missing }: { from: number; missing: number },
+    visit: (shingle: number) => void,
+  ): void {
+    let left = missing;
+    for (let index = from; index < to && left > 0; index += 1) {
+      const shingle = numbers[index] as number;
+      const isMarked = isIn(marked, Math.imul(shingle, spread));
+      if (isMarked && isLast(shingle)) continue;
+      left -= 1;
+      if (isMarked) visit(shingle);
+    }
+    for (let index = start; index < to && left > 0; index += 1) {
+      const shingle = numbers[index] as number;
+      if (!isLast(shingle)) continue;
+      left -= 1;
+      visit(shingle);
+    }
   }
 
   return { first, want: (shingle) => addTo(marked, Math.imul(shingle, spread)), eachWanted };

@@ -11,7 +11,8 @@ type Apart = (a: number, b: number) => boolean;
 
 function survive(documents: Documents, order: readonly number[], apart?: Apart): number[] {
   const { root } = findClusters({ ...documents, threshold });
-  return [...chooseSurvivors({ ...documents, order, root, threshold, ...(apart && { apart }) })];
+  const clusters = Map.groupBy(order, (document) => root[document]).values();
+  return [...chooseSurvivors({ ...documents, clusters, threshold, ...(apart && { apart }) })];
 }
 
 /** The rule as it is said: the strongest first, each beside all that stay. */

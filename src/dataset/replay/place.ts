@@ -31,16 +31,15 @@ const train = 0;
  */
 export function placeReplay(replayed: Indexes, options: PlaceReplay): Indexes {
   const { drafts, taught, stage, share } = options;
-  const idOf = (draft: number): string => drafts.ids.of(draft);
   const fault = createFaults(replayed, options);
   const fit = replayed.filter((draft) => {
     const found = fault(draft);
-    if (found !== null) stage.drop(idOf(draft), found.reason, found.of);
+    if (found !== null) stage.drop(drafts.ids.of(draft), found.reason, found.of);
     return found === null;
   });
   const isLearned = (draft: number): boolean => drafts.kind[draft] === learn && taught.labels[draft] === train;
   const most = mostReplayed({ rows: fit.length, share }, taught.chosen.filter(isLearned).length);
-  for (const draft of fit.subarray(most)) stage.drop(idOf(draft), 'over_share');
+  for (const draft of fit.subarray(most)) stage.dropDraft(draft, 'over_share');
   return fit.slice(0, most);
 }
 

@@ -14,35 +14,51 @@ export interface OpenBlockFile {
   readonly name: string | null;
   /** The next rows; null at the end, or from where the file is damaged. */
   next(): Block | null;
+  /** Lets a block go that nobody looks at any more: its memory is that of a later one. */
+  letGo(block: Block): void;
   close(): void;
+}
+
+/** Who looks at a block for longer says so. */
+export interface Holding {
+  hold(block: Block): void;
+  unhold(block: Block): void;
 }
 
 /** A file begins with its name, of 36 characters. */
 const nameBytes = 40;
-const mostWaiting = 2 ** 20;
+const mostWaiting = 2 ** 21;
+/** Pieces of memory that are held for blocks to come. */
+const mostFree = 8;
 /** A smaller block is not taken as it is, so that blocks do not become ever smaller. */
 const worthKeeping = fullBlock / 2;
 
 /** Creates a file of rows; it must not be there yet. */
-export function createBlockFile(path: string, name: string): BlockFile {
+export function createBlockFile(path: string, name: string, { hold, unhold }: Holding): BlockFile {
   const file = openSync(path, 'wx', 0o600);
-  let waiting: Uint8Array[] = [Buffer.from(name.padEnd(nameBytes))];
-  let waitingBytes = 0;
+  const waiting = Buffer.allocUnsafeSlow(mostWaiting);
+  let waitingBytes = waiting.write(name.padEnd(nameBytes));
   let rows: BlockRow[] = [];
   /** Rows of a block that came one after the other from its first on. */
   let run: { block: Block; rows: number } | null = null;
 
+  function write(bytes: Uint8Array, length: number): void {
+    for (let done = 0; done < length; ) done += writeSync(file, bytes, done, length - done);
+  }
+
   function flush(): void {
-    const bytes = Buffer.concat(waiting);
-    for (let done = 0; done < bytes.length; ) done += writeSync(file, bytes, done, bytes.length - done);
-    waiting = [];
+    write(waiting, waitingBytes);
     waitingBytes = 0;
   }
 
   function addBytes(bytes: Uint8Array): void {
-    waiting.push(bytes);
+    if (waitingBytes + bytes.length > waiting.length) flush();
+    if (bytes.length > waiting.length) {
+      write(bytes, bytes.length);
+      return;
+    }
+    waiting.set(bytes, waitingBytes);
     waitingBytes += bytes.length;
-    if (waitingBytes > mostWaiting) flush();
   }
 
   function endBlock(): void {
@@ -60,6 +76,7 @@ export function createBlockFile(path: string, name: string): BlockFile {
     const { block, rows: count } = run;
     run = null;
     for (let row = 0; row < count; row += 1) addRow(block.row(row));
+    unhold(block);
   }
 
   return {
@@ -73,11 +90,13 @@ export function createBlockFile(path: string, name: string): BlockFile {
         addRow(block.row(row));
         return;
       }
+      if (run === null) hold(block);
       run = { block, rows: row + 1 };
       if (run.rows < block.rows) return;
       run = null;
       endBlock();
       addBytes(block.bytes);
+      unhold(block);
     },
     close() {
       endRun();
@@ -108,16 +127,28 @@ export function openBlockFile(path: string): OpenBlockFile {
   const named = Buffer.alloc(nameBytes);
   const name = fill(named, 0) ? named.toString('latin1').trimEnd() : null;
   const head = Buffer.alloc(headBytes);
+  /** Memory of blocks that were let go. Each new piece would count towards the next collection of garbage. */
+  const free: ArrayBuffer[] = [];
+
+  /** Memory of its own for a block, so that its numbers are aligned. */
+  function memoryOf(length: number): Buffer {
+    const at = free.findIndex((one) => one.byteLength >= length);
+    const [memory = new ArrayBuffer(length + length / 4)] = at < 0 ? [] : free.splice(at, 1);
+    return Buffer.from(memory, 0, length);
+  }
+
   return {
     name,
     next() {
       if (!fill(head, 0)) return null;
       const length = blockLength(head);
       if (length < headBytes || length - headBytes > left) return null;
-      // In memory of its own, so that its numbers are aligned.
-      const bytes = Buffer.allocUnsafeSlow(length);
+      const bytes = memoryOf(length);
       head.copy(bytes);
       return fill(bytes, headBytes) ? decodeBlock(bytes) : null;
+    },
+    letGo({ bytes }) {
+      if (free.length < mostFree) free.push(bytes.buffer as ArrayBuffer);
     },
     close() {
       if (file !== null) closeSync(file);

@@ -265,8 +265,16 @@ export function keysIn(block: Block, row: number): RowKeys {
     worse: block.worse[row] as number,
     bare: block.bare[row] as number,
     size: block.sizes[row] as number,
-    near: block.formOf(row) === 'kept-with-bands' ? nearIn(block, row) : null,
+    near: block.formOf(row) === 'kept-with-bands' ? copyOf(nearIn(block, row)) : null,
   };
+}
+
+/** In memory of its own: a block is let go before long. */
+function copyOf({ words, bandsAt, shinglesFrom, shinglesTo }: NearKeys): NearKeys {
+  const own = new Uint32Array(bandCount + shinglesTo - shinglesFrom);
+  own.set(words.subarray(bandsAt, bandsAt + bandCount));
+  own.set(words.subarray(shinglesFrom, shinglesTo), bandCount);
+  return { words: own, bandsAt: 0, shinglesFrom: bandCount, shinglesTo: own.length };
 }
 
 /** What the document of a row is compared by, where it stands. */

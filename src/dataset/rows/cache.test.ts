@@ -71,6 +71,14 @@ async function run(
   return { results, looked: entries.length - known };
 }
 
+/** The same with nothing kept. */
+async function runWithout(entries: readonly Assembled[]): Promise<RowResult[]> {
+  const results: RowResult[] = [];
+  for await (const some of runRows(inGroups(entries), { ...options, threads: 0, cache: null }))
+    results.push(...some.results.map(alone));
+  return results;
+}
+
 /** With its keys as when it was looked at, and its numbers in an array of their own. */
 function alone(result: RowResult): RowResult {
   if (result.texts === null) return result;
@@ -132,6 +140,22 @@ test('only what is new, or says something else, is looked at, and the result is 
   expect(warm.looked).toBe(2);
   rmSync(folder, { recursive: true });
   expect((await run(grown)).results).toEqual(warm.results);
+});
+
+test('of thousands of rows, of which some come, go and change, each is told what a first build says of it', async () => {
+  const all = everything(700);
+  const random = numbersFrom(5);
+  let isHere = all.map(() => true);
+  for (const share of [1, 0.98, 0.7, 0.97, 0.02, 0.99]) {
+    isHere = isHere.map((here) => (random() < share ? here : !here));
+    const given = all
+      .filter((_, at) => isHere[at])
+      .map((row) => (random() < 0.01 && 'messages' in row ? { ...row, cutOff: true } : row));
+    const kept = await run(given);
+    const first = await runWithout(given);
+    expect(kept.results.length).toBe(given.length);
+    for (const [at, result] of kept.results.entries()) expect(result).toEqual(first[at]);
+  }
 });
 
 test('other options are other results; the newest four are kept', async () => {

@@ -9,7 +9,7 @@ import { nearVersion } from '../near/signature.ts';
 import { createNumbers } from '../numbers.ts';
 import { isLeftBehind, ownedName } from '../owned.ts';
 import type { Block } from './block.ts';
-import { type OpenBlockFile, createBlockFile, openBlockFile } from './block-file.ts';
+import { type Holding, type OpenBlockFile, createBlockFile, openBlockFile } from './block-file.ts';
 import { resultTold, tellResult } from './told-result.ts';
 import type { RowOptions, RowResult } from './types.ts';
 
@@ -32,6 +32,8 @@ export interface RowCache {
   take(entries: readonly Assembled[]): Taken;
   /** Keeps what was said of rows that were asked for together, in the same order. */
   put(entries: readonly Assembled[], results: readonly RowResult[], taken: Taken): void;
+  /** Lets go of what is known of rows that were put, once nobody looks at it any more. */
+  letGo(taken: Taken): void;
   /** Puts what was kept in the place of what was there. */
   commit(): void;
   /** Ends without keeping anything; does nothing after `commit`. */
@@ -47,6 +49,8 @@ export interface Taken {
   rows: readonly number[];
   /** Names it. */
   contentKeys: readonly string[];
+  /** The blocks that it is known from. */
+  held: readonly Block[];
 }
 
 export interface RowHistory {
@@ -69,9 +73,10 @@ export function openRowCache(folder: string, options: RowOptions): RowCache {
   const now = uuidv7();
   const aside = join(folder, ownedName(prefix));
   const old = openBlockFile(path);
-  const fresh = createBlockFile(aside, now);
+  const holding = createHolding(old);
+  const fresh = createBlockFile(aside, now, holding);
   const formerPlaces = createNumbers();
-  const walk = createWalk(old);
+  const walk = createWalk(old, holding);
   let open = true;
 
   return {
@@ -81,6 +86,7 @@ export function openRowCache(folder: string, options: RowOptions): RowCache {
       const blocks: (Block | null)[] = [];
       const rows: number[] = [];
       const contentKeys: string[] = [];
+      const held: Block[] = [];
       for (const entry of entries) {
         const contentKey = contentKeyOf(entry);
         const block = walk.to(entry, contentKey);
@@ -88,11 +94,15 @@ export function openRowCache(folder: string, options: RowOptions): RowCache {
         formerPlaces.add(block ? walk.place : -1);
         const result = block && resultTold(entry, block, row);
         results.push(result ?? undefined);
+        if (result && block !== held.at(-1)) {
+          holding.hold(block as Block);
+          held.push(block as Block);
+        }
         blocks.push(result && block);
         rows.push(row);
         contentKeys.push(contentKey);
       }
-      return { results, blocks, rows, contentKeys };
+      return { results, blocks, rows, contentKeys, held };
     },
     put(entries, results, { blocks, rows, contentKeys }) {
       for (let at = 0; at < entries.length; at += 1) {
@@ -105,6 +115,9 @@ export function openRowCache(folder: string, options: RowOptions): RowCache {
         const told = tellResult(entry, results[at] as RowResult);
         fresh.add({ kind: kinds.indexOf(entry.kind), id: entry.id, contentKey: contentKeys[at] as string, ...told });
       }
+    },
+    letGo({ held }) {
+      for (const block of held) holding.unhold(block);
     },
     commit() {
       old.close();
@@ -125,6 +138,24 @@ export function openRowCache(folder: string, options: RowOptions): RowCache {
   };
 }
 
+/** Lets a block go when nobody holds it. */
+function createHolding(file: OpenBlockFile): Holding {
+  /** How often each is held. Few are at a time. */
+  const held = new Map<Block, number>();
+  return {
+    hold: (block) => held.set(block, (held.get(block) ?? 0) + 1),
+    unhold(block) {
+      const left = (held.get(block) ?? 0) - 1;
+      if (left > 0) {
+        held.set(block, left);
+        return;
+      }
+      held.delete(block);
+      file.letGo(block);
+    },
+  };
+}
+
 /** Goes through what is kept along with entries that come in the same order. */
 interface Walk {
   /** The block where an entry's row stands that has the same content; null where there is none. */
@@ -135,8 +166,8 @@ interface Walk {
   readonly place: number;
 }
 
-function createWalk(file: OpenBlockFile): Walk {
-  let block = file.next();
+function createWalk(file: OpenBlockFile, { hold, unhold }: Holding): Walk {
+  let block = nextBlock();
   let row = 0;
   let place = 0;
   /** Whether the row where we are is the one that was asked for last. */
@@ -146,8 +177,15 @@ function createWalk(file: OpenBlockFile): Walk {
     row += 1;
     place += 1;
     if (row < (block?.rows ?? 0)) return;
-    block = file.next();
+    if (block) unhold(block);
+    block = nextBlock();
     row = 0;
+  }
+
+  function nextBlock(): Block | null {
+    const next = file.next();
+    if (next) hold(next);
+    return next;
   }
 
   return {

@@ -1,6 +1,6 @@
 import type { Assembled } from '../assemble.ts';
 import { createBandTable } from '../bands.ts';
-import { type DraftKeys, type DraftNumbers, type DraftTable, createDrafts } from '../drafts.ts';
+import { type DraftKeys, type DraftNumbers, type DraftTable } from '../drafts.ts';
 import type { Entry } from '../entry.ts';
 import { type KeyIds, createKeyIds } from '../key-ids.ts';
 import { createNumbers } from '../numbers.ts';
@@ -28,6 +28,8 @@ export interface Drafted {
 
 interface Drafting {
   report: Report;
+  /** To which they are added. */
+  drafts: DraftTable;
   spool: Spool;
   /** Null where only equal rows are looked for. */
   shingles: ShingleSpool | null;
@@ -36,10 +38,12 @@ interface Drafting {
 }
 
 /** Counts what the row stages said, spools the texts that are left, and keeps a draft of each. */
-export async function draftRows(rows: ProcessedRows, { report, spool, shingles, former }: Drafting): Promise<Drafted> {
+export async function draftRows(
+  rows: ProcessedRows,
+  { report, drafts, spool, shingles, former }: Drafting,
+): Promise<Drafted> {
   const counting = createCounting(report);
   const bands = shingles ? createBandTable() : null;
-  const drafts = createDrafts();
   const prompts = createKeyIds();
   const numbering = createNumbering(drafts, prompts, former);
   const places = createNumbers();

@@ -50,6 +50,7 @@ export async function* runRows(source: EntrySource, { threads, watch, cache, ...
     for await (const { entries, results, taken } of rows) {
       if (taken) cache?.put(entries, results, taken);
       yield { entries, results };
+      if (taken) cache?.letGo(taken);
     }
     cache?.commit();
   } finally {

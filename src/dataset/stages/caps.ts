@@ -18,11 +18,11 @@ export function keepBalance(
   drafts: Drafts,
   { caps, ofBase }: { caps: Caps; ofBase: ReadonlySet<string> },
 ): Indexes {
-  const { ids, author, authors, topic, topics } = drafts;
+  const { author, authors, topic, topics } = drafts;
   const dropAs =
     (reason: string) =>
     (draft: number): void =>
-      stage.drop(ids.of(draft), reason);
+      stage.dropDraft(draft, reason);
   const authorOf = (draft: number): string => authors.nameOf(author[draft] as number);
   let left = perConversation(input, drafts, caps.max_per_conversation, dropAs('over_max_per_conversation'));
   const share = (most: number | null, reason: string, groupOf: (draft: number) => string | null): void => {

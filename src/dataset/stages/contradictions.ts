@@ -15,7 +15,7 @@ export function setAsideContradictions(
   drafts: Drafts,
   near: readonly Contradiction[] = [],
 ): Indexes {
-  const { kind, ids } = drafts;
+  const { kind } = drafts;
   if (input.every((draft) => kind[draft] === learn)) return input;
   const against = new Map<number, number>();
   const note = (one: number, other: number): void => {
@@ -36,7 +36,7 @@ export function setAsideContradictions(
   return input.filter((draft) => {
     const of = against.get(draft);
     if (of === undefined) return true;
-    stage.drop(ids.of(draft), 'contradiction', ids.of(of));
+    stage.dropDraft(draft, 'contradiction', of);
     return false;
   });
 }

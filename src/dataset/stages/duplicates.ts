@@ -5,7 +5,7 @@ const nobody = -1;
 
 /** Of drafts with the same normalised prompt and answer only the strongest stays. */
 export function dropDuplicates(input: Indexes, stage: StageReport, drafts: Drafts): Indexes {
-  const { prompt, kind, answer, worse, ids } = drafts;
+  const { prompt, kind, answer, worse } = drafts;
   const stronger = byStrength(drafts);
   const saysTheSame = (a: number, b: number): boolean =>
     kind[a] === kind[b] && answer[a] === answer[b] && worse[a] === worse[b];
@@ -18,36 +18,36 @@ export function dropDuplicates(input: Indexes, stage: StageReport, drafts: Draft
     if (first === nobody || saysTheSame(first, draft)) return first;
     return rivalsOf(draft).find((other) => saysTheSame(other, draft)) ?? nobody;
   };
-  let isAny = false;
+  /** Prompts of more than one draft. */
+  const isShared = new Uint8Array(drafts.prompts);
   for (const draft of input) {
     const at = prompt[draft] as number;
-    const rival = find(draft);
-    if (rival === nobody) {
-      if (best[at] === nobody) best[at] = draft;
-      else others.set(at, [...rivalsOf(draft), draft]);
+    if (best[at] === nobody) {
+      best[at] = draft;
       continue;
     }
-    isAny = true;
-    if (stronger(draft, rival) >= 0) continue;
-    if (best[at] === rival) best[at] = draft;
-    else
-      others.set(
-        at,
-        rivalsOf(draft).map((other) => (other === rival ? draft : other)),
-      );
+    isShared[at] = 1;
+    const rival = find(draft);
+    if (rival === nobody) others.set(at, [...rivalsOf(draft), draft]);
+    else if (stronger(draft, rival) >= 0) continue;
+    else if (best[at] === rival) best[at] = draft;
+    else {
+      const exchanged = rivalsOf(draft).map((other) => (other === rival ? draft : other));
+      others.set(at, exchanged);
+    }
   }
-  if (!isAny) return input;
   return input.filter((draft) => {
+    if (isShared[prompt[draft] as number] === 0) return true;
     const kept = find(draft);
     if (kept === draft) return true;
-    stage.drop(ids.of(draft), 'duplicate', ids.of(kept));
+    stage.dropDraft(draft, 'duplicate', kept);
     return false;
   });
 }
 
 /** Where a prompt has been corrected, its approved answers go: a person wrote something better. */
 export function dropOverruled(input: Indexes, stage: StageReport, drafts: Drafts): Indexes {
-  const { prompt, signal, ids } = drafts;
+  const { prompt, signal } = drafts;
   const stronger = byStrength(drafts);
   const best = new Int32Array(drafts.prompts).fill(nobody);
   for (const draft of input) {
@@ -58,7 +58,7 @@ export function dropOverruled(input: Indexes, stage: StageReport, drafts: Drafts
   return input.filter((draft) => {
     const better = signal[draft] === approved ? (best[prompt[draft] as number] as number) : nobody;
     if (better === nobody) return true;
-    stage.drop(ids.of(draft), 'overruled_by_correction', ids.of(better));
+    stage.dropDraft(draft, 'overruled_by_correction', better);
     return false;
   });
 }

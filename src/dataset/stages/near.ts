@@ -24,29 +24,27 @@ export function dropNearDuplicates(
   { documents, jaccard: threshold, similarity, clusters }: Compared,
 ): NearFindings {
   const { root, edges } = clusters();
-  const { kind, ids, node } = drafts;
-  const isAlone = aloneIn(root);
-  const some = input.filter((draft) => kind[draft] !== prefer && !isAlone(draft));
-  const byCluster = Map.groupBy(some, (draft) => root[draft]).values();
-  const order = [...byCluster].flatMap((cluster) => cluster.sort(learnedFirst(drafts)));
-  const keepers = chooseSurvivors({ ...documents, order, root, threshold, apart: areApart(drafts), similarity });
+  const { kind, node } = drafts;
+  const isInCluster = new Uint8Array(drafts.count);
+  for (const { a, b } of edges) {
+    isInCluster[a] = 1;
+    isInCluster[b] = 1;
+  }
+  const some = input.filter((draft) => isInCluster[draft] === 1 && kind[draft] !== prefer);
+  const clustersOfSome = strongestFirst(Map.groupBy(some, (draft) => root[draft]).values(), drafts);
+  const options = { ...documents, clusters: clustersOfSome, threshold, apart: areApart(drafts), similarity };
+  const keepers = chooseSurvivors(options);
   const contradictions: Contradiction[] = [];
   const left = input.filter((draft) => {
     const keeper = keepers[draft] as number;
+    // Nothing stands for most.
     if (keeper < 0) return true;
     const isSame = kind[keeper] === kind[draft];
-    if (isSame) stage.drop(ids.of(draft), 'near_duplicate', ids.of(keeper));
+    if (isSame) stage.dropDraft(draft, 'near_duplicate', keeper);
     else contradictions.push([draft, keeper]);
     return !isSame;
   });
   return { left, joins: joinsOf(node, edges), contradictions };
-}
-
-/** Whether nothing is in a cluster with a document, as it is with most: then nothing stands for it. */
-function aloneIn(root: Int32Array): (draft: number) => boolean {
-  const sizes = new Uint32Array(root.length);
-  for (let at = 0; at < root.length; at += 1) (sizes[root[at] as number] as number) += 1;
-  return (draft) => sizes[root[draft] as number] === 1;
 }
 
 /** Pairs of documents as pairs of their nodes. */
@@ -59,10 +57,12 @@ export function joinsOf(nodes: ArrayLike<number>, edges: readonly Pair[]): Join[
   return joins;
 }
 
-function learnedFirst(drafts: Drafts): (a: number, b: number) => number {
+function* strongestFirst(clusters: Iterable<number[]>, drafts: Drafts): Generator<number[]> {
   const { kind } = drafts;
   const stronger = byStrength(drafts);
-  return (a, b) => (kind[a] === kind[b] ? stronger(a, b) : kind[a] === learn ? -1 : 1);
+  // What is learned comes before what is bad.
+  const order = (a: number, b: number): number => (kind[a] === kind[b] ? stronger(a, b) : kind[a] === learn ? -1 : 1);
+  for (const cluster of clusters) yield cluster.sort(order);
 }
 
 /** Turns of one conversation are not each other, and a good and a bad answer only where they say the same. */

@@ -8,11 +8,11 @@ type Limits = Pick<Recipe['build'], 'burst' | 'max_rater_share'>;
 
 /** Sets aside ratings that were given faster than anybody reads, and keeps every rater's share of the text within bounds. */
 export function limitRaters(input: Indexes, stage: StageReport, drafts: Drafts, limits: Limits): Indexes {
-  const { ids, raters, raterLists } = drafts;
+  const { raters, raterLists } = drafts;
   const left = setBurstsAside(input, stage, drafts, limits.burst);
   const most = limits.max_rater_share;
   if (most === null) return left;
-  const drop = (draft: number): void => stage.drop(ids.of(draft), 'over_rater_share');
+  const drop = (draft: number): void => stage.dropDraft(draft, 'over_rater_share');
   const groupOf = (draft: number): string | null => raterLists[raters[draft] as number]?.[0] ?? null;
   return withinShare(left, drafts, { most, groupOf, drop });
 }
@@ -20,7 +20,7 @@ export function limitRaters(input: Indexes, stage: StageReport, drafts: Drafts, 
 /** What rests on nothing but ratings of a burst goes; corrections are never of one. */
 function setBurstsAside(input: Indexes, stage: StageReport, drafts: Drafts, burst: Limits['burst']): Indexes {
   if (burst === null) return input;
-  const { ids, kind, signal, ratings, raters, raterLists } = drafts;
+  const { kind, signal, ratings, raters, raterLists } = drafts;
   const all: Rating[] = [];
   for (const draft of input) for (const rating of ratings[draft] ?? []) all.push(rating);
   const quick = inBursts(all, burst);
@@ -31,7 +31,7 @@ function setBurstsAside(input: Indexes, stage: StageReport, drafts: Drafts, burs
     const count = raterLists[raters[draft] as number]?.length ?? 0;
     const others = count > new Set(own.map(({ rater }) => rater)).size;
     if (!rated || others || !own.every((rating) => quick.has(rating))) return true;
-    stage.drop(ids.of(draft), 'burst_of_equal_ratings');
+    stage.dropDraft(draft, 'burst_of_equal_ratings');
     return false;
   });
 }

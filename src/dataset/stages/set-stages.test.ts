@@ -14,8 +14,8 @@ function run(
   stage: (input: Indexes, counts: ReturnType<ReturnType<typeof createReport>['stage']>, drafts: Drafts) => Indexes,
   fields: readonly DraftFields[],
 ) {
-  const report = createReport();
   const drafts = tableOf(fields);
+  const report = createReport(drafts.ids.of);
   const left = [...stage(allDocuments(drafts.count), report.stage('it'), drafts)].map((one) => drafts.ids.of(one));
   return { left, dropped: Object.fromEntries(report.leftOut().map(({ id, reason, of }) => [id, of ?? reason])) };
 }
