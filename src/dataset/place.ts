@@ -3,7 +3,7 @@ import { type Before, unseen } from './before.ts';
 import type { Compared } from './compared.ts';
 import type { Drafts, Indexes } from './drafts.ts';
 import { type Placing, checkLeaks, refuseLeaks } from './leak-check.ts';
-import { pairsAcross } from './near/across.ts';
+import { pairsAcross, pairsOfFresh } from './near/across.ts';
 import { closestAcross } from './near/closest.ts';
 import type { NearPair } from './near/clusters.ts';
 import { sharingWithFresh } from './near/sharing.ts';
@@ -57,15 +57,16 @@ interface Across {
  * that stand where they stood when all pairs had been looked at, be it in the last round or the last build, nothing new is to be
  * found.
  */
-function joinAcross(
-  nodes: Uint32Array,
-  { labels, splitting, joins, near: { documents, jaccard, before } }: Across,
-): NearPair[] {
+function joinAcross(nodes: Uint32Array, { labels, splitting, joins, near }: Across): NearPair[] {
+  const { documents, jaccard, before } = near;
   const looked = before ? before.labels.slice() : new Uint8Array(nodes.length).fill(unseen);
+  const alike = before && alikeOf(movedSince(looked, labels), nodes, { labels, splitting, near });
+  const isApart = ({ a, b }: NearPair): boolean => labels[a] !== labels[b];
   for (;;) {
-    const fresh = new Uint8Array(labels.length);
-    for (let at = 0; at < labels.length; at += 1) if (labels[at] !== looked[at]) fresh[at] = 1;
-    const pairs = pairsAcross({ ...documents, labels, threshold: jaccard, fresh });
+    const fresh = movedSince(looked, labels);
+    if (alike) for (let at = 0; at < fresh.length; at += 1) if (alike.of[at] === 1) fresh[at] = 0;
+    const others = fresh.includes(1) ? pairsAcross({ ...documents, labels, threshold: jaccard, fresh }) : [];
+    const pairs = alike ? together(alike.pairs.filter(isApart), others) : others;
     if (pairs.length === 0) return [];
     looked.set(labels);
     for (const join of joinsOf(nodes, pairs)) {
@@ -76,9 +77,46 @@ function joinAcross(
       const node = nodes[at] as number;
       if (splitting.isJoined(node)) labels[at] = splitting.labelOf(node);
     }
-    const apart = pairs.filter(({ a, b }) => labels[a] !== labels[b]);
+    const apart = pairs.filter(isApart);
     if (apart.length > 0) return apart;
   }
+}
+
+/** Each pair once, in their order. */
+function together(some: readonly NearPair[], others: readonly NearPair[]): NearPair[] {
+  const sorted = [...some, ...others].sort((one, other) => one.a - other.a || one.b - other.b);
+  return sorted.filter(({ a, b }, at) => at === 0 || sorted[at - 1]?.a !== a || sorted[at - 1]?.b !== b);
+}
+
+/** Not 0 for those that do not stand where they stood. */
+function movedSince(before: Uint8Array, labels: Uint8Array): Uint8Array {
+  const moved = new Uint8Array(labels.length);
+  for (let at = 0; at < labels.length; at += 1) if (labels[at] !== before[at]) moved[at] = 1;
+  return moved;
+}
+
+/** So many times the number of documents a shared shingle may be looked at. */
+const mostLooks = 16;
+
+/**
+ * Whoever is alike with a fresh document, in whatever splits they are now, so that no round has to look for these again; null where the
+ * fresh ones are not few, or have too much in common with others.
+ */
+function alikeOf(
+  fresh: Uint8Array,
+  nodes: Uint32Array,
+  { labels, splitting, near: { documents, jaccard } }: Pick<Across, 'labels' | 'splitting' | 'near'>,
+): { pairs: NearPair[]; of: Uint8Array } | null {
+  let [few, heldOut] = [0, 0];
+  for (let at = 0; at < fresh.length; at += 1) {
+    few += fresh[at] as number;
+    if (labels[at] !== 0) heldOut += 1;
+  }
+  if (few >= heldOut) return null;
+  const isWorth = (a: number, b: number): boolean => !splitting.areJoined(nodes[a] as number, nodes[b] as number);
+  const most = mostLooks * documents.count;
+  const pairs = pairsOfFresh({ ...documents, threshold: jaccard, fresh, isWorth, most });
+  return pairs && { pairs, of: fresh };
 }
 
 /** What is less alike than this is of no interest. */

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { pairsAcross } from './across.ts';
+import { pairsAcross, pairsOfFresh } from './across.ts';
 import { jaccardFrom } from './jaccard.ts';
 import { shingleHashes } from './shingles.ts';
 
@@ -62,6 +62,34 @@ test('of documents that were looked at before, it finds what each fresh one make
       expect(found).toEqual(expect.arrayContaining(wanted));
     }),
     { numRuns: 200 },
+  );
+});
+
+test('of fresh documents it finds every pair with any other that is worth it, unless that is too much', () => {
+  const set = fc.uniqueArray(fc.oneof(fc.nat(12), fc.nat(60)), { minLength: 1, maxLength: 30 });
+  const document = fc.record({ set, part: fc.nat(3), fresh: fc.nat(1) }).map(({ set: numbers, ...rest }) => ({
+    shingles: Uint32Array.from(numbers.map((number) => Math.imul(number + 1, 0x9e3779b1) >>> 0)).sort(),
+    ...rest,
+  }));
+  fc.assert(
+    fc.property(fc.array(document, { maxLength: 40 }), fc.constantFrom(0.5, 0.8, 1), (documents, threshold) => {
+      const isWorth = (a: number, b: number): boolean => documents[a]?.part !== documents[b]?.part;
+      const options = {
+        count: documents.length,
+        shinglesOf: (at: number) => documents[at]?.shingles ?? new Uint32Array(),
+        threshold,
+        fresh: documents.map(({ fresh }) => fresh),
+        isWorth,
+      };
+      const wanted = all(
+        documents.map(({ shingles, part }) => ({ shingles, label: part })),
+        threshold,
+      ).filter(({ a, b }) => documents[a]?.fresh === 1 || documents[b]?.fresh === 1);
+      const found = pairsOfFresh({ ...options, most: Number.POSITIVE_INFINITY });
+      expect(found?.toSorted((one, other) => one.a - other.a || one.b - other.b)).toEqual(wanted);
+      if (wanted.length > 0) expect(pairsOfFresh({ ...options, most: 0 })).toBeNull();
+    }),
+    { numRuns: 300 },
   );
 });
 

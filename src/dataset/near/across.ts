@@ -35,6 +35,44 @@ export function pairsAcross(options: Labelled): NearPair[] {
   return found.sort((one, other) => one.a - other.a || one.b - other.b);
 }
 
+interface OfFresh extends Omit<Documents, 'bands'> {
+  threshold: number;
+  /** Not 0 for the documents that are looked at. */
+  fresh: ArrayLike<number>;
+  /** Whether two are to be told of, however similar. */
+  isWorth(a: number, b: number): boolean;
+  /** How often a shared shingle is looked at before it is given up, since many have much in common. */
+  most: number;
+}
+
+/**
+ * Every pair of a fresh document and any other whose similarity is at least `threshold`, whatever their labels, so that it need not be
+ * looked for again when these change; null where that would be too much. The fresh ones are indexed.
+ */
+export function pairsOfFresh({ count, fresh, threshold, isWorth, most, ...documents }: OfFresh): NearPair[] | null {
+  const { shinglesOf, inOrder = oneByOne(shinglesOf) } = documents;
+  const indexed: number[] = [];
+  for (let document = 0; document < count; document += 1) if (fresh[document] !== 0) indexed.push(document);
+  if (indexed.length > mostAtOnce) return null;
+  const index = createIndex(indexed, { count, inOrder, threshold });
+  const read = inOrder();
+  const found: NearPair[] = [];
+  for (let document = 0; document < count; document += 1) {
+    const span = read(document);
+    const candidates = index.candidates(span);
+    if (candidates.size === 0) continue;
+    if (index.looked() > most) return null;
+    const shingles = span.numbers.subarray(span.from, span.to);
+    for (const other of candidates) {
+      const twice = fresh[document] !== 0 && other >= document;
+      if (twice || !isWorth(document, other)) continue;
+      const jaccard = jaccardFrom(shingles, shinglesOf(other), threshold);
+      if (jaccard >= threshold) found.push({ a: Math.min(document, other), b: Math.max(document, other), jaccard });
+    }
+  }
+  return found;
+}
+
 /** Finds the pairs of all documents with some of those that are indexed. */
 function lookUpAll(
   some: readonly number[],
@@ -121,6 +159,7 @@ function createIndex(documents: readonly number[], { count, inOrder, threshold }
     names[at] = shingle;
   });
   const starts = ends;
+  let looked = 0;
 
   /** Those that share a shingle of the prefixes, and are neither too small nor too large; each once. */
   function candidates(shingles: Span): ReadonlySet<number> {
@@ -128,7 +167,9 @@ function createIndex(documents: readonly number[], { count, inOrder, threshold }
     let found: Set<number> | null = null;
     order.eachWanted(shingles, prefixLength(length, threshold), (shingle) => {
       const bucket = bucketOf(shingle);
-      for (let at = starts[bucket] as number; at < (starts[bucket + 1] as number); at += 1) {
+      const end = starts[bucket + 1] as number;
+      looked += end - (starts[bucket] as number);
+      for (let at = starts[bucket] as number; at < end; at += 1) {
         if (names[at] !== shingle) continue;
         const other = members[at] as number;
         const size = sizes[other] as number;
@@ -137,7 +178,7 @@ function createIndex(documents: readonly number[], { count, inOrder, threshold }
     });
     return found ?? none;
   }
-  return { candidates };
+  return { candidates, looked: () => looked };
 }
 
 /** Notes how many shingles documents have; of all together, and of their prefixes. */

@@ -23,6 +23,8 @@ export interface Splitting {
   join(join: Join): void;
   /** Whether a node belongs together with another. */
   isJoined(node: number): boolean;
+  /** Whether two are in one set, and so in one split whatever is joined. */
+  areJoined(one: number, other: number): boolean;
   /** The place of a node's split among `splits`. */
   labelOf(node: number): number;
   /** The split of a node by its name, also of one that has no number. */
@@ -80,6 +82,7 @@ export function createSplitting({ nodes, joins, tombstones, shares }: Splitted):
   return {
     join,
     isJoined: (node) => joined[node] === 1,
+    areJoined: (one, other) => sets.find(one) === sets.find(other),
     labelOf,
     splitOf(name) {
       const node = nodes.find(name);
