@@ -10,9 +10,9 @@ export interface BandTable {
 
 const firstRoom = 1024;
 
-/** Creates an empty table. */
-export function createBandTable(): BandTable {
-  let table = new Uint32Array(firstRoom * bandCount);
+/** Creates an empty table with room for so many. */
+export function createBandTable(expected = firstRoom): BandTable {
+  let table = new Uint32Array(Math.max(firstRoom, expected) * bandCount);
   let count = 0;
   return {
     add(words, from) {

@@ -7,11 +7,14 @@ export const unseen = 255;
 const splitMask = 3;
 export const inVersion = 4;
 export const inCrowd = 8;
+export const saidUnit = 16;
 
 /** What the last build found of documents that are here again. */
 export interface Before {
   /** In which split each document was when all pairs across splits had been looked at; 255 of those that were not there. */
   labels: Uint8Array;
+  /** Which split each document's node said itself; 255 where it is to be asked. */
+  said: Uint8Array;
   /** Not 0 where the document's row was in the version. */
   placed: Uint8Array;
   /** Not 0 for those that were in a large group. */
@@ -24,9 +27,14 @@ export interface Before {
   closest: NearPair | null | undefined;
 }
 
-/** From places of rows to documents. */
-export function translate(findings: Findings, count: number, formerPlaceOf: (document: number) => number): Before {
-  const [labels, placed, crowded] = [new Uint8Array(count).fill(unseen), new Uint8Array(count), new Uint8Array(count)];
+/** From places of rows to documents. `shares` name what nodes say of their splits by now. */
+export function translate(
+  findings: Findings,
+  { count, shares, formerPlaceOf }: { count: number; shares: string; formerPlaceOf: (document: number) => number },
+): Before {
+  const [labels, said] = [new Uint8Array(count).fill(unseen), new Uint8Array(count).fill(unseen)];
+  const [placed, crowded] = [new Uint8Array(count), new Uint8Array(count)];
+  const saysTheSame = findings.shares === shares;
   const formerCount = findings.labels.length;
   const documentAt = new Int32Array(formerCount).fill(-1);
   for (let document = 0; document < count; document += 1) {
@@ -37,9 +45,11 @@ export function translate(findings: Findings, count: number, formerPlaceOf: (doc
     labels[document] = label & splitMask;
     placed[document] = label & inVersion;
     crowded[document] = label & inCrowd;
+    if (saysTheSame) said[document] = (label / saidUnit) & splitMask;
   }
   return {
     labels,
+    said,
     placed,
     crowded,
     closest: closestHere(findings.closest, documentAt),

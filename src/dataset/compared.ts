@@ -1,4 +1,4 @@
-import { type Before, inCrowd, inVersion, translate, unseen } from './before.ts';
+import { type Before, inCrowd, inVersion, saidUnit, translate, unseen } from './before.ts';
 import { type Findings, createRemembering, noNumber, writeFindings } from './findings.ts';
 import type { Drafts } from './drafts.ts';
 import type { Placing } from './leak-check.ts';
@@ -31,6 +31,8 @@ export interface AllClusters extends Pick<Clusters, 'root' | 'crowded'> {
 }
 
 export interface Found extends Placing {
+  /** Which split a node says itself. */
+  saidBy(node: number): number;
   closest: NearPair | null;
 }
 
@@ -50,6 +52,8 @@ export interface Kept {
   history: RowHistory;
   /** What the last build found; null where there is nothing, or it cannot be used. */
   findings: Findings | null;
+  /** Names what nodes say of their splits by. */
+  shares: string;
   /** Numbers of nodes and prompts, by document. */
   drafts: Pick<Drafts, 'node' | 'prompt'>;
 }
@@ -70,11 +74,11 @@ export function openCompared({ documents, jaccard, places, rows, kept }: Sources
       keep: () => undefined,
     };
   }
-  const { history, findings, drafts } = kept;
+  const { history, findings, drafts, shares } = kept;
   const placeOf = (document: number): number => places[document] as number;
   const formerPlaceOf = (document: number): number => history.formerPlaceOf(placeOf(document));
   const { similarity, found } = createRemembering(compare, { before: findings, placeOf, formerPlaceOf, rows });
-  const before = findings && translate(findings, documents.count, formerPlaceOf);
+  const before = findings && translate(findings, { count: documents.count, shares, formerPlaceOf });
   const left = once(() => before && leftToFind(documents, before));
   let alike: AllClusters | null = null;
   return {
@@ -89,9 +93,13 @@ export function openCompared({ documents, jaccard, places, rows, kept }: Sources
       return alike;
     },
     sharing: () => left()?.sharing ?? everybody(),
-    keep({ labels, chosen, closest }) {
+    keep({ labels, chosen, closest, saidBy }) {
       const { crowded, edges = [] } = alike ?? {};
-      const told = labels.map((label, document) => (crowded?.[document] ? label + inCrowd : label));
+      const told = new Uint8Array(labels.length);
+      for (let document = 0; document < told.length; document += 1) {
+        const said = saidBy(drafts.node[document] as number) * saidUnit;
+        told[document] = (labels[document] as number) + said + (crowded?.[document] ? inCrowd : 0);
+      }
       for (const document of chosen) (told[document] as number) += inVersion;
       const byPlace = {
         labels: new Uint8Array(rows).fill(unseen),
@@ -108,6 +116,7 @@ export function openCompared({ documents, jaccard, places, rows, kept }: Sources
       writeFindings(history.findingsPath, history.now, {
         ...byPlace,
         threshold: jaccard,
+        shares,
         closest: named,
         edges: Float64Array.from(edges, ({ a, b }) => placeOf(a) * rows + placeOf(b)),
         ...found(),

@@ -189,7 +189,9 @@ describe('a build after a build', () => {
       const given = some.map((one) =>
         random() < 0.02 ? { ...(one as Entry), messages: (entries[0] as Entry).messages } : one,
       );
-      const change = { build: { ...options.build, near_duplicates: step === 4 ? 0.75 : 0.8 } };
+      // Another threshold, another salt, other shares.
+      const other = [{}, {}, { salt: 'other' }, { val: 0.05 }, { near_duplicates: 0.75 }, {}][step];
+      const change = { build: { ...options.build, ...other } };
       expect(factsOf(await run(given, { ...change, cacheDir }))).toBe(factsOf(await run(given, change)));
     }
   });

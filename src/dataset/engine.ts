@@ -17,7 +17,7 @@ import { placeReplay } from './replay/place.ts';
 import { type Report, createReport } from './report.ts';
 import { documentOf } from './rows/document.ts';
 import { type RowHistory, openRowCache } from './rows/cache.ts';
-import { type Drafted, draftReplay, draftRows } from './rows/draft-rows.ts';
+import { type Drafted, draftReplay, draftRows, roomBeside } from './rows/draft-rows.ts';
 import type { RowOptions } from './rows/types.ts';
 import { type EntrySource, type RunRows, runRows } from './rows/run-rows.ts';
 import { type ShingleSpool, createShingleSpool } from './shingle-spool.ts';
@@ -75,15 +75,16 @@ async function refine(
   { spool, shingles }: { spool: Spool; shingles: ShingleSpool | null },
 ): Promise<Refined> {
   const { build, cacheDir, items, threads, tombstones, watch } = options;
-  const drafts = createDrafts();
-  const report = createReport(drafts.ids.of);
   const looked = rowOptions(build, items);
   const cache = cacheDir === null ? null : openRowCache(cacheDir, looked);
   const rows = runRows(source, { ...looked, threads, watch, cache });
   const findings = cache && findingsOf(cache.history, build);
   const former = cache && findings && { ...findings, formerPlaceOf: cache.history.formerPlaceOf };
+  const drafts = createDrafts(findings ? roomBeside(findings.labels.length) : undefined);
+  const report = createReport(drafts.ids.of);
   const drafted = await draftRows(rows, { report, drafts, spool, shingles, former });
-  const kept = cache && { history: cache.history, findings, drafts };
+  const shares = JSON.stringify([build.val, build.test, build.salt]);
+  const kept = cache && { history: cache.history, findings, drafts, shares };
   const near = comparedIn(drafted, shingles, { build, kept });
   const { left, joins } = dropRepeated(drafts, { report, near });
   const chosen = choose(drafts, left, { options, report });

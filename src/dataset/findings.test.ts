@@ -14,6 +14,7 @@ afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
 const findings: Findings = {
   threshold: 0.8,
+  shares: '0.1 0.1 s',
   labels: Uint8Array.of(0, 6, 255, 1, 4),
   nodes: Uint32Array.of(0, 1, noNumber, 1, 2),
   prompts: Uint32Array.of(0, 1, noNumber, 2, 3),

@@ -11,9 +11,11 @@ import { ownedName } from './owned.ts';
 export interface Findings {
   /** Jaccard index from which on two were alike. */
   threshold: number;
+  /** Names what nodes say of their splits by. */
+  shares: string;
   /**
-   * By place: in which split a row's node stood, with 4 where the row is in the version, and 8 where it is in a large group; 255 of
-   * rows that are not compared.
+   * By place: in which split a row's node stood, with 4 where the row is in the version, 8 where it is in a large group, and 16 times
+   * the split that the node said itself; 255 of rows that are not compared.
    */
   labels: Uint8Array;
   /** By place: the number of a row's node, and of its prompt; `noNumber` of rows that became no drafts. */
@@ -31,7 +33,7 @@ export interface Findings {
 
 export const noNumber = 2 ** 32 - 1;
 
-interface Head extends Pick<Findings, 'threshold' | 'closest'> {
+interface Head extends Pick<Findings, 'threshold' | 'shares' | 'closest'> {
   /** Names the rows that the places are of. */
   rows: string;
   places: number;
@@ -58,6 +60,7 @@ export function readFindings(path: string, rows: string, threshold: number): Fin
     const doubles = (count: number): Float64Array => new Float64Array(next(count * 8));
     return {
       threshold,
+      shares: head.shares,
       labels: new Uint8Array(next(head.places)),
       nodes: new Uint32Array(next(head.places * 4)),
       prompts: new Uint32Array(next(head.places * 4)),
@@ -74,8 +77,16 @@ export function readFindings(path: string, rows: string, threshold: number): Fin
 
 /** Writes what was found aside, then into place. Where the folder is gone, as somebody was forgotten, nothing is kept. */
 export function writeFindings(path: string, rows: string, findings: Findings): void {
-  const { threshold, closest, labels, nodes, prompts, edges, pairs, similarities } = findings;
-  const head: Head = { rows, threshold, closest, places: labels.length, edges: edges.length, pairs: pairs.length };
+  const { threshold, shares, closest, labels, nodes, prompts, edges, pairs, similarities } = findings;
+  const head: Head = {
+    rows,
+    threshold,
+    shares,
+    closest,
+    places: labels.length,
+    edges: edges.length,
+    pairs: pairs.length,
+  };
   const text = Buffer.from(JSON.stringify(head));
   const lengths = Buffer.alloc(headAt);
   lengths.writeUInt32LE(text.length, 4);

@@ -19,7 +19,7 @@ function before(change: Partial<Record<'labels' | 'crowded' | 'torn', readonly n
     { a: 1, b: 2 },
     { a: 3, b: 6 },
   ];
-  const marks = { labels: marked(labels, unseen), crowded: marked(crowded), torn: marked(torn) };
+  const marks = { labels: marked(labels, unseen), said: marked(), crowded: marked(crowded), torn: marked(torn) };
   return { ...marks, placed: marked(), edges, closest: null };
 }
 

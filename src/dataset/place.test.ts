@@ -92,7 +92,14 @@ function comparedOf(documents: Documents, which: readonly number[]): Compared {
 /** What was found of some documents, under the numbers that they have among all. */
 function formerOf({ labels, chosen, closest }: Found, some: readonly number[], count: number): Before {
   const none = () => new Uint8Array(count);
-  const before = { labels: none().fill(unseen), placed: none(), crowded: none(), torn: none(), edges: [] };
+  const before = {
+    labels: none().fill(unseen),
+    said: none().fill(unseen),
+    placed: none(),
+    crowded: none(),
+    torn: none(),
+    edges: [],
+  };
   for (const [at, document] of some.entries()) before.labels[document] = labels[at] ?? unseen;
   for (const one of chosen) before.placed[some[one] ?? 0] = 1;
   return { ...before, closest: closest && { ...closest, a: some[closest.a] ?? 0, b: some[closest.b] ?? 0 } };

@@ -1,14 +1,14 @@
 import type { LeakCheck } from '../core/dataset.ts';
 import { type Before, unseen } from './before.ts';
 import type { Compared } from './compared.ts';
-import type { Drafts, Indexes } from './drafts.ts';
+import { type Drafts, type Indexes, keepOf } from './drafts.ts';
 import { type Placing, checkLeaks, refuseLeaks } from './leak-check.ts';
 import { pairsAcross, pairsOfFresh } from './near/across.ts';
 import { closestAcross } from './near/closest.ts';
 import type { NearPair } from './near/clusters.ts';
 import { sharingWithFresh } from './near/sharing.ts';
 import { joinsOf } from './stages/near.ts';
-import { type Join, type Shares, type Splitting, type Tombstone, createSplitting } from './stages/split.ts';
+import { type Join, type Shares, type Splitting, type Tombstone, createSplitting, unsaid } from './stages/split.ts';
 
 export interface PlaceOptions {
   /** Nodes that belong together; more may come to it. */
@@ -29,9 +29,10 @@ export function placeDrafts(
   chosen: Indexes,
   { joins, tombstones, shares, near }: PlaceOptions,
 ): Placing & { leaks: LeakCheck | null; splitOf: Splitting['splitOf'] } {
-  const splitting = createSplitting({ nodes: drafts.nodes, joins, tombstones, shares });
-  const { splitOf } = splitting;
   const nodes = drafts.node.subarray(0, drafts.count);
+  const said = near?.before ? saidBefore(near.before, nodes, drafts.nodes.count()) : undefined;
+  const splitting = createSplitting({ nodes: drafts.nodes, joins, tombstones, shares, said });
+  const { splitOf, saidBy } = splitting;
   const labels = new Uint8Array(nodes.length);
   for (let at = 0; at < nodes.length; at += 1) labels[at] = splitting.labelOf(nodes[at] as number);
   if (near === null) return { chosen, labels, leaks: null, splitOf };
@@ -39,8 +40,18 @@ export function placeDrafts(
   const closest = closestOf(chosen, labels, near);
   const leaks = checkLeaks(drafts, { chosen, labels }, { jaccard: near.jaccard, pairs, closest });
   if (pairs.length > 0) refuseLeaks(leaks);
-  near.keep({ labels, chosen, closest });
+  near.keep({ labels, chosen, closest, saidBy });
   return { chosen, labels, leaks, splitOf };
+}
+
+/** What nodes say themselves, as far as drafts of theirs were there before. */
+function saidBefore({ said }: Before, nodes: Uint32Array, count: number): Uint8Array {
+  const known = new Uint8Array(count).fill(unsaid);
+  for (let at = 0; at < nodes.length; at += 1) {
+    const label = said[at] as number;
+    if (label !== unsaid) known[nodes[at] as number] = label;
+  }
+  return known;
 }
 
 interface Across {
@@ -151,6 +162,6 @@ function leftToLookAt(
   const sharingWithNew = sharing();
   return {
     closest,
-    among: chosen.filter((document) => sharingWithNew[document] !== 0 || sharingWithMoved[document] !== 0),
+    among: keepOf(chosen, (document) => sharingWithNew[document] !== 0 || sharingWithMoved[document] !== 0),
   };
 }

@@ -22,7 +22,7 @@ interface Ordering {
 }
 
 /** 2 ** 27 counters of two bits are 32 MiB; so many bits as are marked at most are 1 MiB, which a processor has at hand. */
-const [mostCounterBits, mostBits] = [27, 23];
+const [mostCounterBits, mostBits] = [27, 24];
 /** From so many documents on a shingle is common. */
 const common = 3;
 const [bitsForCounter, bitsForMark] = [16, 64];

@@ -6,7 +6,7 @@ import { uuidv7 } from '../../store/ids.ts';
 import type { Assembled } from '../assemble.ts';
 import { type Kind, kinds } from '../entry.ts';
 import { nearVersion } from '../near/signature.ts';
-import { createNumbers } from '../numbers.ts';
+import { type Numbers, createNumbers } from '../numbers.ts';
 import { isLeftBehind, ownedName } from '../owned.ts';
 import type { Block } from './block.ts';
 import { type Holding, type OpenBlockFile, createBlockFile, openBlockFile } from './block-file.ts';
@@ -44,6 +44,8 @@ export interface RowCache {
 export interface Taken {
   /** What was said of a row; undefined where it is to be looked at. */
   results: readonly (RowResult | undefined)[];
+  /** The places of those that are to be looked at. */
+  unknown: readonly number[];
   /** Where it stands as it is kept; null where it does not. */
   blocks: readonly (Block | null)[];
   rows: readonly number[];
@@ -81,29 +83,7 @@ export function openRowCache(folder: string, options: RowOptions): RowCache {
 
   return {
     history: { findingsPath: `${base}${findingsEnding}`, before: old.name, now, formerPlaceOf: formerPlaces.at },
-    take(entries) {
-      const results: (RowResult | undefined)[] = [];
-      const blocks: (Block | null)[] = [];
-      const rows: number[] = [];
-      const contentKeys: string[] = [];
-      const held: Block[] = [];
-      for (const entry of entries) {
-        const contentKey = contentKeyOf(entry);
-        const block = walk.to(entry, contentKey);
-        const { row } = walk;
-        formerPlaces.add(block ? walk.place : -1);
-        const result = block && resultTold(entry, block, row);
-        results.push(result ?? undefined);
-        if (result && block !== held.at(-1)) {
-          holding.hold(block as Block);
-          held.push(block as Block);
-        }
-        blocks.push(result && block);
-        rows.push(row);
-        contentKeys.push(contentKey);
-      }
-      return { results, blocks, rows, contentKeys, held };
-    },
+    take: (entries) => takeAll(entries, { walk, formerPlaces, holding }),
     put(entries, results, { blocks, rows, contentKeys }) {
       for (let at = 0; at < entries.length; at += 1) {
         const block = blocks[at] ?? null;
@@ -136,6 +116,39 @@ export function openRowCache(folder: string, options: RowOptions): RowCache {
       rmSync(aside, { force: true });
     },
   };
+}
+
+interface Taking {
+  walk: Walk;
+  formerPlaces: Numbers;
+  holding: Holding;
+}
+
+/** What is known of rows that are asked for together. */
+function takeAll(entries: readonly Assembled[], { walk, formerPlaces, holding }: Taking): Taken {
+  const results: (RowResult | undefined)[] = [];
+  const unknown: number[] = [];
+  const blocks: (Block | null)[] = [];
+  const rows: number[] = [];
+  const contentKeys: string[] = [];
+  const held: Block[] = [];
+  for (let at = 0; at < entries.length; at += 1) {
+    const entry = entries[at] as Assembled;
+    const contentKey = contentKeyOf(entry);
+    const block = walk.to(entry, contentKey);
+    formerPlaces.add(block ? walk.place : -1);
+    const result = block && resultTold(entry, block, walk.row);
+    if (!result) unknown.push(at);
+    else if (block !== held.at(-1)) {
+      holding.hold(block);
+      held.push(block);
+    }
+    results.push(result ?? undefined);
+    blocks.push(result && block);
+    rows.push(walk.row);
+    contentKeys.push(contentKey);
+  }
+  return { results, unknown, blocks, rows, contentKeys, held };
 }
 
 /** Lets a block go when nobody holds it. */

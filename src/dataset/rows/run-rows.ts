@@ -72,12 +72,11 @@ interface Looked {
 async function lookOnce(entries: readonly Assembled[], cache: RowCache | null, look: Look): Promise<Looked> {
   if (cache === null) return { entries, results: await look(entries), taken: null };
   const taken = cache.take(entries);
+  const { unknown } = taken;
+  if (unknown.length === 0) return { entries, results: taken.results as readonly RowResult[], taken };
   const results = [...taken.results];
-  const places = [...results.keys()].filter((at) => results[at] === undefined);
-  if (places.length > 0) {
-    const found = await look(places.map((at) => entries[at] as Assembled));
-    for (const [at, result] of found.entries()) results[places[at] as number] = result;
-  }
+  const found = await look(unknown.map((at) => entries[at] as Assembled));
+  for (const [at, result] of found.entries()) results[unknown[at] as number] = result;
   return { entries, results: results as RowResult[], taken };
 }
 

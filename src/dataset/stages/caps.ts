@@ -1,5 +1,5 @@
 import type { Recipe } from '../../core/recipe.ts';
-import { type Drafts, type Indexes, byStrength, learn } from '../drafts.ts';
+import { type Drafts, type Indexes, byStrength, keepOf, learn } from '../drafts.ts';
 import type { StageReport } from '../report.ts';
 import { withinShare } from './share.ts';
 
@@ -42,7 +42,7 @@ function perConversation(input: Indexes, drafts: Drafts, most: number | null, dr
   for (const some of Map.groupBy(learned(input, drafts), (draft) => drafts.node[draft]).values()) {
     for (const draft of some.sort(byStrength(drafts)).slice(most)) gone.add(draft);
   }
-  return input.filter((draft) => {
+  return keepOf(input, (draft) => {
     if (!gone.has(draft)) return true;
     drop(draft);
     return false;
@@ -53,9 +53,9 @@ function atMost(input: Indexes, drafts: Drafts, most: number | null, drop: Drop)
   if (most === null) return input;
   const gone = new Set(learned(input, drafts).sort(byStrength(drafts)).slice(most));
   for (const draft of gone) drop(draft);
-  return input.filter((draft) => !gone.has(draft));
+  return keepOf(input, (draft) => !gone.has(draft));
 }
 
 function learned(input: Indexes, { kind }: Drafts): Indexes {
-  return input.filter((draft) => kind[draft] === learn);
+  return keepOf(input, (draft) => kind[draft] === learn);
 }

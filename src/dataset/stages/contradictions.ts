@@ -1,4 +1,4 @@
-import { type Drafts, type Indexes, learn, prefer, reject } from '../drafts.ts';
+import { type Drafts, type Indexes, keepOf, learn, prefer, reject } from '../drafts.ts';
 import type { StageReport } from '../report.ts';
 
 /** Two drafts that cannot both be right. */
@@ -33,7 +33,7 @@ export function setAsideContradictions(
     const other = byKey.get(oppositeOf(draft, drafts));
     if (other !== undefined) note(draft, other);
   }
-  return input.filter((draft) => {
+  return keepOf(input, (draft) => {
     const of = against.get(draft);
     if (of === undefined) return true;
     stage.dropDraft(draft, 'contradiction', of);
@@ -45,7 +45,7 @@ export function setAsideContradictions(
 function ofDoubtfulPrompts(input: Indexes, { kind, prompt, prompts }: Drafts): Indexes {
   const isDoubtful = new Uint8Array(prompts);
   for (const draft of input) if (kind[draft] !== learn) isDoubtful[prompt[draft] as number] = 1;
-  return input.filter((draft) => isDoubtful[prompt[draft] as number] === 1);
+  return keepOf(input, (draft) => isDoubtful[prompt[draft] as number] === 1);
 }
 
 /** What is said of whom, and what cannot be said of it beside. */

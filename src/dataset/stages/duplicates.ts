@@ -1,4 +1,4 @@
-import { type Drafts, type Indexes, approved, byStrength, corrected } from '../drafts.ts';
+import { type Drafts, type Indexes, approved, byStrength, corrected, keepOf } from '../drafts.ts';
 import type { StageReport } from '../report.ts';
 
 const nobody = -1;
@@ -36,7 +36,7 @@ export function dropDuplicates(input: Indexes, stage: StageReport, drafts: Draft
       others.set(at, exchanged);
     }
   }
-  return input.filter((draft) => {
+  return keepOf(input, (draft) => {
     if (isShared[prompt[draft] as number] === 0) return true;
     const kept = find(draft);
     if (kept === draft) return true;
@@ -50,12 +50,17 @@ export function dropOverruled(input: Indexes, stage: StageReport, drafts: Drafts
   const { prompt, signal } = drafts;
   const stronger = byStrength(drafts);
   const best = new Int32Array(drafts.prompts).fill(nobody);
+  let isAny = false;
   for (const draft of input) {
     if (signal[draft] !== corrected) continue;
     const rival = best[prompt[draft] as number] as number;
     if (rival === nobody || stronger(draft, rival) < 0) best[prompt[draft] as number] = draft;
   }
-  return input.filter((draft) => {
+  for (const draft of input) {
+    if (signal[draft] === approved && best[prompt[draft] as number] !== nobody) isAny = true;
+  }
+  if (!isAny) return input;
+  return keepOf(input, (draft) => {
     const better = signal[draft] === approved ? (best[prompt[draft] as number] as number) : nobody;
     if (better === nobody) return true;
     stage.dropDraft(draft, 'overruled_by_correction', better);

@@ -1,5 +1,5 @@
 import type { Compared } from '../compared.ts';
-import { type Drafts, type Indexes, byStrength, learn, prefer } from '../drafts.ts';
+import { type Drafts, type Indexes, byStrength, keepOf, learn, prefer } from '../drafts.ts';
 import type { Pair } from '../near/clusters.ts';
 import { chooseSurvivors } from '../near/survivors.ts';
 import type { StageReport } from '../report.ts';
@@ -30,12 +30,12 @@ export function dropNearDuplicates(
     isInCluster[a] = 1;
     isInCluster[b] = 1;
   }
-  const some = input.filter((draft) => isInCluster[draft] === 1 && kind[draft] !== prefer);
+  const some = keepOf(input, (draft) => isInCluster[draft] === 1 && kind[draft] !== prefer);
   const clustersOfSome = strongestFirst(Map.groupBy(some, (draft) => root[draft]).values(), drafts);
   const options = { ...documents, clusters: clustersOfSome, threshold, apart: areApart(drafts), similarity };
   const keepers = chooseSurvivors(options);
   const contradictions: Contradiction[] = [];
-  const left = input.filter((draft) => {
+  const left = keepOf(input, (draft) => {
     const keeper = keepers[draft] as number;
     // Nothing stands for most.
     if (keeper < 0) return true;

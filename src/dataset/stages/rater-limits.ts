@@ -1,5 +1,5 @@
 import type { Recipe } from '../../core/recipe.ts';
-import { type Drafts, type Indexes, corrected, prefer } from '../drafts.ts';
+import { type Drafts, type Indexes, corrected, keepOf, prefer } from '../drafts.ts';
 import type { Rating } from '../entry.ts';
 import type { StageReport } from '../report.ts';
 import { withinShare } from './share.ts';
@@ -25,7 +25,7 @@ function setBurstsAside(input: Indexes, stage: StageReport, drafts: Drafts, burs
   for (const draft of input) for (const rating of ratings[draft] ?? []) all.push(rating);
   const quick = inBursts(all, burst);
   if (quick.size === 0) return input;
-  return input.filter((draft) => {
+  return keepOf(input, (draft) => {
     const own = ratings[draft] ?? [];
     const rated = kind[draft] !== prefer && signal[draft] !== corrected;
     const count = raterLists[raters[draft] as number]?.length ?? 0;

@@ -1,4 +1,4 @@
-import { type Drafts, type Indexes, byStrength, learn } from '../drafts.ts';
+import { type Drafts, type Indexes, byStrength, keepOf, learn } from '../drafts.ts';
 
 export interface ShareLimit {
   /** Largest share of the learned text that one group may have, in (0, 1]. */
@@ -49,7 +49,7 @@ export function withinShare(input: Indexes, drafts: Drafts, { most, groupOf, dro
     largest.size -= characters;
     drop(weakest);
   }
-  return gone.size === 0 ? input : input.filter((draft) => !gone.has(draft));
+  return gone.size === 0 ? input : keepOf(input, (draft) => !gone.has(draft));
 }
 
 function largestOf<Group extends { size: number }>(groups: ReadonlyMap<string, Group>): Group | null {

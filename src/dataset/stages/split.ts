@@ -25,6 +25,8 @@ export interface Splitting {
   isJoined(node: number): boolean;
   /** Whether two are in one set, and so in one split whatever is joined. */
   areJoined(one: number, other: number): boolean;
+  /** The place of the split that a node says itself. */
+  saidBy(node: number): number;
   /** The place of a node's split among `splits`. */
   labelOf(node: number): number;
   /** The split of a node by its name, also of one that has no number. */
@@ -37,17 +39,21 @@ interface Splitted {
   joins: Iterable<Join>;
   tombstones: readonly Tombstone[];
   shares: Shares;
+  /** The places of splits that nodes say themselves, as far as that is known: `unsaid` where it is not. */
+  said?: Uint8Array | undefined;
 }
 
+const none = new Uint8Array();
+
 /** What is not known yet. */
-const unsaid = 255;
+export const unsaid = 255;
 
 /**
  * The split of every node, a pure rule: a node says test, val or train by the salted hash of its id, and joined nodes are test
  * if any of them says test, else val if any says val. So what is added, or forgotten and leaves a tombstone, moves others
  * towards held-out only.
  */
-export function createSplitting({ nodes, joins, tombstones, shares }: Splitted): Splitting {
+export function createSplitting({ nodes, joins, tombstones, shares, said = none }: Splitted): Splitting {
   const buried = tombstones.flatMap(({ node, joined }) =>
     joined.map((other): Join => [nodes.idOf(node), nodes.idOf(other)]),
   );
@@ -56,11 +62,16 @@ export function createSplitting({ nodes, joins, tombstones, shares }: Splitted):
   const joined = new Uint8Array(count);
   /** By the name of the set; labels are in the order of strictness. */
   const labels = new Uint8Array(count).fill(unsaid);
+  labels.set(said);
+  /** By node. */
+  const own = labels.slice();
 
   function labelOfSet(root: number): number {
     const known = labels[root] as number;
     if (known !== unsaid) return known;
     const label = sayingOf(nodes.nameOf(root), shares);
+    // Nothing was asked of it, so that it is by itself still.
+    own[root] = label;
     labels[root] = label;
     return label;
   }
@@ -84,6 +95,7 @@ export function createSplitting({ nodes, joins, tombstones, shares }: Splitted):
     isJoined: (node) => joined[node] === 1,
     areJoined: (one, other) => sets.find(one) === sets.find(other),
     labelOf,
+    saidBy: (node) => own[node] as number,
     splitOf(name) {
       const node = nodes.find(name);
       const label = node < 0 || node >= count ? sayingOf(name, shares) : labelOf(node);
