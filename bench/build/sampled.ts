@@ -15,6 +15,7 @@ const writing: readonly Frame[] = [
   ['src/dataset/rows/block-file.ts', 'addFrom'],
   ['src/dataset/rows/block-file.ts', 'close'],
   ['src/dataset/rows/cache.ts', 'commit'],
+  ['src/dataset/compared.ts', 'keep'],
   ['src/dataset/findings.ts', 'writeFindings'],
 ];
 /** What names a row's content, with the JSON that is made for it; SHA-256 and SHAKE128 of anything else, and check sums. */

@@ -55,7 +55,7 @@ export function readFindings(path: string, rows: string, threshold: number): Fin
     const next = (bytes: number): ArrayBuffer => {
       const from = file.byteOffset + at;
       at += bytes;
-      return file.buffer.slice(from, from + bytes) as ArrayBuffer;
+      return file.buffer.slice(from, from + bytes);
     };
     const doubles = (count: number): Float64Array => new Float64Array(next(count * 8));
     return {
