@@ -61,7 +61,8 @@ test.each([4, 8, 9, 10])('builds of rows that come, go and change are as first o
     const given = all
       .filter((_, at) => isHere[at])
       .map((one) => (random() < 0.01 ? { ...one, messages: all[0]?.messages ?? [] } : one))
-      .map((one) => (random() < 0.02 ? { ...one, at: 5, raters: ['x', 'y', 'z'] } : one));
+      .map((one) => (random() < 0.02 ? { ...one, at: 5, raters: ['x', 'y', 'z'] } : one))
+      .map((one) => (random() < 0.03 ? { ...one, node: `n${Math.floor(random() * 40)}` } : one));
     expect(await build(given, options, cacheDir)).toBe(await build(given, options, null));
   }
   rmSync(cacheDir, { recursive: true });
