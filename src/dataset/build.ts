@@ -1,6 +1,6 @@
 import { rm } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
-import { type DatasetManifest, type Split, type StageCounts, splits } from '../core/dataset.ts';
+import { type DatasetManifest, type LeftOutRow, type Split, type StageCounts, splits } from '../core/dataset.ts';
 import { RatchetError } from '../core/errors.ts';
 import { type Method, pickMethod, usable } from '../core/method.ts';
 import type { Recipe } from '../core/recipe.ts';
@@ -14,6 +14,7 @@ import { evalItems } from './eval-items.ts';
 import { type Placed, refuseLeaks } from './leak-check.ts';
 import { linesOf } from './lines.ts';
 import { modelsOfBase } from './of-base.ts';
+import { type PlacedTally, tallyOf } from './placed-tally.ts';
 import { type ReplayedAnswers, replayEntries } from './replay/answers.ts';
 import { makeScratch } from './scratch.ts';
 import { datasetFolder, writeDataset } from './write.ts';
@@ -66,11 +67,12 @@ export async function buildDataset(deps: BuildDeps, request: BuildRequest): Prom
   try {
     const replay = await replayOf(deps, request);
     refined = await runStages(assemble(deps.store, listed), { ...(await optionsOf(deps, recipe)), scratch, replay });
-    refuseTooFew(refined, recipe);
+    const tally = tallyOf(refined.placed, nodesForSplits);
+    refuseTooFew(tally, refined.stages, recipe);
     if (refined.leaks) refuseLeaks(refined.leaks);
-    const manifest = await writeRefined(deps.datasetsDir, refined, request);
+    const manifest = await writeRefined(deps.datasetsDir, { refined, tally }, request);
     const record = { digest: manifest.digest, name: recipe.name, manifest, cycleId: request.cycleId };
-    await deps.store.datasets.register(record, [...refined.placed].flatMap(toLinks));
+    await deps.store.datasets.register(record, linksOf(refined.placed));
     await deps.store.review.setAside({
       name: recipe.name,
       digest: manifest.digest,
@@ -80,7 +82,7 @@ export async function buildDataset(deps: BuildDeps, request: BuildRequest): Prom
     return {
       manifest,
       folder: datasetFolder(deps.datasetsDir, recipe.name, manifest.digest),
-      warnings: warningsOf(refined, recipe),
+      warnings: warningsOf(tally, refined.leftOut, recipe),
     };
   } finally {
     refined?.close();
@@ -118,7 +120,7 @@ function defaultThreads(): number {
 
 async function writeRefined(
   datasetsDir: string,
-  { placed, textsOf, joins, leaks, stages, leftOut }: Refined,
+  { refined: { placed, textsOf, joins, leaks, stages, leftOut }, tally }: { refined: Refined; tally: PlacedTally },
   { recipe, recipeDigest, collection, replay }: BuildRequest,
 ): Promise<DatasetManifest> {
   const { weights, replay: replaying } = recipe.build;
@@ -128,31 +130,19 @@ async function writeRefined(
     recipe: recipeDigest,
     collection,
     ...(replay && { replay }),
-    signals: { ...countSignals(placed), ...(replay && { replay: [...placed].filter(isReplayed).length }) },
+    signals: { ...tally.signals, ...(replay && { replay: tally.replayed }) },
     stages,
     ...(leaks && { leaks }),
   });
 }
 
-function isLearned({ draft }: Placed): boolean {
-  return draft.kind === 'learn';
-}
-
-function isReplayed({ draft }: Placed): boolean {
-  return draft.kind === 'replay';
-}
-
-function countSignals(placed: Iterable<Placed>): Record<string, number> {
-  const signals = { corrected: 0, approved: 0, rejected: 0, preferred: 0 };
-  for (const { draft } of placed) {
-    if (draft.kind === 'replay') continue;
-    if (draft.kind === 'learn') signals[draft.signal ?? 'approved']++;
-    else signals[draft.kind === 'reject' ? 'rejected' : 'preferred']++;
-  }
-  return signals;
-}
-
 /** A link to every completion that a row, a pair or a bad answer is of; of a replayed answer to the one whose prompt it is. */
+function linksOf(placed: Iterable<Placed>): DatasetRowLink[] {
+  const links: DatasetRowLink[] = [];
+  for (const one of placed) links.push(...toLinks(one));
+  return links;
+}
+
 function toLinks({ draft, split, from }: Placed): DatasetRowLink[] {
   if (draft.kind === 'replay') {
     return [{ rowId: draft.id, split, completionId: from?.completion ?? null, choice: null }];
@@ -160,13 +150,13 @@ function toLinks({ draft, split, from }: Placed): DatasetRowLink[] {
   return answersIn(draft.id).map((answer) => ({ rowId: draft.id, split, ...answer }));
 }
 
-function refuseTooFew({ placed, stages }: Refined, recipe: Recipe): void {
-  const { corrected = 0, approved = 0, preferred = 0, rejected = 0 } = countSignals(placed);
+function refuseTooFew({ signals, inTrain }: PlacedTally, stages: readonly StageCounts[], recipe: Recipe): void {
+  const { corrected, approved, preferred, rejected } = signals;
   const evidence = { learned: corrected + approved, preferred, rejected };
   const { method } = pickMethod(recipe, evidence);
   const [have, need] = [usable(method, evidence), recipe.build.min_examples];
   if (have < need) throw tooFew(have, need, stages);
-  if ([...placed].some(({ draft, split }) => split === 'train' && learns[method].includes(draft.kind))) return;
+  if (learns[method].some((kind) => inTrain.has(kind))) return;
   const message = 'Every conversation fell into the held-out splits: collect more, or lower build.val and build.test.';
   throw new RatchetError('NotEnoughData', message, { details: { have, need } });
 }
@@ -185,11 +175,8 @@ function tooFew(have: number, need: number, stages: readonly StageCounts[]): Rat
 }
 
 /** Splits are never forced: that a hash left one empty is said instead. */
-function warningsOf({ placed, leftOut }: Refined, { build }: Recipe): string[] {
-  const learned = [...placed].filter(isLearned);
-  const nodes = new Set(learned.map(({ draft }) => draft.node)).size;
-  const empty = (split: Split): boolean =>
-    build[split as 'val' | 'test'] > 0 && !learned.some((row) => row.split === split);
+function warningsOf({ learnedIn, nodes }: PlacedTally, leftOut: readonly LeftOutRow[], { build }: Recipe): string[] {
+  const empty = (split: Split): boolean => build[split as 'val' | 'test'] > 0 && !learnedIn.has(split);
   const warnings = splits
     .filter((split) => split !== 'train' && nodes >= nodesForSplits && empty(split))
     .map(
