@@ -110,37 +110,26 @@ class Table implements DraftTable {
   readonly raterLists: (readonly string[])[] = [];
   readonly #lists = createNameIds();
   #lastAuthor = { name: '', number: -1 };
-  kind: Uint8Array<ArrayBuffer>;
-  signal: Uint8Array<ArrayBuffer>;
-  author: Uint32Array<ArrayBuffer>;
-  topic: Uint32Array<ArrayBuffer>;
-  raters: Uint32Array<ArrayBuffer>;
-  node: Uint32Array<ArrayBuffer>;
-  prompt: Uint32Array<ArrayBuffer>;
-  size: Uint32Array<ArrayBuffer>;
-  at: Float64Array<ArrayBuffer>;
-  answer: Float64Array<ArrayBuffer>;
-  worse: Float64Array<ArrayBuffer>;
-  bare: Float64Array<ArrayBuffer>;
+  kind = new Uint8Array();
+  signal = new Uint8Array();
+  author = new Uint32Array();
+  topic = new Uint32Array();
+  raters = new Uint32Array();
+  node = new Uint32Array();
+  prompt = new Uint32Array();
+  size = new Uint32Array();
+  at = new Float64Array();
+  answer = new Float64Array();
+  worse = new Float64Array();
+  bare = new Float64Array();
 
   constructor(room: number) {
-    this.kind = new Uint8Array(room);
-    this.signal = new Uint8Array(room);
-    this.author = new Uint32Array(room);
-    this.topic = new Uint32Array(room);
-    this.raters = new Uint32Array(room);
-    this.node = new Uint32Array(room);
-    this.prompt = new Uint32Array(room);
-    this.size = new Uint32Array(room);
-    this.at = new Float64Array(room);
-    this.answer = new Float64Array(room);
-    this.worse = new Float64Array(room);
-    this.bare = new Float64Array(room);
+    this.#makeRoom(room);
   }
 
   add(entry: DraftEntry, keys: DraftKeys): void {
     const index = this.count;
-    if (index === this.kind.length) this.#grow();
+    if (index === this.kind.length) this.#makeRoom(index * 2);
     this.ids.add(entry.id);
     this.ratings.push(entry.ratings.length === 0 ? none : entry.ratings);
     this.corrections.push(entry.corrections.length === 0 ? none : entry.corrections);
@@ -191,19 +180,19 @@ class Table implements DraftTable {
     return list;
   }
 
-  #grow(): void {
-    this.kind = larger(this.kind, Uint8Array);
-    this.signal = larger(this.signal, Uint8Array);
-    this.author = larger(this.author, Uint32Array);
-    this.topic = larger(this.topic, Uint32Array);
-    this.raters = larger(this.raters, Uint32Array);
-    this.node = larger(this.node, Uint32Array);
-    this.prompt = larger(this.prompt, Uint32Array);
-    this.size = larger(this.size, Uint32Array);
-    this.at = larger(this.at, Float64Array);
-    this.answer = larger(this.answer, Float64Array);
-    this.worse = larger(this.worse, Float64Array);
-    this.bare = larger(this.bare, Float64Array);
+  #makeRoom(room: number): void {
+    this.kind = withRoom(this.kind, room);
+    this.signal = withRoom(this.signal, room);
+    this.author = withRoom(this.author, room);
+    this.topic = withRoom(this.topic, room);
+    this.raters = withRoom(this.raters, room);
+    this.node = withRoom(this.node, room);
+    this.prompt = withRoom(this.prompt, room);
+    this.size = withRoom(this.size, room);
+    this.at = withRoom(this.at, room);
+    this.answer = withRoom(this.answer, room);
+    this.worse = withRoom(this.worse, room);
+    this.bare = withRoom(this.bare, room);
   }
 }
 
@@ -215,11 +204,11 @@ function topicsWithNone(): NameIds {
 
 type Column = Uint8Array | Uint32Array | Float64Array;
 
-/** The same numbers with room for as many more. */
-function larger<T extends Column>(column: T, Kind: new (length: number) => T): T {
-  const grown = new Kind(column.length * 2);
-  grown.set(column);
-  return grown;
+/** The same numbers with room for so many. */
+function withRoom<T extends Column>(column: T, room: number): T {
+  const larger = new (column.constructor as new (length: number) => T)(room);
+  larger.set(column);
+  return larger;
 }
 
 /** Ascending indexes of drafts: what stages are given, and give on. */

@@ -1,4 +1,6 @@
 import { type Before, unseen } from './before.ts';
+import { keepOf } from './drafts.ts';
+import { allDocuments } from './near/band-groups.ts';
 import type { Comparing } from './near/clusters.ts';
 import type { Documents } from './near/documents.ts';
 import { sharingWithFresh } from './near/sharing.ts';
@@ -25,13 +27,8 @@ export function leftToFind(
   for (let document = 0; document < count; document += 1) {
     if (isTouched(document) || torn[document] !== 0) isOpen[sets.find(document)] = 1;
   }
-  const among = new Uint32Array(count);
-  let found = 0;
-  for (let document = 0; document < count; document += 1) {
-    if (isTouched(document) || isOpen[sets.find(document)] !== 0) among[found++] = document;
-  }
   return {
-    among: among.slice(0, found),
+    among: keepOf(allDocuments(count), (document) => isTouched(document) || isOpen[sets.find(document)] !== 0),
     known: edges.filter(({ a }) => isOpen[sets.find(a)] === 0),
     sharing,
   };

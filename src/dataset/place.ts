@@ -3,7 +3,7 @@ import { type Before, unseen } from './before.ts';
 import type { Compared } from './compared.ts';
 import { type Drafts, type Indexes, keepOf } from './drafts.ts';
 import { type Placing, checkLeaks, refuseLeaks } from './leak-check.ts';
-import { pairsAcross, pairsOfFresh } from './near/across.ts';
+import { areFewer, byPlaces, pairsAcross, pairsOfFresh } from './near/across.ts';
 import { closestAcross } from './near/closest.ts';
 import type { NearPair } from './near/clusters.ts';
 import { sharingWithFresh } from './near/sharing.ts';
@@ -95,7 +95,7 @@ function joinAcross(nodes: Uint32Array, { labels, splitting, joins, near }: Acro
 
 /** Each pair once, in their order. */
 function together(some: readonly NearPair[], others: readonly NearPair[]): NearPair[] {
-  const sorted = [...some, ...others].sort((one, other) => one.a - other.a || one.b - other.b);
+  const sorted = [...some, ...others].sort(byPlaces);
   return sorted.filter(({ a, b }, at) => at === 0 || sorted[at - 1]?.a !== a || sorted[at - 1]?.b !== b);
 }
 
@@ -118,12 +118,7 @@ function alikeOf(
   nodes: Uint32Array,
   { labels, splitting, near: { documents, jaccard } }: Pick<Across, 'labels' | 'splitting' | 'near'>,
 ): { pairs: NearPair[]; of: Uint8Array } | null {
-  let [few, heldOut] = [0, 0];
-  for (let at = 0; at < fresh.length; at += 1) {
-    few += fresh[at] as number;
-    if (labels[at] !== 0) heldOut += 1;
-  }
-  if (few >= heldOut) return null;
+  if (!areFewer(fresh, { count: fresh.length, labels })) return null;
   const isWorth = (a: number, b: number): boolean => !splitting.areJoined(nodes[a] as number, nodes[b] as number);
   const most = mostLooks * documents.count;
   const pairs = pairsOfFresh({ ...documents, threshold: jaccard, fresh, isWorth, most });

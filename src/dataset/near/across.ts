@@ -30,9 +30,14 @@ export function pairsAcross(options: Labelled): NearPair[] {
   for (let document = 0; document < count; document += 1) if (isIndexed(document)) indexed.push(document);
   const found: NearPair[] = [];
   for (let from = 0; from < indexed.length; from += atOnce) {
-    lookUpAll(indexed.slice(from, from + atOnce), isIndexed, options, found);
+    lookUpSome(indexed.slice(from, from + atOnce), isIndexed, options, found);
   }
-  return found.sort((one, other) => one.a - other.a || one.b - other.b);
+  return found.sort(byPlaces);
+}
+
+/** The order of pairs. */
+export function byPlaces(one: NearPair, other: NearPair): number {
+  return one.a - other.a || one.b - other.b;
 }
 
 interface OfFresh extends Omit<Documents, 'bands'> {
@@ -55,26 +60,22 @@ export function pairsOfFresh({ count, fresh, threshold, isWorth, most, ...docume
   for (let document = 0; document < count; document += 1) if (fresh[document] !== 0) indexed.push(document);
   if (indexed.length > mostAtOnce) return null;
   const index = createIndex(indexed, { count, inOrder, threshold });
-  const read = inOrder();
   const found: NearPair[] = [];
-  for (let document = 0; document < count; document += 1) {
-    const span = read(document);
-    const candidates = index.candidates(span);
-    if (candidates.size === 0) continue;
-    if (index.looked() > most) return null;
-    const shingles = span.numbers.subarray(span.from, span.to);
-    for (const other of candidates) {
-      const twice = fresh[document] !== 0 && other >= document;
-      if (twice || !isWorth(document, other)) continue;
-      const jaccard = jaccardFrom(shingles, shinglesOf(other), threshold);
-      if (jaccard >= threshold) found.push({ a: Math.min(document, other), b: Math.max(document, other), jaccard });
-    }
-  }
-  return found;
+  const isWhole = lookUpAll({
+    count,
+    shinglesOf,
+    inOrder,
+    threshold,
+    isWorth,
+    found,
+    isIndexed: (document) => fresh[document] !== 0,
+    candidatesOf: (_, span) => (index.looked() > most ? null : index.candidates(span)),
+  });
+  return isWhole ? found : null;
 }
 
 /** Finds the pairs of all documents with some of those that are indexed. */
-function lookUpAll(
+function lookUpSome(
   some: readonly number[],
   isIndexed: (document: number) => boolean,
   { count, shinglesOf, inOrder = oneByOne(shinglesOf), labels, threshold }: Labelled,
@@ -85,31 +86,62 @@ function lookUpAll(
   // The many, of label 0, meet those of other labels only: of a few fresh ones these are fewer still.
   const others = some.filter((document) => labels[document] !== 0);
   const indexForMany = others.length === some.length ? index : indexOf(others);
+  lookUpAll({
+    count,
+    shinglesOf,
+    inOrder,
+    threshold,
+    isIndexed,
+    found,
+    isWorth: (a, b) => labels[a] !== labels[b],
+    candidatesOf: (document, span) => (labels[document] === 0 ? indexForMany : index).candidates(span),
+  });
+}
+
+interface LookingUp extends Required<Omit<Documents, 'bands'>> {
+  threshold: number;
+  isIndexed(document: number): boolean;
+  isWorth(a: number, b: number): boolean;
+  /** Who may be alike with a document; null where it is given up. */
+  candidatesOf(document: number, shingles: Span): ReadonlySet<number> | null;
+  found: NearPair[];
+}
+
+/** Looks every document up; false where that was given up. */
+function lookUpAll(looking: LookingUp): boolean {
+  const { count, shinglesOf, inOrder, threshold, isIndexed, isWorth, candidatesOf, found } = looking;
   const read = inOrder();
   for (let document = 0; document < count; document += 1) {
     const span = read(document);
-    const candidates = (labels[document] === 0 ? indexForMany : index).candidates(span);
+    const candidates = candidatesOf(document, span);
+    if (candidates === null) return false;
     if (candidates.size === 0) continue;
     const shingles = span.numbers.subarray(span.from, span.to);
     for (const other of candidates) {
       // Of two that are indexed both look: the later one tells.
       const twice = isIndexed(document) && other >= document;
-      if (twice || labels[other] === labels[document]) continue;
+      if (twice || !isWorth(document, other)) continue;
       const jaccard = jaccardFrom(shingles, shinglesOf(other), threshold);
       if (jaccard >= threshold) found.push({ a: Math.min(document, other), b: Math.max(document, other), jaccard });
     }
   }
+  return true;
 }
 
 /** Every pair that is looked for has one of these. */
-function whatToIndex({ count, labels, fresh }: Labelled): (document: number) => boolean {
-  let [few, toLookAt] = [0, 0];
+function whatToIndex({ fresh, ...labelled }: Labelled): (document: number) => boolean {
+  if (fresh && areFewer(fresh, labelled)) return (document) => fresh[document] !== 0;
+  return (document) => labelled.labels[document] !== 0;
+}
+
+/** Whether there are fewer fresh documents than such of other labels than 0. */
+export function areFewer(fresh: ArrayLike<number>, { count, labels }: Pick<Labelled, 'count' | 'labels'>): boolean {
+  let [others, toLookAt] = [0, 0];
   for (let document = 0; document < count; document += 1) {
-    if (labels[document] !== 0) few += 1;
-    if (fresh && fresh[document] !== 0) toLookAt += 1;
+    if (labels[document] !== 0) others += 1;
+    if (fresh[document] !== 0) toLookAt += 1;
   }
-  if (fresh && toLookAt < few) return (document) => fresh[document] !== 0;
-  return (document) => labels[document] !== 0;
+  return toLookAt < others;
 }
 
 /** How many shingles of a set have to be looked at. */

@@ -21,7 +21,7 @@ interface Ordering {
   noteAll(note: (shingles: Span) => void): void;
 }
 
-/** 2 ** 27 counters of two bits are 32 MiB; so many bits as are marked at most are 1 MiB, which a processor has at hand. */
+/** 2 ** 27 counters of two bits are 32 MiB; 2 ** 24 bits are 2 MiB, which a processor has at hand. */
 const [mostCounterBits, mostBits] = [27, 24];
 /** From so many documents on a shingle is common. */
 const common = 3;

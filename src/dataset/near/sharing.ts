@@ -1,3 +1,4 @@
+import { createSlots } from '../slots.ts';
 import { addTo, createBits, isIn } from './bits.ts';
 import { bandCount } from './signature.ts';
 
@@ -41,26 +42,21 @@ function keysOf(count: number, bands: Uint32Array, fresh: ArrayLike<number>): Ke
   let documents = 0;
   for (let document = 0; document < count; document += 1) if (fresh[document] !== 0) documents += 1;
   if (documents === 0) return null;
-  const expected = documents * bandCount;
-  const seen = createBits(expected, bitsForKey, mostBits);
-  const slotBits = Math.ceil(Math.log2(expected * 2));
-  const [shift, last] = [32 - slotBits, 2 ** slotBits - 1];
-  /** One more than a name, 0 in a free one. */
-  const slots = new Float64Array(2 ** slotBits);
-
-  function slotOf(name: number): number {
-    let slot = name >>> shift;
-    while (slots[slot] !== 0 && slots[slot] !== name + 1) slot = (slot + 1) & last;
-    return slot;
-  }
-
+  const seen = createBits(documents * bandCount, bitsForKey, mostBits);
+  // A name is its own hash.
+  const names = createSlots();
+  const isThere = (name: number): boolean => names.find(name, isAny) >= 0;
   for (let document = 0; document < count; document += 1) {
     if (fresh[document] === 0) continue;
     for (let band = 0; band < bandCount; band += 1) {
       const name = nameOf(bands[document * bandCount + band] as number, band);
       addTo(seen, name);
-      slots[slotOf(name)] = name + 1;
+      if (!isThere(name)) names.add(name, document);
     }
   }
-  return { has: (name) => isIn(seen, name) && slots[slotOf(name)] !== 0 };
+  return { has: (name) => isIn(seen, name) && isThere(name) };
+}
+
+function isAny(): boolean {
+  return true;
 }

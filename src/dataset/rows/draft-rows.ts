@@ -1,6 +1,6 @@
 import type { Assembled } from '../assemble.ts';
 import { createBandTable } from '../bands.ts';
-import { type DraftKeys, type DraftNumbers, type DraftTable } from '../drafts.ts';
+import type { DraftKeys, DraftNumbers, DraftTable } from '../drafts.ts';
 import type { Entry } from '../entry.ts';
 import { type KeyIds, createKeyIds } from '../key-ids.ts';
 import { createNumbers } from '../numbers.ts';
