@@ -10,6 +10,7 @@ type Frame = readonly [file: string, name: string];
 const writing: readonly Frame[] = [
   ['src/dataset/spool.ts', 'add'],
   ['src/dataset/byte-spool.ts', 'add'],
+  ['src/dataset/byte-spool.ts', 'addAll'],
   ['src/dataset/byte-spool.ts', 'flush'],
   ['src/dataset/rows/block-file.ts', 'add'],
   ['src/dataset/rows/block-file.ts', 'addFrom'],

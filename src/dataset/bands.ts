@@ -2,8 +2,8 @@ import { bandCount } from './near/signature.ts';
 
 /** The bands of documents by their number: all that is kept of them for finding candidates. */
 export interface BandTable {
-  /** Adds the bands of the next document, which stand among others from a place on. */
-  add(words: Uint32Array, from: number): void;
+  /** Adds the bands of the next document, or of the next few, which stand among others from a place on. */
+  add(words: Uint32Array, from: number, documents?: number): void;
   /** `bandCount` values a document. */
   readonly bands: Uint32Array;
 }
@@ -15,15 +15,15 @@ export function createBandTable(expected = firstRoom): BandTable {
   let table = new Uint32Array(Math.max(firstRoom, expected) * bandCount);
   let count = 0;
   return {
-    add(words, from) {
-      if ((count + 1) * bandCount > table.length) {
-        const larger = new Uint32Array(table.length * 2);
+    add(words, from, documents = 1) {
+      const after = (count + documents) * bandCount;
+      if (after > table.length) {
+        const larger = new Uint32Array(Math.max(table.length * 2, after));
         larger.set(table);
         table = larger;
       }
-      const at = count * bandCount;
-      for (let band = 0; band < bandCount; band += 1) table[at + band] = words[from + band] as number;
-      count += 1;
+      table.set(words.subarray(from, from + documents * bandCount), count * bandCount);
+      count += documents;
     },
     get bands() {
       return table.subarray(0, count * bandCount);

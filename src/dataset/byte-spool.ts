@@ -4,6 +4,8 @@ import { closeSync, openSync, readSync, writeSync } from 'node:fs';
 export interface ByteSpool {
   /** Adds the next piece. */
   add(piece: Uint8Array | string): void;
+  /** Adds so many pieces that stand one after the other, all of them together; `endOf` says where each ends. */
+  addAll(pieces: Uint8Array, count: number, endOf: (piece: number) => number): void;
   /** Where a piece begins, in bytes; of the number after the last one, where the next would. */
   startOf(index: number): number;
   /** Fills an array with what stands from a place on; as much as there is. */
@@ -35,14 +37,20 @@ export function createByteSpool(path: string): ByteSpool {
     if (bytes > pending.length) pending = Buffer.allocUnsafeSlow(bytes);
   }
 
-  function noteEnd(): void {
+  function noteEnd(end: number): void {
     count += 1;
     if (count >= starts.length) {
       const larger = new Float64Array(starts.length * 2);
       larger.set(starts);
       starts = larger;
     }
-    starts[count] = written + filled;
+    starts[count] = end;
+  }
+
+  function put(bytes: Uint8Array): void {
+    makeRoom(bytes.length);
+    pending.set(bytes, filled);
+    filled += bytes.length;
   }
 
   return {
@@ -51,11 +59,14 @@ export function createByteSpool(path: string): ByteSpool {
         makeRoom(piece.length * 3);
         filled += pending.write(piece, filled);
       } else {
-        makeRoom(piece.length);
-        pending.set(piece, filled);
-        filled += piece.length;
+        put(piece);
       }
-      noteEnd();
+      noteEnd(written + filled);
+    },
+    addAll(pieces, many, endOf) {
+      const from = written + filled;
+      put(pieces);
+      for (let piece = 0; piece < many; piece += 1) noteEnd(from + endOf(piece));
     },
     startOf: (index) => starts[index] as number,
     read(into, from) {

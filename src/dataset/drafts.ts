@@ -64,18 +64,20 @@ export interface Drafts {
   draft(index: number): Draft;
 }
 
-/** What is told apart by numbers. */
-export interface DraftNumbers {
-  /** Of `nodes`. */
-  node: number;
-  prompt: number;
-}
-
-export interface DraftKeys extends DraftNumbers {
+/** What a draft's answer is compared by. */
+export interface DraftKeys {
   answer: number;
   worse: number;
   bare: number;
   size: number;
+}
+
+/** The same of several, by columns. */
+export interface KeyColumns {
+  answers: Float64Array;
+  worse: Float64Array;
+  bare: Float64Array;
+  sizes: Uint32Array;
 }
 
 export type DraftEntry = Pick<
@@ -84,10 +86,13 @@ export type DraftEntry = Pick<
 >;
 
 export interface DraftTable extends Drafts {
-  /** Adds the next one. */
-  add(entry: DraftEntry, keys: DraftKeys): void;
-  /** Puts right what was not known when it was added. */
-  renumber(index: number, numbers: DraftNumbers): void;
+  /** Adds the next one, of which keys and numbers are still to be said, and says its index. */
+  add(entry: DraftEntry): number;
+  setKeys(index: number, keys: DraftKeys): void;
+  /** The same of so many from an index on: what stands in columns from a row on. */
+  copyKeys(index: number, keys: KeyColumns, row: number, length: number): void;
+  /** What is told apart by numbers: one of `nodes`, and of the prompts. */
+  setNumbers(index: number, node: number, prompt: number): void;
 }
 
 const firstRoom = 1024;
@@ -127,7 +132,7 @@ class Table implements DraftTable {
     this.#makeRoom(room);
   }
 
-  add(entry: DraftEntry, keys: DraftKeys): void {
+  add(entry: DraftEntry): number {
     const index = this.count;
     if (index === this.kind.length) this.#makeRoom(index * 2);
     this.ids.add(entry.id);
@@ -139,15 +144,26 @@ class Table implements DraftTable {
     this.topic[index] = entry.topic === null ? 0 : this.topics.idOf(entry.topic);
     this.raters[index] = this.#listOf(entry.raters);
     this.at[index] = entry.at;
-    this.answer[index] = keys.answer;
-    this.worse[index] = keys.worse;
-    this.bare[index] = keys.bare;
-    this.size[index] = keys.size;
-    this.renumber(index, keys);
     this.count = index + 1;
+    return index;
   }
 
-  renumber(index: number, { node, prompt }: DraftNumbers): void {
+  setKeys(index: number, { answer, worse, bare, size }: DraftKeys): void {
+    this.answer[index] = answer;
+    this.worse[index] = worse;
+    this.bare[index] = bare;
+    this.size[index] = size;
+  }
+
+  copyKeys(index: number, { answers, worse, bare, sizes }: KeyColumns, row: number, length: number): void {
+    const end = row + length;
+    this.answer.set(answers.subarray(row, end), index);
+    this.worse.set(worse.subarray(row, end), index);
+    this.bare.set(bare.subarray(row, end), index);
+    this.size.set(sizes.subarray(row, end), index);
+  }
+
+  setNumbers(index: number, node: number, prompt: number): void {
     this.node[index] = node;
     this.prompt[index] = prompt;
     if (prompt >= this.prompts) this.prompts = prompt + 1;

@@ -5,6 +5,8 @@ import type { Span } from './near/documents.ts';
 export interface ShingleSpool {
   /** Adds those of the next document, which stand among other numbers. */
   add(numbers: Uint32Array, from: number, to: number): void;
+  /** Adds those of so many documents, which stand one after the other among other numbers; `placeOf` says where each begins. */
+  addAll(numbers: Uint32Array, documents: number, placeOf: (document: number) => number): void;
   of(document: number): Uint32Array;
   /** A reader for going through documents in ascending order; what it gives is good until it is asked again. */
   inOrder(): (document: number) => Span;
@@ -21,9 +23,18 @@ export function createShingleSpool(path: string): ShingleSpool {
   const read = (into: Uint32Array, from: number): void =>
     spool.read(new Uint8Array(into.buffer, into.byteOffset, into.byteLength), from * bytesEach);
 
+  const bytesOf = (numbers: Uint32Array, from: number, to: number): Uint8Array =>
+    new Uint8Array(numbers.buffer, numbers.byteOffset + from * bytesEach, (to - from) * bytesEach);
+
   return {
-    add(numbers, from, to) {
-      spool.add(new Uint8Array(numbers.buffer, numbers.byteOffset + from * bytesEach, (to - from) * bytesEach));
+    add: (numbers, from, to) => spool.add(bytesOf(numbers, from, to)),
+    addAll(numbers, documents, placeOf) {
+      const from = placeOf(0);
+      spool.addAll(
+        bytesOf(numbers, from, placeOf(documents)),
+        documents,
+        (document) => (placeOf(document + 1) - from) * bytesEach,
+      );
     },
     of(document) {
       const from = spool.startOf(document) / bytesEach;

@@ -4,8 +4,11 @@ import { type Block, type BlockRow, blockLength, decodeBlock, encodeBlock, fullB
 
 export interface BlockFile {
   add(row: BlockRow): void;
-  /** Adds a row as it stands in a block of another file; a block of which all rows come one after the other is taken as it is. */
-  addFrom(block: Block, row: number): void;
+  /**
+   * Adds rows one after the other from one on, as they stand in a block of another file; a block of which all rows come so is taken as
+   * it is.
+   */
+  addFrom(block: Block, row: number, length: number): void;
   close(): void;
 }
 
@@ -84,14 +87,14 @@ export function createBlockFile(path: string, name: string, { hold, unhold }: Ho
       endRun();
       addRow(row);
     },
-    addFrom(block, row) {
+    addFrom(block, row, length) {
       if (run !== null && (run.block !== block || run.rows !== row)) endRun();
       if (run === null && (row > 0 || block.rows < worthKeeping)) {
-        addRow(block.row(row));
+        for (let at = 0; at < length; at += 1) addRow(block.row(row + at));
         return;
       }
       if (run === null) hold(block);
-      run = { block, rows: row + 1 };
+      run = { block, rows: row + length };
       if (run.rows < block.rows) return;
       run = null;
       endBlock();

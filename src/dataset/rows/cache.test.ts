@@ -9,8 +9,9 @@ import { entry, inGroups, numbersFrom, textOf } from '../fixtures/entries.ts';
 import { bandCount } from '../near/signature.ts';
 import { keysIn } from './block.ts';
 import { type Taken, openRowCache } from './cache.ts';
+import { type KnownRun } from './known-run.ts';
 import { runRows } from './run-rows.ts';
-import type { RowOptions, RowResult } from './types.ts';
+import type { RowKeys, RowOptions, RowResult } from './types.ts';
 
 let folder: string;
 beforeEach(() => {
@@ -67,7 +68,7 @@ async function run(
   };
   const results: RowResult[] = [];
   for await (const some of runRows(inGroups(entries), { ...given, threads: 0, cache: counting }))
-    results.push(...some.results.map(alone));
+    results.push(...some.results.map((result, at) => alone(result, some.runs, at)));
   return { results, looked: entries.length - known };
 }
 
@@ -75,19 +76,25 @@ async function run(
 async function runWithout(entries: readonly Assembled[]): Promise<RowResult[]> {
   const results: RowResult[] = [];
   for await (const some of runRows(inGroups(entries), { ...options, threads: 0, cache: null }))
-    results.push(...some.results.map(alone));
+    results.push(...some.results.map((result, at) => alone(result, some.runs, at)));
   return results;
 }
 
 /** With its keys as when it was looked at, and its numbers in an array of their own. */
-function alone(result: RowResult): RowResult {
+function alone(result: RowResult, runs: readonly KnownRun[], place: number): RowResult {
   if (result.texts === null) return result;
-  const keys = 'block' in result.keys ? keysIn(result.keys.block, result.keys.row) : result.keys;
+  const keys = result.keys ?? keysOf(runs, place);
   if (keys.near === null) return { ...result, keys };
   const { words, bandsAt, shinglesFrom, shinglesTo } = keys.near;
   const numbers = [...words.subarray(bandsAt, bandsAt + bandCount), ...words.subarray(shinglesFrom, shinglesTo)];
   const near = { words: Uint32Array.from(numbers), bandsAt: 0, shinglesFrom: 0, shinglesTo: 0 };
   return { ...result, keys: { ...keys, near } };
+}
+
+function keysOf(runs: readonly KnownRun[], place: number): RowKeys {
+  const run = runs.find(({ at, length }) => place >= at && place < at + length);
+  if (!run) throw new Error('a row that was not looked at is in a run');
+  return keysIn(run.block, run.row + place - run.at);
 }
 
 test('what was said of a row is said again without looking, whatever became of it', async () => {

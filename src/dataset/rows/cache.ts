@@ -10,6 +10,7 @@ import { type Numbers, createNumbers } from '../numbers.ts';
 import { isLeftBehind, ownedName } from '../owned.ts';
 import type { Block } from './block.ts';
 import { type Holding, type OpenBlockFile, createBlockFile, openBlockFile } from './block-file.ts';
+import { type KnownRun, eachInOrder } from './known-run.ts';
 import { resultTold, tellResult } from './told-result.ts';
 import type { RowOptions, RowResult } from './types.ts';
 
@@ -46,13 +47,10 @@ export interface Taken {
   results: readonly (RowResult | undefined)[];
   /** The places of those that are to be looked at. */
   unknown: readonly number[];
-  /** Where it stands as it is kept; null where it does not. */
-  blocks: readonly (Block | null)[];
-  rows: readonly number[];
+  /** Where the others stand as they are kept, in their order. Their blocks are held. */
+  runs: readonly KnownRun[];
   /** Names it. */
   contentKeys: readonly string[];
-  /** The blocks that it is known from. */
-  held: readonly Block[];
 }
 
 export interface RowHistory {
@@ -84,20 +82,18 @@ export function openRowCache(folder: string, options: RowOptions): RowCache {
   return {
     history: { findingsPath: `${base}${findingsEnding}`, before: old.name, now, formerPlaceOf: formerPlaces.at },
     take: (entries) => takeAll(entries, { walk, formerPlaces, holding }),
-    put(entries, results, { blocks, rows, contentKeys }) {
-      for (let at = 0; at < entries.length; at += 1) {
-        const block = blocks[at] ?? null;
-        if (block !== null) {
-          fresh.addFrom(block, rows[at] as number);
-          continue;
-        }
-        const entry = entries[at] as Assembled;
-        const told = tellResult(entry, results[at] as RowResult);
-        fresh.add({ kind: kinds.indexOf(entry.kind), id: entry.id, contentKey: contentKeys[at] as string, ...told });
-      }
+    put(entries, results, { runs, contentKeys }) {
+      eachInOrder(entries.length, runs, {
+        known: ({ block, row, length }) => fresh.addFrom(block, row, length),
+        unknown(at) {
+          const entry = entries[at] as Assembled;
+          const told = tellResult(entry, results[at] as RowResult);
+          fresh.add({ kind: kinds.indexOf(entry.kind), id: entry.id, contentKey: contentKeys[at] as string, ...told });
+        },
+      });
     },
-    letGo({ held }) {
-      for (const block of held) holding.unhold(block);
+    letGo({ runs }) {
+      for (const { block } of runs) holding.unhold(block);
     },
     commit() {
       old.close();
@@ -128,27 +124,29 @@ interface Taking {
 function takeAll(entries: readonly Assembled[], { walk, formerPlaces, holding }: Taking): Taken {
   const results: (RowResult | undefined)[] = [];
   const unknown: number[] = [];
-  const blocks: (Block | null)[] = [];
-  const rows: number[] = [];
+  const runs: KnownRun[] = [];
   const contentKeys: string[] = [];
-  const held: Block[] = [];
+  let run: KnownRun | null = null;
   for (let at = 0; at < entries.length; at += 1) {
     const entry = entries[at] as Assembled;
     const contentKey = contentKeyOf(entry);
     const block = walk.to(entry, contentKey);
     formerPlaces.add(block ? walk.place : -1);
     const result = block && resultTold(entry, block, walk.row);
-    if (!result) unknown.push(at);
-    else if (block !== held.at(-1)) {
-      holding.hold(block);
-      held.push(block);
-    }
     results.push(result ?? undefined);
-    blocks.push(result && block);
-    rows.push(walk.row);
     contentKeys.push(contentKey);
+    if (!result) {
+      unknown.push(at);
+      run = null;
+    } else if (run !== null && run.block === block && run.row + run.length === walk.row) {
+      run.length += 1;
+    } else {
+      run = { block, row: walk.row, at, length: 1 };
+      runs.push(run);
+      holding.hold(block);
+    }
   }
-  return { results, unknown, blocks, rows, contentKeys, held };
+  return { results, unknown, runs, contentKeys };
 }
 
 /** Lets a block go when nobody holds it. */

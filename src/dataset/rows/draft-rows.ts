@@ -1,18 +1,25 @@
 import type { Assembled } from '../assemble.ts';
 import { createBandTable } from '../bands.ts';
-import type { DraftKeys, DraftNumbers, DraftTable } from '../drafts.ts';
+import type { DraftTable } from '../drafts.ts';
 import type { Entry } from '../entry.ts';
-import { type KeyIds, createKeyIds } from '../key-ids.ts';
+import { type KeyIds, createKeyIds, keyOf } from '../key-ids.ts';
 import { createNumbers } from '../numbers.ts';
 import type { Report, StageReport } from '../report.ts';
 import type { ShingleSpool } from '../shingle-spool.ts';
 import type { Spool } from '../spool.ts';
-import { nearIn } from './block.ts';
+import { type KnownRun, eachInOrder } from './known-run.ts';
 import { type Former, createNumbering } from './numbering.ts';
-import { type KeptRow, type NearKeys, type RowResult, type RowStage, rowStages } from './types.ts';
+import { type KeptRow, type RowResult, type RowStage, rowStages } from './types.ts';
 
 /** Rows with what the row stages say of each, in the order of the collection. */
-export type ProcessedRows = AsyncIterable<{ entries: readonly Assembled[]; results: readonly RowResult[] }>;
+export type ProcessedRows = AsyncIterable<ProcessedGroup>;
+
+export interface ProcessedGroup {
+  entries: readonly Assembled[];
+  results: readonly RowResult[];
+  /** Of what was known before; its blocks are held until the next group is asked for. */
+  runs: readonly KnownRun[];
+}
 
 export interface Drafted {
   drafts: DraftTable;
@@ -54,23 +61,57 @@ export async function draftRows(
   const places = createNumbers();
   let seen = 0;
 
-  function draft(entry: Assembled, result: RowResult): void {
-    const place = seen;
-    seen += 1;
+  /** Makes a draft of a row that is kept; says its index, −1 where it is not. */
+  function draft({ entries, results }: ProcessedGroup, at: number): number {
+    const entry = entries[at] as Assembled;
+    const result = results[at] as RowResult;
     counting.count(entry.id, result);
-    if (result.texts === null) return;
-    places.add(place);
-    const near = nearOf(result);
-    if (near) {
-      bands?.add(near.words, near.bandsAt);
-      shingles?.add(near.words, near.shinglesFrom, near.shinglesTo);
-    }
+    if (result.texts === null) return -1;
+    places.add(seen + at);
     spool.add(result.texts);
-    drafts.add(entry as Entry, keysWith(result, numbering.numbersOf({ entry: entry as Entry, result, place })));
+    return drafts.add(entry as Entry);
   }
 
-  for await (const { entries, results } of rows) {
-    for (let at = 0; at < entries.length; at += 1) draft(entries[at] as Assembled, results[at] as RowResult);
+  function draftUnknown(group: ProcessedGroup, at: number): void {
+    const index = draft(group, at);
+    if (index < 0) return;
+    const { keys } = group.results[at] as KeptRow;
+    if (keys === null) throw new Error('a row that was looked at has keys');
+    drafts.setKeys(index, keys);
+    numbering.number(index, { entry: group.entries[at] as Entry, prompt: keyOf(keys.prompt), place: seen + at });
+    if (keys.near === null) return;
+    bands?.add(keys.near.words, keys.near.bandsAt);
+    shingles?.add(keys.near.words, keys.near.shinglesFrom, keys.near.shinglesTo);
+  }
+
+  function draftRun(group: ProcessedGroup, { block, row, at, length }: KnownRun): void {
+    /** Drafts were made of those from here on, one after the other. */
+    let from = 0;
+    for (let one = 0; one < length; one += 1) {
+      if (draft(group, at + one) >= 0) continue;
+      copyKeys(group, { block, row: row + from, at: at + from, length: one - from });
+      from = one + 1;
+    }
+    copyKeys(group, { block, row: row + from, at: at + from, length: length - from });
+  }
+
+  /** Gives the newest drafts, of such a run, their keys. */
+  function copyKeys({ entries }: ProcessedGroup, run: KnownRun): void {
+    const { block, row, at, length } = run;
+    if (length === 0) return;
+    const first = drafts.count - length;
+    drafts.copyKeys(first, block, row, length);
+    numbering.numberRun(first, { entries, run, place: seen + at });
+    bands?.add(block.words, block.bandsAt(row), length);
+    shingles?.addAll(block.words, length, (one) => block.shinglesAt(row + one));
+  }
+
+  for await (const group of rows) {
+    eachInOrder(group.entries.length, group.runs, {
+      known: (run) => draftRun(group, run),
+      unknown: (at) => draftUnknown(group, at),
+    });
+    seen += group.entries.length;
   }
   numbering.settle();
   counting.end();
@@ -82,39 +123,24 @@ export async function draftReplay(
   rows: ProcessedRows,
   { stage, spool, drafts, prompts }: { stage: StageReport; spool: Spool } & Pick<Drafted, 'drafts' | 'prompts'>,
 ): Promise<void> {
-  const { numbersOf } = createNumbering(drafts, prompts, null);
+  const { number } = createNumbering(drafts, prompts, null);
   for await (const { entries, results } of rows) {
     for (const [at, result] of results.entries()) {
       const entry = entries[at] as Entry;
       stage.took(1);
-      for (const [, kind, number] of result.changed) stage.changed(kind, number);
+      for (const [, kind, times] of result.changed) stage.changed(kind, times);
       if (result.texts === null) {
         stage.drop(entry.id, result.reason, result.of);
         continue;
       }
-      spool.add(result.texts);
-      drafts.add(entry, keysWith(result, numbersOf({ entry, result, place: at })));
+      const { texts, keys } = result;
+      if (keys === null) throw new Error('a row that was looked at has keys');
+      spool.add(texts);
+      const index = drafts.add(entry);
+      drafts.setKeys(index, keys);
+      number(index, { entry, prompt: keyOf(keys.prompt), place: at });
     }
   }
-}
-
-function nearOf({ keys }: KeptRow): NearKeys | null {
-  if (!('block' in keys)) return keys.near;
-  const { block, row } = keys;
-  return block.formOf(row) === 'kept-with-bands' ? nearIn(block, row) : null;
-}
-
-function keysWith({ keys }: KeptRow, { node, prompt }: DraftNumbers): DraftKeys {
-  if (!('block' in keys)) return { ...keys, node, prompt };
-  const { block, row } = keys;
-  return {
-    node,
-    prompt,
-    answer: block.answers[row] as number,
-    worse: block.worse[row] as number,
-    bare: block.bare[row] as number,
-    size: block.sizes[row] as number,
-  };
 }
 
 /** Tells the stages' reports of one row. */

@@ -1,75 +1,91 @@
-import type { DraftNumbers, DraftTable } from '../drafts.ts';
+import type { Assembled } from '../assemble.ts';
+import type { DraftTable } from '../drafts.ts';
 import type { Entry } from '../entry.ts';
 import { type Findings, noNumber } from '../findings.ts';
-import { type KeyIds, type PromptKey, keyOf } from '../key-ids.ts';
+import type { Ids } from '../ids.ts';
+import type { KeyIds, PromptKey } from '../key-ids.ts';
 import type { RowHistory } from './cache.ts';
-import type { KeptRow } from './types.ts';
+import type { KnownRun } from './known-run.ts';
 
 /** What the last build had, by the places of rows in it. */
 export interface Former extends Pick<Findings, 'nodes' | 'prompts'> {
   formerPlaceOf: RowHistory['formerPlaceOf'];
 }
 
-/** Numbers for the prompts and nodes of drafts. */
+/** Tells drafts the numbers of their prompts and nodes. */
 export interface Numbering {
-  /** Those of the next draft, of the row at that place. What `settle` is still to say stands as 0. */
-  numbersOf(row: { entry: Entry; result: KeptRow; place: number }): DraftNumbers;
-  /** Puts right what was not known yet. */
+  /** Of a draft of the row at that place. */
+  number(draft: number, row: { entry: Entry; prompt: PromptKey; place: number }): void;
+  /** Of drafts one after the other from one on, of such a run of rows, of which the first is at that place. */
+  numberRun(draft: number, rows: { entries: readonly Assembled[]; run: KnownRun; place: number }): void;
+  /** Tells those that could not be told yet. */
   settle(): void;
 }
+
+/** The same without runs. */
+type OneByOne = Omit<Numbering, 'numberRun'>;
 
 /**
  * Gives equal numbers to what is equal. Two rows that were there before are of one node now if they were then, so that these need no
  * table of names; the others, which are few then, are looked for among all in the end. In a first build all are looked up as they come.
  */
 export function createNumbering(drafts: DraftTable, prompts: KeyIds, former: Former | null): Numbering {
+  const { number, settle } = former ? translating(drafts, prompts, former) : lookingUp(drafts, prompts);
+  return {
+    number,
+    numberRun(draft, { entries, run: { block, row, at, length }, place }) {
+      const prompt = { words: block.words, at: 0 };
+      for (let next = 0; next < length; next += 1) {
+        prompt.at = block.promptAt(row + next);
+        number(draft + next, { entry: entries[at + next] as Entry, prompt, place: place + next });
+      }
+    },
+    settle,
+  };
+}
+
+function lookingUp(drafts: DraftTable, prompts: KeyIds): OneByOne {
   const { nodes } = drafts;
-  if (former === null) {
-    return {
-      numbersOf: ({ entry, result }) => ({
-        node: nodes.idOf(entry.node ?? ''),
-        prompt: prompts.idOf(promptOf(result)),
-      }),
-      settle: () => undefined,
-    };
-  }
-  const nodeNow = new Uint32Array(former.nodes.length).fill(noNumber);
-  const promptNow = new Uint32Array(former.prompts.length).fill(noNumber);
+  return {
+    number: (draft, { entry, prompt }) => drafts.setNumbers(draft, nodes.idOf(entry.node ?? ''), prompts.idOf(prompt)),
+    settle: () => undefined,
+  };
+}
+
+function translating(drafts: DraftTable, prompts: KeyIds, former: Former): OneByOne {
+  const { nodes } = drafts;
+  const nodeNow = createTranslation(former.nodes.length, nodes);
+  const promptNow = createTranslation(former.prompts.length, prompts);
   const pending: { draft: number; node: string; prompt: PromptKey }[] = [];
   return {
-    numbersOf({ entry, result, place }) {
+    number(draft, { entry: { node }, prompt, place }) {
       const at = former.formerPlaceOf(place);
-      const [formerNode, formerPrompt] = at < 0 ? [noNumber, noNumber] : [former.nodes[at], former.prompts[at]];
-      if (formerNode === noNumber || formerNode === undefined || formerPrompt === undefined) {
-        pending.push({ draft: drafts.count, node: entry.node ?? '', prompt: copyOf(promptOf(result)) });
-        return { node: 0, prompt: 0 };
-      }
-      let node = nodeNow[formerNode] as number;
-      if (node === noNumber) {
-        node = nodes.add(entry.node ?? '');
-        nodeNow[formerNode] = node;
-      }
-      let prompt = promptNow[formerPrompt] as number;
-      if (prompt === noNumber) {
-        prompt = prompts.add(promptOf(result));
-        promptNow[formerPrompt] = prompt;
-      }
-      return { node, prompt };
+      const formerNode = at < 0 ? noNumber : (former.nodes[at] as number);
+      if (formerNode === noNumber) pending.push({ draft, node: node ?? '', prompt: copyOf(prompt) });
+      else drafts.setNumbers(draft, nodeNow(formerNode, node ?? ''), promptNow(former.prompts[at] as number, prompt));
     },
     settle() {
       const nodesOf = nodes.idsOf(pending.map(({ node }) => node));
       const promptsOf = prompts.idsOf(pending.map(({ prompt }) => prompt));
       for (const [at, { draft }] of pending.entries())
-        drafts.renumber(draft, { node: nodesOf[at] as number, prompt: promptsOf[at] as number });
+        drafts.setNumbers(draft, nodesOf[at] as number, promptsOf[at] as number);
     },
   };
 }
 
-function promptOf({ keys }: KeptRow): PromptKey {
-  return 'block' in keys ? { words: keys.block.words, at: keys.block.promptAt(keys.row) } : keyOf(keys.prompt);
+/** Numbers of what had so many other ones at most before: of each the first time it is added. */
+function createTranslation<Key>(count: number, ids: Pick<Ids<Key>, 'add'>): (former: number, key: Key) => number {
+  const now = new Uint32Array(count).fill(noNumber);
+  return (former, key) => {
+    const known = now[former] as number;
+    if (known !== noNumber) return known;
+    const number = ids.add(key);
+    now[former] = number;
+    return number;
+  };
 }
 
-/** A block is let go when its rows were drafted. */
+/** It may stand in a block, which is let go before long. */
 function copyOf({ words, at }: PromptKey): PromptKey {
   return { words: words.slice(at, at + 4), at: 0 };
 }

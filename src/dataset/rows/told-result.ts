@@ -3,7 +3,7 @@ import { type WireMessage, textOf } from '../../core/message.ts';
 import type { Assembled } from '../assemble.ts';
 import type { Texts } from '../draft.ts';
 import type { Entry } from '../entry.ts';
-import { type Block, type ToldResult, keysIn } from './block.ts';
+import type { Block, ToldResult } from './block.ts';
 import { cleanMessage } from './clean.ts';
 import { type Edit, edited, editsBetween } from './edits.ts';
 import { trainableTexts } from './process-row.ts';
@@ -19,8 +19,8 @@ const untold: ToldResult = { form: 'untold', pair: null, keys: null, extra: '' }
 /** A result as a block keeps it; as nothing where it cannot be told without words of the row. */
 export function tellResult(entry: Assembled, result: RowResult): ToldResult {
   if (result.texts === null) return { ...untold, form: 'gone', extra: JSON.stringify(result) };
-  const { changed, pair } = result;
-  const keys = 'block' in result.keys ? keysIn(result.keys.block, result.keys.row) : result.keys;
+  const { changed, pair, keys } = result;
+  if (keys === null) throw new Error('of a row that was not looked at nothing new is told');
   const patch = changed.length === 0 ? [] : patchOf(entry as Entry, result);
   if (patch === null) return untold;
   const extra = changed.length === 0 ? '' : JSON.stringify([changed, patch]);
@@ -34,10 +34,11 @@ export function resultTold(entry: Assembled, block: Block, row: number): RowResu
   const extra = block.extraOf(row);
   if (form === 'gone') return JSON.parse(extra) as GoneRow;
   const pair = block.pairOf(row);
-  const keys = { block, row };
-  if (extra === '') return { texts: textsOfPair(trainableTexts(entry as Entry), pair), keys, changed: unchanged, pair };
+  if (extra === '') {
+    return { texts: textsOfPair(trainableTexts(entry as Entry), pair), keys: null, changed: unchanged, pair };
+  }
   const [changed, patch] = JSON.parse(extra) as [KeptRow['changed'], Patch];
-  return { texts: patched(cleanTexts(entry as Entry, changed), patch, pair), keys, changed, pair };
+  return { texts: patched(cleanTexts(entry as Entry, changed), patch, pair), keys: null, changed, pair };
 }
 
 const unchanged: KeptRow['changed'] = [];

@@ -1,6 +1,5 @@
 import type { Recipe } from '../../core/recipe.ts';
 import type { Texts } from '../draft.ts';
-import type { Block } from './block.ts';
 import type { EvalItem } from './decontaminate.ts';
 
 /** The stages that look at one row at a time, in order. */
@@ -30,12 +29,6 @@ export interface RowKeys {
   near: NearKeys | null;
 }
 
-/** Where the keys of a row stand that was looked at for a build before. */
-export interface KeysInBlock {
-  block: Block;
-  row: number;
-}
-
 /** What a document is compared by, where it stands among other numbers. */
 export interface NearKeys {
   words: Uint32Array;
@@ -53,7 +46,8 @@ export type RowResult = KeptRow | GoneRow;
 
 export interface KeptRow {
   texts: Texts;
-  keys: RowKeys | KeysInBlock;
+  /** Null of one that was looked at for a build before: they stand in a block. */
+  keys: RowKeys | null;
   changed: readonly Changed[];
   /** Whether there is a worse answer, and why it makes no pair; null where there is none. */
   pair: 'made' | 'worse_answer_is_empty' | 'both_say_the_same' | null;
