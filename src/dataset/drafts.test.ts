@@ -18,6 +18,8 @@ test('a table holds as many drafts as come, each as it came', () => {
       bare: 2 ** 53 - 1 - at,
       size: at,
       at,
+      ratings: at % 9 === 4 && at < 3000 ? [{ rater: 'anna', good: true, at }] : [],
+      corrections: at % 8 === 0 ? [`f${at}`] : [],
     }),
   );
   const table = tableOf(fields);
@@ -28,6 +30,8 @@ test('a table holds as many drafts as come, each as it came', () => {
     expect(table.draft(index)).toEqual({ id, kind, signal, author, node: node ?? '', index });
     expect(table.topics.nameOf(table.topic[index] ?? 0)).toBe(given.topic ?? '');
     expect(table.raterLists[table.raters[index] ?? 0]).toEqual(given.raters);
+    expect(table.ratings[index] ?? []).toEqual(given.ratings);
+    expect(table.corrections[index]).toEqual(given.corrections);
     const [at, prompt, answer, worse, bare, size] = [
       table.at,
       table.prompt,

@@ -44,6 +44,7 @@ export interface Drafts {
   /** By its number in `raterLists`. */
   readonly raters: Uint32Array;
   readonly raterLists: readonly (readonly string[])[];
+  /** As far as there are any: of later ones there are none. */
   readonly ratings: readonly (readonly Rating[])[];
   readonly corrections: readonly (readonly string[])[];
   /** The same number for the same node, counted up from 0; those of `nodes`. */
@@ -113,7 +114,7 @@ class Table implements DraftTable {
   readonly topics = topicsWithNone();
   readonly nodes = createNameIds();
   readonly raterLists: (readonly string[])[] = [];
-  readonly #lists = createNameIds();
+  readonly #lists = new Map<string, number>();
   #lastAuthor = { name: '', number: -1 };
   kind = new Uint8Array();
   signal = new Uint8Array();
@@ -136,7 +137,7 @@ class Table implements DraftTable {
     const index = this.count;
     if (index === this.kind.length) this.#makeRoom(index * 2);
     this.ids.add(entry.id);
-    this.ratings.push(entry.ratings.length === 0 ? none : entry.ratings);
+    if (entry.ratings.length > 0) this.#addRatings(index, entry.ratings);
     this.corrections.push(entry.corrections.length === 0 ? none : entry.corrections);
     this.kind[index] = numberOfKind(entry.kind);
     this.signal[index] = numberOfSignal(entry.signal);
@@ -189,11 +190,18 @@ class Table implements DraftTable {
 
   /** The number of a list of names, of which there are few. */
   #listOf(names: readonly string[]): number {
-    const [first = '['] = names;
+    const first = names[0] ?? '';
     const isAlone = names.length === 1 && !first.startsWith('[');
-    const list = this.#lists.idOf(isAlone ? first : JSON.stringify(names));
-    if (list === this.raterLists.length) this.raterLists.push(names);
-    return list;
+    const key = isAlone ? first : JSON.stringify(names);
+    const known = this.#lists.get(key);
+    if (known !== undefined) return known;
+    this.#lists.set(key, this.raterLists.length);
+    return this.raterLists.push(names) - 1;
+  }
+
+  #addRatings(index: number, ratings: readonly Rating[]): void {
+    while (this.ratings.length < index) this.ratings.push(none);
+    this.ratings.push(ratings);
   }
 
   #makeRoom(room: number): void {

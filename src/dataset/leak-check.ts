@@ -84,10 +84,12 @@ function correctionsInTwo({ corrections }: Drafts, { chosen, labels }: Placing):
   const leaking = new Set<string>();
   for (const draft of chosen) {
     const label = labels[draft] as number;
-    for (const id of corrections[draft] ?? []) {
-      const before = first.get(id) ?? label;
-      first.set(id, before);
-      if (before !== label) leaking.add(id);
+    const ids = corrections[draft] as readonly string[];
+    for (let at = 0; at < ids.length; at += 1) {
+      const id = ids[at] as string;
+      const before = first.get(id);
+      if (before === undefined) first.set(id, label);
+      else if (before !== label) leaking.add(id);
     }
   }
   return leaking.size;

@@ -1,5 +1,5 @@
-import { type Bits, addTo, createBits, isIn } from './bits.ts';
 import type { Span } from './documents.ts';
+import { createSieve } from './sieve.ts';
 
 /**
  * One order for the shingles of all sets: what is in several of the documents that are indexed comes last, and else they are in the
@@ -21,27 +21,23 @@ interface Ordering {
   noteAll(note: (shingles: Span) => void): void;
 }
 
-/** 2 ** 27 counters of two bits are 32 MiB; 2 ** 24 bits are 2 MiB, which a processor has at hand. */
-const [mostCounterBits, mostBits] = [27, 24];
-/** From so many documents on a shingle is common. */
-const common = 3;
-const [bitsForCounter, bitsForMark] = [16, 64];
-/** Hashes of prefixes are low ones; this spreads them (Knuth's multiplicative hash, 2³² over the golden ratio). */
-const spread = 0x9e3779b1;
+/** 2 ** 27 counters of two bits are 32 MiB. */
+const mostCounterBits = 27;
+/** A shingle of more documents is common. */
+const mostUncommon = 2;
+const bitsForCounter = 16;
 
 /** Counts in how many documents shingles are. */
 export function createPrefixOrder({ expected, noteAll }: Ordering): PrefixOrder {
   const last = commonOnes(expected.noted, noteAll);
-  /** What is wanted or common: nearly all shingles are neither, as one look tells. Of as many bits, so that all that looks common is marked. */
-  const [marked, lastBits] = [0, 0].map(() => createBits(expected.wanted + last.length, bitsForMark, mostBits)) as [
-    Bits,
-    Bits,
-  ];
+  /** What is wanted or common: nearly all shingles are neither. For as many, so that all that looks common is marked. */
+  const marked = createSieve(expected.wanted + last.length);
+  const common = createSieve(expected.wanted + last.length);
   for (const shingle of last) {
-    addTo(lastBits, Math.imul(shingle, spread));
-    addTo(marked, Math.imul(shingle, spread));
+    common.add(shingle);
+    marked.add(shingle);
   }
-  const isLast = (shingle: number): boolean => isIn(lastBits, Math.imul(shingle, spread));
+  const isLast = common.has;
   let chosen = new Uint32Array(1024);
   const makeRoom = (length: number): void => {
     if (chosen.length <= length) chosen = new Uint32Array(length * 2);
@@ -61,7 +57,7 @@ export function createPrefixOrder({ expected, noteAll }: Ordering): PrefixOrder 
 
   function eachWanted(shingles: Span, length: number, visit: (shingle: number) => void): void {
     makeRoom(length);
-    const count = scan(shingles, { length, marked, found: chosen });
+    const count = marked.scan(shingles.numbers, shingles.from, shingles.from + length, chosen);
     /** Common ones were counted, and others come in their place. */
     let missing = 0;
     for (let at = 0; at < count; at += 1) {
@@ -81,7 +77,7 @@ export function createPrefixOrder({ expected, noteAll }: Ordering): PrefixOrder 
     let left = missing;
     for (let index = from; index < to && left > 0; index += 1) {
       const shingle = numbers[index] as number;
-      const isMarked = isIn(marked, Math.imul(shingle, spread));
+      const isMarked = marked.has(shingle);
       if (isMarked && isLast(shingle)) continue;
       left -= 1;
       if (isMarked) visit(shingle);
@@ -94,28 +90,7 @@ export function createPrefixOrder({ expected, noteAll }: Ordering): PrefixOrder 
     }
   }
 
-  return { first, want: (shingle) => addTo(marked, Math.imul(shingle, spread)), eachWanted };
-}
-
-/** Finds those of the first so many shingles by their hashes that are marked: a loop of nothing else, as it is gone through for every row. */
-function scan({ numbers, from }: Span, { length, marked, found }: Scan): number {
-  const { words, shift } = marked;
-  const end = from + length;
-  let count = 0;
-  for (let index = from; index < end; index += 1) {
-    const shingle = numbers[index] as number;
-    const bit = Math.imul(shingle, spread) >>> shift;
-    // Written in any case, and kept where the bit is set: no processor can guess where it is.
-    found[count] = shingle;
-    count += ((words[bit >>> 5] as number) >>> (bit & 31)) & 1;
-  }
-  return count;
-}
-
-interface Scan {
-  length: number;
-  marked: Bits;
-  found: Uint32Array;
+  return { first, want: marked.add, eachWanted };
 }
 
 /**
@@ -134,9 +109,9 @@ function commonOnes(noted: number, noteAll: Ordering['noteAll']): number[] {
       const place = (at & 3) << 1;
       const byte = counters[at >>> 2] as number;
       const count = (byte >>> place) & 3;
-      if (count === common) continue;
+      if (count > mostUncommon) continue;
       counters[at >>> 2] = byte + (1 << place);
-      if (count === common - 1) found.push(shingle);
+      if (count === mostUncommon) found.push(shingle);
     }
   });
   return found;

@@ -5,7 +5,7 @@ import { similarityBy } from './similarity.ts';
 
 interface Choosing extends Omit<Comparing, 'count'> {
   count: number;
-  /** The documents to choose from, by clusters: the strongest of each first. */
+  /** The documents to choose from, by clusters: the strongest of each first. One is looked at before the next is asked for. */
   clusters: Iterable<readonly number[]>;
   /** Pairs that never stand for each other, however similar: turns of one conversation. */
   apart?: (a: number, b: number) => boolean;
@@ -20,9 +20,9 @@ export function chooseSurvivors(options: Choosing): Int32Array {
   const { count, clusters, bands, shinglesOf, threshold, apart, similarity = similarityBy(shinglesOf) } = options;
   const keeper = new Int32Array(count).fill(-1);
   const near = (a: number, b: number) => !apart?.(a, b) && similarity(a, b, threshold) >= threshold;
+  const kept = createKept(bands);
   for (const cluster of clusters) {
-    if (cluster.length < 2) continue;
-    const kept = createKept(bands);
+    kept.clear();
     for (const document of cluster) {
       const stronger = kept.find(document, near);
       if (stronger < 0) kept.add(document);
@@ -52,6 +52,10 @@ function createKept(bands: Uint32Array) {
   }
 
   return {
+    clear(): void {
+      documents.length = 0;
+      if (ranks.size > 0) ranks.clear();
+    },
     add(document: number): void {
       documents.push(document);
       if (documents.length > few + 1) note(document, documents.length - 1);

@@ -25,6 +25,14 @@ export function createUnionFind(count: number): UnionFind {
       const second = find(b);
       parent[Math.max(first, second)] = Math.min(first, second);
     },
-    roots: () => parent.map((_, member) => find(member)),
+    roots() {
+      const names = new Int32Array(count);
+      // A parent is no larger, so that its own name is known by then.
+      for (let member = 0; member < count; member += 1) {
+        const above = up(member);
+        names[member] = above === member ? member : (names[above] as number);
+      }
+      return names;
+    },
   };
 }

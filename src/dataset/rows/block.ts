@@ -5,6 +5,8 @@ import type { KeptRow, NearKeys, RowKeys } from './types.ts';
 /** What became of a row, as far as it is told: of one of which nothing can be told without a word of it, nothing is. */
 export const forms = ['untold', 'gone', 'kept', 'kept-with-bands'] as const;
 export type Form = (typeof forms)[number];
+/** Of the byte that tells form and pair. */
+const formBits = 2;
 
 export const pairForms: readonly KeptRow['pair'][] = [null, 'made', 'worse_answer_is_empty', 'both_say_the_same'];
 
@@ -136,7 +138,7 @@ export function encodeBlock(rows: readonly BlockRow[]): Uint8Array {
     bytes.write(prompt, at.prompts + row * keyBytes, 'latin1');
     bytes.write(contentKey, at.contentKeys + row * keyBytes, 'latin1');
     bytes[at.kinds + row] = kind;
-    bytes[at.told + row] = forms.indexOf(form) + forms.length * pairForms.indexOf(pair);
+    bytes[at.told + row] = forms.indexOf(form) + (pairForms.indexOf(pair) << formBits);
     bytes.write(id, at.idsAt + ends.id, 'latin1');
     if (near) {
       words.set(near.words.subarray(near.bandsAt, near.bandsAt + bandCount), at.bands / 4 + row * bandCount);
@@ -217,11 +219,11 @@ class DecodedBlock implements Block {
   }
 
   formOf(row: number): Form {
-    return forms[(this.bytes[this.#layout.told + row] as number) % forms.length] ?? 'untold';
+    return forms[(this.bytes[this.#layout.told + row] as number) & (2 ** formBits - 1)] ?? 'untold';
   }
 
   pairOf(row: number): KeptRow['pair'] {
-    return pairForms[Math.floor((this.bytes[this.#layout.told + row] as number) / forms.length)] ?? null;
+    return pairForms[(this.bytes[this.#layout.told + row] as number) >>> formBits] ?? null;
   }
 
   extraOf(row: number): string {

@@ -50,14 +50,16 @@ export function dropOverruled(input: Indexes, stage: StageReport, drafts: Drafts
   const { prompt, signal } = drafts;
   const stronger = byStrength(drafts);
   const best = new Int32Array(drafts.prompts).fill(nobody);
+  const isApproved = new Uint8Array(drafts.prompts);
   let isAny = false;
   for (const draft of input) {
-    if (signal[draft] !== corrected) continue;
-    const rival = best[prompt[draft] as number] as number;
-    if (rival === nobody || stronger(draft, rival) < 0) best[prompt[draft] as number] = draft;
-  }
-  for (const draft of input) {
-    if (signal[draft] === approved && best[prompt[draft] as number] !== nobody) isAny = true;
+    const at = prompt[draft] as number;
+    if (signal[draft] === approved) isApproved[at] = 1;
+    else if (signal[draft] === corrected) {
+      const rival = best[at] as number;
+      if (rival === nobody || stronger(draft, rival) < 0) best[at] = draft;
+    } else continue;
+    isAny ||= isApproved[at] === 1 && best[at] !== nobody;
   }
   if (!isAny) return input;
   return keepOf(input, (draft) => {

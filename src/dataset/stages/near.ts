@@ -1,6 +1,7 @@
 import type { Compared } from '../compared.ts';
 import { type Drafts, type Indexes, byStrength, keepOf, learn, prefer } from '../drafts.ts';
 import type { Pair } from '../near/clusters.ts';
+import { membersOf } from '../near/members.ts';
 import { chooseSurvivors } from '../near/survivors.ts';
 import type { StageReport } from '../report.ts';
 import type { Contradiction } from './contradictions.ts';
@@ -31,7 +32,7 @@ export function dropNearDuplicates(
     isInCluster[b] = 1;
   }
   const some = keepOf(input, (draft) => isInCluster[draft] === 1 && kind[draft] !== prefer);
-  const clustersOfSome = strongestFirst(Map.groupBy(some, (draft) => root[draft]).values(), drafts);
+  const clustersOfSome = strongestFirst(membersOf(some, root, drafts.count), drafts);
   const options = { ...documents, clusters: clustersOfSome, threshold, apart: areApart(drafts), similarity };
   const keepers = chooseSurvivors(options);
   const contradictions: Contradiction[] = [];
@@ -62,7 +63,12 @@ function* strongestFirst(clusters: Iterable<number[]>, drafts: Drafts): Generato
   const stronger = byStrength(drafts);
   // What is learned comes before what is bad.
   const order = (a: number, b: number): number => (kind[a] === kind[b] ? stronger(a, b) : kind[a] === learn ? -1 : 1);
-  for (const cluster of clusters) yield cluster.sort(order);
+  for (const cluster of clusters) {
+    const [one = 0, other = 0] = cluster;
+    // Most are of two, of which one look says the order.
+    if (cluster.length > 2) yield cluster.sort(order);
+    else yield order(one, other) < 0 ? cluster : cluster.reverse();
+  }
 }
 
 /** Turns of one conversation are not each other, and a good and a bad answer only where they say the same. */
