@@ -3,7 +3,7 @@ import { type Findings, createRemembering, noNumber, writeFindings } from './fin
 import type { Drafts } from './drafts.ts';
 import type { Placing } from './leak-check.ts';
 import { leftToFind } from './left-to-find.ts';
-import { type Clusters, type NearPair, type Pair, findClusters } from './near/clusters.ts';
+import { type Clusters, type NearPair, type PairList, findClusters } from './near/clusters.ts';
 import type { Documents } from './near/documents.ts';
 import { once } from './once.ts';
 import { type Similarity, similarityBy } from './near/similarity.ts';
@@ -27,7 +27,7 @@ export interface Compared {
 
 /** Clusters with all pairs that hold them together. */
 export interface AllClusters extends Pick<Clusters, 'root' | 'crowded'> {
-  edges: readonly Pair[];
+  edges: PairList;
 }
 
 export interface Found extends Placing {
@@ -58,12 +58,33 @@ export interface Kept {
   drafts: Pick<Drafts, 'node' | 'prompt'>;
 }
 
+const nothing = new Uint32Array();
+
+function withAllEdges({ root, crowded, edges }: Clusters, known: PairList): AllClusters {
+  const all = new Uint32Array(known.length + edges.length * 2);
+  all.set(known);
+  let at = known.length;
+  for (const { a, b } of edges) {
+    all[at++] = a;
+    all[at++] = b;
+  }
+  return { root, crowded, edges: all };
+}
+
+/** A number for each pair. */
+function keysOf(pairs: PairList, keyOf: (a: number, b: number) => number): Float64Array {
+  const keys = new Float64Array(pairs.length / 2);
+  for (let at = 0; at < keys.length; at += 1) keys[at] = keyOf(pairs[at * 2] as number, pairs[at * 2 + 1] as number);
+  return keys;
+}
+
 /** Opens what is kept of the last build's comparing. */
 export function openCompared({ documents, jaccard, places, rows, kept }: Sources): Compared {
   const compare = similarityBy(documents.shinglesOf);
   const everybody = (): Uint8Array => new Uint8Array(documents.count).fill(1);
   if (kept === null) {
-    const clusters = (): AllClusters => findClusters({ ...documents, threshold: jaccard, similarity: compare });
+    const clusters = (): AllClusters =>
+      withAllEdges(findClusters({ ...documents, threshold: jaccard, similarity: compare }), nothing);
     return {
       documents,
       jaccard,
@@ -87,14 +108,14 @@ export function openCompared({ documents, jaccard, places, rows, kept }: Sources
     similarity,
     before,
     clusters() {
-      const { among, known = [] } = left() ?? {};
+      const { among, known = nothing } = left() ?? {};
       const clusters = findClusters({ ...documents, threshold: jaccard, similarity, known, ...(among && { among }) });
-      alike = { ...clusters, edges: [...known, ...clusters.edges] };
+      alike = withAllEdges(clusters, known);
       return alike;
     },
     sharing: () => left()?.sharing ?? everybody(),
     keep({ labels, chosen, closest, saidBy }) {
-      const { crowded, edges = [] } = alike ?? {};
+      const { crowded, edges = nothing } = alike ?? {};
       const told = new Uint8Array(labels.length);
       for (let document = 0; document < told.length; document += 1) {
         const said = saidBy(drafts.node[document] as number) * saidUnit;
@@ -118,7 +139,7 @@ export function openCompared({ documents, jaccard, places, rows, kept }: Sources
         threshold: jaccard,
         shares,
         closest: named,
-        edges: Float64Array.from(edges, ({ a, b }) => placeOf(a) * rows + placeOf(b)),
+        edges: keysOf(edges, (a, b) => placeOf(a) * rows + placeOf(b)),
         ...found(),
       });
     },

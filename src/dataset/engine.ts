@@ -4,6 +4,7 @@ import { type Compared, type Kept, openCompared } from './compared.ts';
 import type { Texts } from './draft.ts';
 import { type Drafts, type Indexes, createDrafts } from './drafts.ts';
 import { type Findings, readFindings } from './findings.ts';
+import { type Joins, createJoins } from './joins.ts';
 import { type Placed, type Placing, standingInTwo } from './leak-check.ts';
 import { allDocuments } from './near/band-groups.ts';
 import { shingleHashes } from './near/shingles.ts';
@@ -25,9 +26,9 @@ import { type Spool, createSpool } from './spool.ts';
 import { keepBalance } from './stages/caps.ts';
 import { type Contradiction, setAsideContradictions } from './stages/contradictions.ts';
 import { dropDuplicates, dropOverruled } from './stages/duplicates.ts';
-import { dropNearDuplicates } from './stages/near.ts';
+import { dropNearDuplicates, joinAlike } from './stages/near.ts';
 import { limitRaters } from './stages/rater-limits.ts';
-import type { Join, Splitting, Tombstone } from './stages/split.ts';
+import type { Splitting, Tombstone } from './stages/split.ts';
 
 export interface EngineOptions extends Omit<RunRows, 'build' | 'cache'> {
   build: Recipe['build'];
@@ -109,8 +110,10 @@ async function refine(
   };
 }
 
-function named(joins: readonly Join[], { nameOf }: NameIds): Refined['joins'] {
-  return joins.map(([one, other]) => [nameOf(one), nameOf(other)]);
+function named(joins: Joins, { nameOf }: NameIds): Refined['joins'] {
+  const names: [string, string][] = [];
+  joins.each((one, other) => names.push([nameOf(one), nameOf(other)]));
+  return names;
 }
 
 interface AddReplay {
@@ -171,15 +174,16 @@ function rowOptions(
 function dropRepeated(
   drafts: Drafts,
   { report, near }: { report: Report; near: Compared | null },
-): { left: Indexes; joins: Join[] } {
-  const joins: Join[] = promptJoins(drafts);
+): { left: Indexes; joins: Joins } {
+  const joins = createJoins();
+  joinPrompts(joins, drafts);
   const contradictions: Contradiction[] = [];
   const all = allDocuments(drafts.count);
   const exact = inStage(report, 'exact_duplicates', all, (input, stage) => dropDuplicates(input, stage, drafts));
   const apart = inStage(report, 'near_duplicates', exact, (input, stage) => {
     if (near === null) return input;
     const found = dropNearDuplicates(input, stage, drafts, near);
-    for (const join of found.joins) joins.push(join);
+    joinAlike(joins, drafts.node, found.edges);
     contradictions.push(...found.contradictions);
     return found.left;
   });
@@ -213,18 +217,16 @@ function inStage(
 }
 
 /** Nodes of rows with the same normalised prompt, whatever becomes of the rows. */
-function promptJoins({ count, prompt, prompts, node }: Drafts): Join[] {
+function joinPrompts(joins: Joins, { count, prompt, prompts, node }: Drafts): void {
   /** One more than the node of the first. */
   const nodeOf = new Uint32Array(prompts);
-  const joins: Join[] = [];
   for (let draft = 0; draft < count; draft += 1) {
     const at = prompt[draft] as number;
     const first = nodeOf[at] as number;
     const own = node[draft] as number;
     if (first === 0) nodeOf[at] = own + 1;
-    else if (first - 1 !== own) joins.push([first - 1, own]);
+    else if (first - 1 !== own) joins.add(first - 1, own);
   }
-  return joins;
 }
 
 /** What the last build found, where it compared as this one does. */

@@ -1,7 +1,7 @@
 import { type Before, unseen } from './before.ts';
 import { keepOf } from './drafts.ts';
 import { allDocuments } from './near/band-groups.ts';
-import type { Comparing } from './near/clusters.ts';
+import type { Comparing, PairList } from './near/clusters.ts';
 import type { Documents } from './near/documents.ts';
 import { sharingWithFresh } from './near/sharing.ts';
 import { createUnionFind } from './near/union-find.ts';
@@ -21,7 +21,7 @@ export function leftToFind(
   const sharing = sharingWithFresh(count, bands, fresh);
   const isTouched = (document: number): boolean => sharing[document] !== 0 || crowded[document] !== 0;
   const sets = createUnionFind(count);
-  for (const { a, b } of edges) sets.join(a, b);
+  for (let at = 0; at < edges.length; at += 2) sets.join(edges[at] as number, edges[at + 1] as number);
   /** By the name of the cluster. */
   const isOpen = new Uint8Array(count);
   for (let document = 0; document < count; document += 1) {
@@ -29,7 +29,19 @@ export function leftToFind(
   }
   return {
     among: keepOf(allDocuments(count), (document) => isTouched(document) || isOpen[sets.find(document)] !== 0),
-    known: edges.filter(({ a }) => isOpen[sets.find(a)] === 0),
+    known: pairsWhere(edges, (one) => isOpen[sets.find(one)] === 0),
     sharing,
   };
+}
+
+/** Those of which the first says so. */
+function pairsWhere(pairs: PairList, says: (one: number) => boolean): PairList {
+  const kept = new Uint32Array(pairs.length);
+  let count = 0;
+  for (let at = 0; at < pairs.length; at += 2) {
+    if (!says(pairs[at] as number)) continue;
+    kept[count++] = pairs[at] as number;
+    kept[count++] = pairs[at + 1] as number;
+  }
+  return kept.slice(0, count);
 }

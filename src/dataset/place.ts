@@ -2,17 +2,17 @@ import type { LeakCheck } from '../core/dataset.ts';
 import { type Before, unseen } from './before.ts';
 import type { Compared } from './compared.ts';
 import { type Drafts, type Indexes, keepOf } from './drafts.ts';
+import type { Joins } from './joins.ts';
 import { type Placing, checkLeaks, refuseLeaks } from './leak-check.ts';
 import { areFewer, byPlaces, pairsAcross, pairsOfFresh } from './near/across.ts';
 import { closestAcross } from './near/closest.ts';
 import type { NearPair } from './near/clusters.ts';
 import { sharingWithFresh } from './near/sharing.ts';
-import { joinsOf } from './stages/near.ts';
-import { type Join, type Shares, type Splitting, type Tombstone, createSplitting, unsaid } from './stages/split.ts';
+import { type Shares, type Splitting, type Tombstone, createSplitting, unsaid } from './stages/split.ts';
 
 export interface PlaceOptions {
   /** Nodes that belong together; more may come to it. */
-  joins: Join[];
+  joins: Joins;
   tombstones: readonly Tombstone[];
   shares: Shares;
   /** Documents of all drafts; null where what is alike is not looked for. */
@@ -58,7 +58,7 @@ interface Across {
   /** Of all drafts; changed here. */
   labels: Uint8Array;
   splitting: Splitting;
-  joins: Join[];
+  joins: Joins;
   near: Compared;
 }
 
@@ -80,9 +80,11 @@ function joinAcross(nodes: Uint32Array, { labels, splitting, joins, near }: Acro
     const pairs = alike ? together(alike.pairs.filter(isApart), others) : others;
     if (pairs.length === 0) return [];
     looked.set(labels);
-    for (const join of joinsOf(nodes, pairs)) {
-      joins.push(join);
-      splitting.join(join);
+    for (const { a, b } of pairs) {
+      const [one, other] = [nodes[a] as number, nodes[b] as number];
+      if (one === other) continue;
+      joins.add(one, other);
+      splitting.join(one, other);
     }
     for (let at = 0; at < nodes.length; at += 1) {
       const node = nodes[at] as number;

@@ -10,6 +10,9 @@ export interface Pair {
   b: number;
 }
 
+/** Many pairs of documents, two numbers for each. */
+export type PairList = Uint32Array;
+
 /** Two documents, and the Jaccard similarity of their shingles. */
 export interface NearPair extends Pair {
   jaccard: number;
@@ -23,8 +26,10 @@ export interface Comparing extends Documents {
   /** The documents of which anything is to be found, ascending; all unless given. */
   among?: Uint32Array;
   /** Edges of clusters of which nothing is to be found. */
-  known?: readonly Pair[];
+  known?: PairList;
 }
+
+const nothing = new Uint32Array();
 
 export interface Clusters {
   /** The smallest document of each document's cluster. */
@@ -46,9 +51,9 @@ export interface Clusters {
  * findClusters({ count: texts.length, bands, shinglesOf: (index) => sets[index]!, threshold: 0.8 });
  */
 export function findClusters(options: Comparing): Clusters {
-  const { count, bands, shinglesOf, threshold, similarity = similarityBy(shinglesOf), known = [] } = options;
+  const { count, bands, shinglesOf, threshold, similarity = similarityBy(shinglesOf), known = nothing } = options;
   const sets = createUnionFind(count);
-  for (const { a, b } of known) sets.join(a, b);
+  for (let at = 0; at < known.length; at += 2) sets.join(known[at] as number, known[at + 1] as number);
   const crowded = new Uint8Array(count);
   const edges: NearPair[] = [];
   const pairing = {

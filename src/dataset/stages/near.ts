@@ -1,16 +1,16 @@
 import type { Compared } from '../compared.ts';
 import { type Drafts, type Indexes, byStrength, keepOf, learn, prefer } from '../drafts.ts';
-import type { Pair } from '../near/clusters.ts';
+import type { Joins } from '../joins.ts';
+import type { PairList } from '../near/clusters.ts';
 import { membersOf } from '../near/members.ts';
 import { chooseSurvivors } from '../near/survivors.ts';
 import type { StageReport } from '../report.ts';
 import type { Contradiction } from './contradictions.ts';
-import type { Join } from './split.ts';
 
 export interface NearFindings {
   left: Indexes;
-  /** Nodes that belong together because something that was said in both is alike. */
-  joins: Join[];
+  /** Pairs that hold clusters together. */
+  edges: PairList;
   contradictions: Contradiction[];
 }
 
@@ -25,12 +25,9 @@ export function dropNearDuplicates(
   { documents, jaccard: threshold, similarity, clusters }: Compared,
 ): NearFindings {
   const { root, edges } = clusters();
-  const { kind, node } = drafts;
+  const { kind } = drafts;
   const isInCluster = new Uint8Array(drafts.count);
-  for (const { a, b } of edges) {
-    isInCluster[a] = 1;
-    isInCluster[b] = 1;
-  }
+  for (let at = 0; at < edges.length; at += 1) isInCluster[edges[at] as number] = 1;
   const some = keepOf(input, (draft) => isInCluster[draft] === 1 && kind[draft] !== prefer);
   const clustersOfSome = strongestFirst(membersOf(some, root, drafts.count), drafts);
   const options = { ...documents, clusters: clustersOfSome, threshold, apart: areApart(drafts), similarity };
@@ -45,17 +42,16 @@ export function dropNearDuplicates(
     else contradictions.push([draft, keeper]);
     return !isSame;
   });
-  return { left, joins: joinsOf(node, edges), contradictions };
+  return { left, edges, contradictions };
 }
 
-/** Pairs of documents as pairs of their nodes. */
-export function joinsOf(nodes: ArrayLike<number>, edges: readonly Pair[]): Join[] {
-  const joins: Join[] = [];
-  for (const { a, b } of edges) {
-    const [one = 0, other = 0] = [nodes[a], nodes[b]];
-    if (one !== other) joins.push([one, other]);
+/** Two of different nodes that are alike belong together. */
+export function joinAlike(joins: Pick<Joins, 'add'>, nodes: Uint32Array, edges: PairList): void {
+  for (let at = 0; at < edges.length; at += 2) {
+    const one = nodes[edges[at] as number] as number;
+    const other = nodes[edges[at + 1] as number] as number;
+    if (one !== other) joins.add(one, other);
   }
-  return joins;
 }
 
 function* strongestFirst(clusters: Iterable<number[]>, drafts: Drafts): Generator<number[]> {

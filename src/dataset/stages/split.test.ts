@@ -1,17 +1,20 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { Split } from '../../core/dataset.ts';
+import { createJoins } from '../joins.ts';
 import { createNameIds } from '../name-ids.ts';
-import { type Join, type Shares, type Tombstone, createSplitting, position } from './split.ts';
+import { type Shares, type Tombstone, createSplitting, position } from './split.ts';
 
 type Named = readonly [string, string];
 
 const splittingOf = (joins: readonly Named[], tombstones: readonly Tombstone[], given: Shares) => {
   const nodes = createNameIds();
-  const numbered = ([a, b]: Named): Join => [nodes.idOf(a), nodes.idOf(b)];
+  const numbered = ([a, b]: Named): [number, number] => [nodes.idOf(a), nodes.idOf(b)];
   for (let at = 0; at <= 30; at += 1) nodes.idOf(`n${at}`);
-  const splitting = createSplitting({ nodes, joins: joins.map(numbered), tombstones, shares: given });
-  return { ...splitting, join: (one: Named) => splitting.join(numbered(one)) };
+  const numberedJoins = createJoins();
+  for (const join of joins) numberedJoins.add(...numbered(join));
+  const splitting = createSplitting({ nodes, joins: numberedJoins, tombstones, shares: given });
+  return { ...splitting, join: (one: Named) => splitting.join(...numbered(one)) };
 };
 const splitNodes = (...given: Parameters<typeof splittingOf>) => splittingOf(...given).splitOf;
 

@@ -1,5 +1,6 @@
 import { hash } from 'node:crypto';
 import { type Split, splits } from '../../core/dataset.ts';
+import { type Joins, createJoins } from '../joins.ts';
 import type { NameIds } from '../name-ids.ts';
 import { createUnionFind } from '../near/union-find.ts';
 
@@ -15,12 +16,9 @@ export interface Tombstone {
   joined: readonly string[];
 }
 
-/** Nodes that belong together, by their numbers. */
-export type Join = readonly [number, number];
-
 /** Says the split of nodes, and learns of more that belong together. */
 export interface Splitting {
-  join(join: Join): void;
+  join(one: number, other: number): void;
   /** Whether a node belongs together with another. */
   isJoined(node: number): boolean;
   /** Whether two are in one set, and so in one split whatever is joined. */
@@ -36,7 +34,7 @@ export interface Splitting {
 /** Nodes by their numbers; those of tombstones come to them. */
 interface Splitted {
   nodes: NameIds;
-  joins: Iterable<Join>;
+  joins: Joins;
   tombstones: readonly Tombstone[];
   shares: Shares;
   /** The places of splits that nodes say themselves, as far as that is known: `unsaid` where it is not. */
@@ -54,9 +52,9 @@ export const unsaid = 255;
  * towards held-out only.
  */
 export function createSplitting({ nodes, joins, tombstones, shares, said = none }: Splitted): Splitting {
-  const buried = tombstones.flatMap(({ node, joined }) =>
-    joined.map((other): Join => [nodes.idOf(node), nodes.idOf(other)]),
-  );
+  const buried = createJoins();
+  for (const { node, joined } of tombstones)
+    for (const other of joined) buried.add(nodes.idOf(node), nodes.idOf(other));
   const count = nodes.count();
   const sets = createUnionFind(count);
   const joined = new Uint8Array(count);
@@ -78,7 +76,7 @@ export function createSplitting({ nodes, joins, tombstones, shares, said = none 
 
   const labelOf = (node: number): number => labelOfSet(sets.find(node));
 
-  function join([a, b]: Join): void {
+  function join(a: number, b: number): void {
     const [one, other] = [sets.find(a), sets.find(b)];
     if (one === other) return;
     const label = Math.max(labelOfSet(one), labelOfSet(other));
@@ -88,8 +86,8 @@ export function createSplitting({ nodes, joins, tombstones, shares, said = none 
     joined[b] = 1;
   }
 
-  for (const one of joins) join(one);
-  for (const one of buried) join(one);
+  joins.each(join);
+  buried.each(join);
   return {
     join,
     isJoined: (node) => joined[node] === 1,
