@@ -10,6 +10,8 @@ import { startProcess } from './supervise.ts';
 test('free ports are free and all different', async () => {
   const ports = await freePorts(20);
   expect(new Set(ports).size).toBe(20);
+  // Where no connection that goes out is given one.
+  expect(ports.every((port) => port < 32_768)).toBe(true);
   expect(await isListening(await freePort())).toBe(false);
 });
 

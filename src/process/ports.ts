@@ -1,9 +1,18 @@
-import { connect, createServer } from 'node:net';
+import { randomInt } from 'node:crypto';
+import { type AddressInfo, connect, createServer } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { RatchetError } from '../core/errors.ts';
 import type { Supervised } from './types.ts';
 
 const loopback = '127.0.0.1';
+
+/**
+ * Below those that systems give to connections that go out (from 32768 on Linux, from 49152 by IANA), so that none of these takes a
+ * port between now and when somebody listens on it.
+ */
+const [lowest, highest] = [10_240, 32_767];
+/** So many of them are tried before any at all is taken. */
+const mostTries = 50;
 
 /** A TCP port of the loopback that was free a moment ago. */
 export async function freePort(): Promise<number> {
@@ -14,19 +23,31 @@ export async function freePort(): Promise<number> {
 
 /** Several free ports, all different. */
 export async function freePorts(count: number): Promise<number[]> {
-  const servers = await Promise.all(Array.from({ length: count }, listenAnywhere));
+  const servers = await Promise.all(Array.from({ length: count }, listenSomewhere));
   await Promise.all(servers.map(({ close }) => close()));
   return servers.map(({ port }) => port);
 }
 
-async function listenAnywhere(): Promise<{ port: number; close: () => Promise<void> }> {
+interface Listening {
+  port: number;
+  close(): Promise<void>;
+}
+
+async function listenSomewhere(): Promise<Listening> {
+  for (let tries = 0; tries < mostTries; tries += 1) {
+    const listening = await listenOn(randomInt(lowest, highest + 1)).catch(() => null);
+    if (listening !== null) return listening;
+  }
+  return listenOn(0);
+}
+
+async function listenOn(wanted: number): Promise<Listening> {
   const server = createServer();
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
-    server.listen({ host: loopback, port: 0, exclusive: true }, resolve);
+    server.listen({ host: loopback, port: wanted, exclusive: true }, resolve);
   });
-  const address = server.address();
-  const port = typeof address === 'object' && address !== null ? address.port : 0;
+  const { port } = server.address() as AddressInfo;
   return { port, close: () => new Promise((resolve) => server.close(() => resolve())) };
 }
 

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Config, childEnvironment } from '../config.ts';
 import { RatchetError } from '../core/errors.ts';
+import { isListening } from '../process/ports.ts';
 import { startProcess } from '../process/supervise.ts';
 import type { ProcessExit, Supervised } from '../process/types.ts';
 import { checkTemporal, createClient } from '../temporal/connection.ts';
@@ -28,6 +29,8 @@ export async function startTemporal(config: Config, tool: { path: string; versio
     await prepareNamespace(config);
     return { name: 'temporal', url, child: null };
   }
+  await refuseTaken('Temporal', Number(portOf(address)), 'TEMPORAL_ADDRESS');
+  await refuseTaken("Temporal's page", uiPort, 'TEMPORAL_UI_PORT');
   const folder = join(config.dataDir, 'temporal');
   mkdirSync(folder, { recursive: true });
   const child = startProcess({
@@ -63,6 +66,7 @@ export async function startOllama(config: Config, tool: { path: string }, models
   const url = config.ollamaUrl;
   if (await answers(`${url}/api/version`)) return { name: 'ollama', url, child: null };
   const { env, warning } = ollamaStart(config, models);
+  await refuseTaken('Ollama', Number(new URL(url).port), 'OLLAMA_HOST');
   const child = startProcess({
     command: tool.path,
     args: ['serve'],
@@ -74,6 +78,13 @@ export async function startOllama(config: Config, tool: { path: string }, models
     untilReady('Ollama', child.exited, () => answers(`${url}/api/version`)),
   );
   return { name: 'ollama', url, child, ...(warning !== null && { warning }) };
+}
+
+/** A part that finds its port taken ends with words that help nobody. */
+async function refuseTaken(name: string, port: number, variable: string): Promise<void> {
+  if (!(await isListening(port))) return;
+  const message = `Port ${port} of 127.0.0.1 is taken by something that does not answer as ${name}: stop it, or set ${variable}.`;
+  throw new RatchetError('Conflict', message);
 }
 
 /** Waits until a part answers; says so when it ends before, or does not answer in time. */
