@@ -1,7 +1,7 @@
 import { type Profiler, Session } from 'node:inspector/promises';
 
 /** Between two samples, in µs. */
-const interval = 500;
+const interval = 2_000;
 
 /** A function of a file; of all files of Node where the file is `node:…`. */
 type Frame = readonly [file: string, name: string];
@@ -9,6 +9,8 @@ type Frame = readonly [file: string, name: string];
 /** Spooling, and keeping for the next build: with the JSON that is made for it. Reading is not of it. */
 const writing: readonly Frame[] = [
   ['src/dataset/spool.ts', 'add'],
+  ['src/dataset/shingle-spool.ts', 'add'],
+  ['src/dataset/shingle-spool.ts', 'addAll'],
   ['src/dataset/byte-spool.ts', 'add'],
   ['src/dataset/byte-spool.ts', 'addAll'],
   ['src/dataset/byte-spool.ts', 'flush'],

@@ -60,7 +60,8 @@ export async function runStages(source: EntrySource, options: EngineOptions): Pr
   const spool = createSpool(`${options.scratch}/rows`);
   let shingles: ShingleSpool | null = null;
   try {
-    if (options.build.near_duplicates !== null) shingles = createShingleSpool(`${options.scratch}/shingles`);
+    const { near_duplicates: jaccard } = options.build;
+    if (jaccard !== null) shingles = createShingleSpool(`${options.scratch}/shingles`, jaccard);
     return await refine(source, options, { spool, shingles });
   } catch (error) {
     spool.close();
@@ -244,6 +245,7 @@ function comparedIn(
   { build: { near_duplicates: jaccard }, kept }: { build: Recipe['build']; kept: Kept | null },
 ): Compared | null {
   if (bands === null || shingles === null || jaccard === null) return null;
-  const documents = { count: drafts.count, bands, shinglesOf: shingles.of, inOrder: shingles.inOrder };
+  const { of: shinglesOf, inOrder, headsInOrder } = shingles;
+  const documents = { count: drafts.count, bands, shinglesOf, inOrder, headsInOrder };
   return openCompared({ documents, jaccard, places, rows, kept });
 }

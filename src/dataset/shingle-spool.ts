@@ -1,5 +1,7 @@
 import { createByteSpool } from './byte-spool.ts';
+import { createHeadSpool } from './head-spool.ts';
 import type { Span } from './near/documents.ts';
+import type { Head } from './near/head.ts';
 
 /** Shingles of documents on the disk while a build runs, by the documents' numbers. */
 export interface ShingleSpool {
@@ -10,6 +12,8 @@ export interface ShingleSpool {
   of(document: number): Uint32Array;
   /** A reader for going through documents in ascending order; what it gives is good until it is asked again. */
   inOrder(): (document: number) => Span;
+  /** The same of the first ones, for going through all documents; null for another threshold than the spool is for. */
+  headsInOrder(threshold: number): ((document: number) => Head) | null;
   close(): void;
 }
 
@@ -17,9 +21,10 @@ const bytesEach = Uint32Array.BYTES_PER_ELEMENT;
 /** How many are read at once by whoever goes through them. */
 const windowLength = 2 ** 15;
 
-/** Opens a new spool; the file must not be there yet. */
-export function createShingleSpool(path: string): ShingleSpool {
+/** Opens a new spool for documents that are compared at a threshold; the file, and one beside it, must not be there yet. */
+export function createShingleSpool(path: string, threshold: number): ShingleSpool {
   const spool = createByteSpool(path);
+  const heads = createHeadSpool(`${path}.heads`, threshold);
   const read = (into: Uint32Array, from: number): void =>
     spool.read(new Uint8Array(into.buffer, into.byteOffset, into.byteLength), from * bytesEach);
 
@@ -27,7 +32,10 @@ export function createShingleSpool(path: string): ShingleSpool {
     new Uint8Array(numbers.buffer, numbers.byteOffset + from * bytesEach, (to - from) * bytesEach);
 
   return {
-    add: (numbers, from, to) => spool.add(bytesOf(numbers, from, to)),
+    add(numbers, from, to) {
+      spool.add(bytesOf(numbers, from, to));
+      heads.add(numbers, from, to);
+    },
     addAll(numbers, documents, placeOf) {
       const from = placeOf(0);
       spool.addAll(
@@ -35,6 +43,8 @@ export function createShingleSpool(path: string): ShingleSpool {
         documents,
         (document) => (placeOf(document + 1) - from) * bytesEach,
       );
+      for (let document = 0; document < documents; document += 1)
+        heads.add(numbers, placeOf(document), placeOf(document + 1));
     },
     of(document) {
       const from = spool.startOf(document) / bytesEach;
@@ -59,6 +69,10 @@ export function createShingleSpool(path: string): ShingleSpool {
         return span;
       };
     },
-    close: spool.close,
+    headsInOrder: (asked) => (asked === threshold ? heads.inOrder() : null),
+    close() {
+      spool.close();
+      heads.close();
+    },
   };
 }

@@ -1,5 +1,6 @@
 import type { NearPair } from './clusters.ts';
-import { type Documents, type Span, oneByOne } from './documents.ts';
+import { type Documents, oneByOne } from './documents.ts';
+import { type Head, headLength, headsOf } from './head.ts';
 import { jaccardFrom } from './jaccard.ts';
 import { createPrefixOrder } from './prefix-order.ts';
 
@@ -55,21 +56,20 @@ interface OfFresh extends Omit<Documents, 'bands'> {
  * looked for again when these change; null where that would be too much. The fresh ones are indexed.
  */
 export function pairsOfFresh({ count, fresh, threshold, isWorth, most, ...documents }: OfFresh): NearPair[] | null {
-  const { shinglesOf, inOrder = oneByOne(shinglesOf) } = documents;
+  const reading = readingOf(documents, threshold);
   const indexed: number[] = [];
   for (let document = 0; document < count; document += 1) if (fresh[document] !== 0) indexed.push(document);
   if (indexed.length > mostAtOnce) return null;
-  const index = createIndex(indexed, { count, inOrder, threshold });
+  const index = createIndex(indexed, { count, threshold, ...reading });
   const found: NearPair[] = [];
   const isWhole = lookUpAll({
+    ...reading,
     count,
-    shinglesOf,
-    inOrder,
     threshold,
     isWorth,
     found,
     isIndexed: (document) => fresh[document] !== 0,
-    candidatesOf: (_, span) => (index.looked() > most ? null : index.candidates(span)),
+    candidatesOf: (document, head) => (index.looked() > most ? null : index.candidates(document, head)),
   });
   return isWhole ? found : null;
 }
@@ -78,45 +78,61 @@ export function pairsOfFresh({ count, fresh, threshold, isWorth, most, ...docume
 function lookUpSome(
   some: readonly number[],
   isIndexed: (document: number) => boolean,
-  { count, shinglesOf, inOrder = oneByOne(shinglesOf), labels, threshold }: Labelled,
+  { count, labels, threshold, ...documents }: Labelled,
   found: NearPair[],
 ): void {
-  const indexOf = (documents: readonly number[]) => createIndex(documents, { count, inOrder, threshold });
+  const reading = readingOf(documents, threshold);
+  const indexOf = (indexed: readonly number[]) => createIndex(indexed, { count, threshold, ...reading });
   const index = indexOf(some);
   // The many, of label 0, meet those of other labels only: of a few fresh ones these are fewer still.
   const others = some.filter((document) => labels[document] !== 0);
   const indexForMany = others.length === some.length ? index : indexOf(others);
   lookUpAll({
+    ...reading,
     count,
-    shinglesOf,
-    inOrder,
     threshold,
     isIndexed,
     found,
     isWorth: (a, b) => labels[a] !== labels[b],
-    candidatesOf: (document, span) => (labels[document] === 0 ? indexForMany : index).candidates(span),
+    candidatesOf: (document, head) => (labels[document] === 0 ? indexForMany : index).candidates(document, head),
   });
 }
 
-interface LookingUp extends Required<Omit<Documents, 'bands'>> {
+interface Reading extends Pick<Required<Documents>, 'shinglesOf' | 'inOrder'> {
+  /** A reader of heads, for going through all documents. */
+  heads(): (document: number) => Head;
+}
+
+function readingOf(
+  {
+    shinglesOf,
+    inOrder = oneByOne(shinglesOf),
+    headsInOrder,
+  }: Pick<Documents, 'shinglesOf' | 'inOrder' | 'headsInOrder'>,
+  threshold: number,
+): Reading {
+  return { shinglesOf, inOrder, heads: () => headsInOrder?.(threshold) ?? headsOf(inOrder, threshold) };
+}
+
+interface LookingUp extends Reading {
+  count: number;
   threshold: number;
   isIndexed(document: number): boolean;
   isWorth(a: number, b: number): boolean;
   /** Who may be alike with a document; null where it is given up. */
-  candidatesOf(document: number, shingles: Span): ReadonlySet<number> | null;
+  candidatesOf(document: number, head: Head): ReadonlySet<number> | null;
   found: NearPair[];
 }
 
 /** Looks every document up; false where that was given up. */
 function lookUpAll(looking: LookingUp): boolean {
-  const { count, shinglesOf, inOrder, threshold, isIndexed, isWorth, candidatesOf, found } = looking;
-  const read = inOrder();
+  const { count, shinglesOf, heads, threshold, isIndexed, isWorth, candidatesOf, found } = looking;
+  const headOf = heads();
   for (let document = 0; document < count; document += 1) {
-    const span = read(document);
-    const candidates = candidatesOf(document, span);
+    const candidates = candidatesOf(document, headOf(document));
     if (candidates === null) return false;
     if (candidates.size === 0) continue;
-    const shingles = span.numbers.subarray(span.from, span.to);
+    const shingles = shinglesOf(document);
     for (const other of candidates) {
       // Of two that are indexed both look: the later one tells.
       const twice = isIndexed(document) && other >= document;
@@ -144,17 +160,12 @@ export function areFewer(fresh: ArrayLike<number>, { count, labels }: Pick<Label
   return toLookAt < others;
 }
 
-/** How many shingles of a set have to be looked at. */
-function prefixLength(size: number, threshold: number): number {
-  return size - Math.ceil(threshold * size - 1e-9) + 1;
-}
-
-type Indexing = Pick<Labelled, 'count' | 'threshold'> & Required<Pick<Labelled, 'inOrder'>>;
+type Indexing = Pick<Labelled, 'count' | 'threshold'> & Pick<Reading, 'inOrder' | 'shinglesOf'>;
 
 const none: ReadonlySet<number> = new Set();
 
 /** Documents by the shingles of their prefixes, in arrays sorted by bucket. */
-function createIndex(documents: readonly number[], { count, inOrder, threshold }: Indexing) {
+function createIndex(documents: readonly number[], { count, inOrder, shinglesOf, threshold }: Indexing) {
   const sizes = new Uint32Array(count);
   const expected = measure(documents, { inOrder, threshold }, sizes);
   const order = createPrefixOrder({
@@ -171,7 +182,7 @@ function createIndex(documents: readonly number[], { count, inOrder, threshold }
     const read = inOrder();
     for (const document of documents) {
       const span = read(document);
-      for (const shingle of order.first(span, prefixLength(span.to - span.from, threshold))) visit(shingle, document);
+      for (const shingle of order.first(span, headLength(span.to - span.from, threshold))) visit(shingle, document);
     }
   };
   const ends = new Uint32Array(2 ** bits + 1);
@@ -194,10 +205,10 @@ function createIndex(documents: readonly number[], { count, inOrder, threshold }
   let looked = 0;
 
   /** Those that share a shingle of the prefixes, and are neither too small nor too large; each once. */
-  function candidates(shingles: Span): ReadonlySet<number> {
-    const length = shingles.to - shingles.from;
+  function candidates(document: number, head: Head): ReadonlySet<number> {
+    const { size: length } = head;
     let found: Set<number> | null = null;
-    order.eachWanted(shingles, prefixLength(length, threshold), (shingle) => {
+    const visit = (shingle: number): void => {
       const bucket = bucketOf(shingle);
       const end = starts[bucket + 1] as number;
       looked += end - (starts[bucket] as number);
@@ -207,7 +218,9 @@ function createIndex(documents: readonly number[], { count, inOrder, threshold }
         const size = sizes[other] as number;
         if (size >= threshold * length && length >= threshold * size) (found ??= new Set()).add(other);
       }
-    });
+    };
+    const missing = order.eachWanted(head, visit);
+    if (missing > 0) order.eachOfRest(shinglesOf(document), { length: headLength(length, threshold), missing }, visit);
     return found ?? none;
   }
   return { candidates, looked: () => looked };
@@ -216,7 +229,7 @@ function createIndex(documents: readonly number[], { count, inOrder, threshold }
 /** Notes how many shingles documents have; of all together, and of their prefixes. */
 function measure(
   documents: readonly number[],
-  { inOrder, threshold }: Omit<Indexing, 'count'>,
+  { inOrder, threshold }: Pick<Indexing, 'inOrder' | 'threshold'>,
   sizes: Uint32Array,
 ): { noted: number; wanted: number } {
   const read = inOrder();
@@ -225,7 +238,7 @@ function measure(
     const { from, to } = read(document);
     sizes[document] = to - from;
     noted += to - from;
-    wanted += prefixLength(to - from, threshold);
+    wanted += headLength(to - from, threshold);
   }
   return { noted, wanted };
 }

@@ -1,3 +1,4 @@
+import type { Head } from './head.ts';
 import { bandCount } from './signature.ts';
 
 /** What documents are compared by. They are named by their numbers, from 0. */
@@ -9,6 +10,8 @@ export interface Documents {
   shinglesOf: (document: number) => Uint32Array;
   /** A way that is cheaper for going through documents in ascending order; what it gives is good until it is asked again. */
   inOrder?: () => (document: number) => Span;
+  /** The same of the first shingles of each for a threshold, for going through all documents; null where these are not at hand for it. */
+  headsInOrder?: (threshold: number) => ((document: number) => Head) | null;
 }
 
 /** Some numbers of an array. */

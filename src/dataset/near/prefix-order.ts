@@ -10,8 +10,13 @@ export interface PrefixOrder {
   first(shingles: Span, length: number): Uint32Array;
   /** Adds to what is wanted. */
   want(shingle: number): void;
-  /** Calls for those of the first so many that are wanted; others may be taken for them. */
-  eachWanted(shingles: Span, length: number, visit: (shingle: number) => void): void;
+  /**
+   * Calls for those of as many as a head has that are wanted, other than those that come in the place of common ones, and says how many
+   * of these there are. Others may be taken for wanted.
+   */
+  eachWanted(head: Span, visit: (shingle: number) => void): number;
+  /** The same for those that come in the place of so many common ones, of all shingles of a set. */
+  eachOfRest(shingles: Uint32Array, head: { length: number; missing: number }, visit: (shingle: number) => void): void;
 }
 
 interface Ordering {
@@ -55,42 +60,41 @@ export function createPrefixOrder({ expected, noteAll }: Ordering): PrefixOrder 
     return chosen.subarray(0, count);
   }
 
-  function eachWanted(shingles: Span, length: number, visit: (shingle: number) => void): void {
-    makeRoom(length);
-    const count = marked.scan(shingles.numbers, shingles.from, shingles.from + length, chosen);
-    /** Common ones were counted, and others come in their place. */
+  function eachWanted({ numbers, from, to }: Span, visit: (shingle: number) => void): number {
+    makeRoom(to - from);
+    const count = marked.scan(numbers, from, to, chosen);
     let missing = 0;
     for (let at = 0; at < count; at += 1) {
       const shingle = chosen[at] as number;
       if (isLast(shingle)) missing += 1;
       else visit(shingle);
     }
-    if (missing > 0) eachOfRest(shingles, { from: shingles.from + length, missing }, visit);
+    return missing;
   }
 
   /** The next so many that are not common, then common ones where there are not as many. */
   function eachOfRest(
-    { numbers, from: start, to }: Span,
-    { from, missing }: { from: number; missing: number },
+    shingles: Uint32Array,
+    { length, missing }: { length: number; missing: number },
     visit: (shingle: number) => void,
   ): void {
     let left = missing;
-    for (let index = from; index < to && left > 0; index += 1) {
-      const shingle = numbers[index] as number;
+    for (let index = length; index < shingles.length && left > 0; index += 1) {
+      const shingle = shingles[index] as number;
       const isMarked = marked.has(shingle);
       if (isMarked && isLast(shingle)) continue;
       left -= 1;
       if (isMarked) visit(shingle);
     }
-    for (let index = start; index < to && left > 0; index += 1) {
-      const shingle = numbers[index] as number;
+    for (let index = 0; index < shingles.length && left > 0; index += 1) {
+      const shingle = shingles[index] as number;
       if (!isLast(shingle)) continue;
       left -= 1;
       visit(shingle);
     }
   }
 
-  return { first, want: marked.add, eachWanted };
+  return { first, want: marked.add, eachWanted, eachOfRest };
 }
 
 /**
