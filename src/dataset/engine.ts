@@ -25,7 +25,7 @@ import { type ShingleSpool, createShingleSpool } from './shingle-spool.ts';
 import { type Spool, createSpool } from './spool.ts';
 import { keepBalance } from './stages/caps.ts';
 import { type Contradiction, setAsideContradictions } from './stages/contradictions.ts';
-import { dropDuplicates, dropOverruled } from './stages/duplicates.ts';
+import { dropDuplicates, dropOverruled, sharedPrompts } from './stages/duplicates.ts';
 import { dropNearDuplicates, joinAlike } from './stages/near.ts';
 import { limitRaters } from './stages/rater-limits.ts';
 import type { Splitting, Tombstone } from './stages/split.ts';
@@ -177,10 +177,13 @@ function dropRepeated(
   { report, near }: { report: Report; near: Compared | null },
 ): { left: Indexes; joins: Joins } {
   const joins = createJoins();
-  joinPrompts(joins, drafts);
+  const shared = sharedPrompts(drafts);
+  joinPrompts(joins, drafts, shared);
   const contradictions: Contradiction[] = [];
   const all = allDocuments(drafts.count);
-  const exact = inStage(report, 'exact_duplicates', all, (input, stage) => dropDuplicates(input, stage, drafts));
+  const exact = inStage(report, 'exact_duplicates', all, (input, stage) =>
+    dropDuplicates(input, stage, drafts, shared),
+  );
   const apart = inStage(report, 'near_duplicates', exact, (input, stage) => {
     if (near === null) return input;
     const found = dropNearDuplicates(input, stage, drafts, near);
@@ -191,7 +194,8 @@ function dropRepeated(
   const agreed = inStage(report, 'contradictions', apart, (input, stage) =>
     setAsideContradictions(input, stage, drafts, contradictions),
   );
-  return { left: inStage(report, 'overruled', agreed, (input, stage) => dropOverruled(input, stage, drafts)), joins };
+  const left = inStage(report, 'overruled', agreed, (input, stage) => dropOverruled(input, stage, drafts, shared));
+  return { left, joins };
 }
 
 /** What of the rows that are good enough goes into the version, in the order in which it came. */
@@ -218,11 +222,12 @@ function inStage(
 }
 
 /** Nodes of rows with the same normalised prompt, whatever becomes of the rows. */
-function joinPrompts(joins: Joins, { count, prompt, prompts, node }: Drafts): void {
+function joinPrompts(joins: Joins, { count, prompt, prompts, node }: Drafts, shared: Uint8Array): void {
   /** One more than the node of the first. */
   const nodeOf = new Uint32Array(prompts);
   for (let draft = 0; draft < count; draft += 1) {
     const at = prompt[draft] as number;
+    if (shared[at] === 0) continue;
     const first = nodeOf[at] as number;
     const own = node[draft] as number;
     if (first === 0) nodeOf[at] = own + 1;

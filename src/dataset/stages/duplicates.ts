@@ -3,8 +3,24 @@ import type { StageReport } from '../report.ts';
 
 const nobody = -1;
 
+/** By prompt: not 0 for those that two drafts or more have. Of others nothing is said twice. */
+export function sharedPrompts({ count, prompt, prompts }: Drafts): Uint8Array {
+  const [seen, shared] = [new Uint8Array(prompts), new Uint8Array(prompts)];
+  for (let draft = 0; draft < count; draft += 1) {
+    const at = prompt[draft] as number;
+    if (seen[at] === 0) seen[at] = 1;
+    else shared[at] = 1;
+  }
+  return shared;
+}
+
 /** Of drafts with the same normalised prompt and answer only the strongest stays. */
-export function dropDuplicates(input: Indexes, stage: StageReport, drafts: Drafts): Indexes {
+export function dropDuplicates(
+  input: Indexes,
+  stage: StageReport,
+  drafts: Drafts,
+  shared: Uint8Array = sharedPrompts(drafts),
+): Indexes {
   const { prompt, kind, answer, worse } = drafts;
   const stronger = byStrength(drafts);
   const saysTheSame = (a: number, b: number): boolean =>
@@ -18,15 +34,13 @@ export function dropDuplicates(input: Indexes, stage: StageReport, drafts: Draft
     if (first === nobody || saysTheSame(first, draft)) return first;
     return rivalsOf(draft).find((other) => saysTheSame(other, draft)) ?? nobody;
   };
-  /** Prompts of more than one draft. */
-  const isShared = new Uint8Array(drafts.prompts);
   for (const draft of input) {
     const at = prompt[draft] as number;
+    if (shared[at] === 0) continue;
     if (best[at] === nobody) {
       best[at] = draft;
       continue;
     }
-    isShared[at] = 1;
     const rival = find(draft);
     if (rival === nobody) others.set(at, [...rivalsOf(draft), draft]);
     else if (stronger(draft, rival) >= 0) continue;
@@ -37,7 +51,7 @@ export function dropDuplicates(input: Indexes, stage: StageReport, drafts: Draft
     }
   }
   return keepOf(input, (draft) => {
-    if (isShared[prompt[draft] as number] === 0) return true;
+    if (shared[prompt[draft] as number] === 0) return true;
     const kept = find(draft);
     if (kept === draft) return true;
     stage.dropDraft(draft, 'duplicate', kept);
@@ -46,7 +60,12 @@ export function dropDuplicates(input: Indexes, stage: StageReport, drafts: Draft
 }
 
 /** Where a prompt has been corrected, its approved answers go: a person wrote something better. */
-export function dropOverruled(input: Indexes, stage: StageReport, drafts: Drafts): Indexes {
+export function dropOverruled(
+  input: Indexes,
+  stage: StageReport,
+  drafts: Drafts,
+  shared: Uint8Array = sharedPrompts(drafts),
+): Indexes {
   const { prompt, signal } = drafts;
   const stronger = byStrength(drafts);
   const best = new Int32Array(drafts.prompts).fill(nobody);
@@ -54,6 +73,7 @@ export function dropOverruled(input: Indexes, stage: StageReport, drafts: Drafts
   let isAny = false;
   for (const draft of input) {
     const at = prompt[draft] as number;
+    if (shared[at] === 0) continue;
     if (signal[draft] === approved) isApproved[at] = 1;
     else if (signal[draft] === corrected) {
       const rival = best[at] as number;
