@@ -1,5 +1,6 @@
 import type { Findings } from './findings.ts';
-import type { NearPair, PairList } from './near/clusters.ts';
+import type { NearPair } from './near/clusters.ts';
+import { type Pairs, createPairs } from './near/pairs.ts';
 
 /** The label of nothing. */
 export const unseen = 255;
@@ -20,7 +21,7 @@ export interface Before {
   /** Not 0 for those that were in a large group. */
   crowded: Uint8Array;
   /** Pairs that held clusters together, of those that are here. */
-  edges: PairList;
+  edges: Pairs;
   /** Not 0 for those that one which is not here was such a pair with. */
   torn: Uint8Array;
   /** The closest two across splits of those that were; undefined where one of them is not here. */
@@ -64,17 +65,14 @@ function closestHere(closest: NearPair | null, documentAt: Int32Array): NearPair
 }
 
 function edgesHere(findings: Findings, documentAt: Int32Array, count: number): Pick<Before, 'edges' | 'torn'> {
-  const edges = new Uint32Array(findings.edges.length * 2);
-  let filled = 0;
+  const edges = createPairs();
   const torn = new Uint8Array(count);
   for (let at = 0; at < findings.edges.length; at += 1) {
     const key = findings.edges[at] as number;
     const a = documentAt[Math.floor(key / findings.labels.length)] ?? -1;
     const b = documentAt[key % findings.labels.length] ?? -1;
-    if (a >= 0 && b >= 0) {
-      edges[filled++] = a;
-      edges[filled++] = b;
-    } else if (a >= 0 || b >= 0) torn[Math.max(a, b)] = 1;
+    if (a >= 0 && b >= 0) edges.add(a, b);
+    else if (a >= 0 || b >= 0) torn[Math.max(a, b)] = 1;
   }
-  return { edges: edges.slice(0, filled), torn };
+  return { edges, torn };
 }

@@ -3,8 +3,10 @@ import { type Findings, createRemembering, noNumber, writeFindings } from './fin
 import type { Drafts } from './drafts.ts';
 import type { Placing } from './leak-check.ts';
 import { leftToFind } from './left-to-find.ts';
-import { type Clusters, type NearPair, type PairList, findClusters } from './near/clusters.ts';
+import { type Clusters, type NearPair, findClusters } from './near/clusters.ts';
 import type { Documents } from './near/documents.ts';
+import { type Pairs, createPairs } from './near/pairs.ts';
+import { createNumbers } from './numbers.ts';
 import { once } from './once.ts';
 import { type Similarity, similarityBy } from './near/similarity.ts';
 import type { RowHistory } from './rows/cache.ts';
@@ -27,7 +29,7 @@ export interface Compared {
 
 /** Clusters with all pairs that hold them together. */
 export interface AllClusters extends Pick<Clusters, 'root' | 'crowded'> {
-  edges: PairList;
+  edges: Pairs;
 }
 
 export interface Found extends Placing {
@@ -58,43 +60,41 @@ export interface Kept {
   drafts: Pick<Drafts, 'node' | 'prompt'>;
 }
 
-const nothing = new Uint32Array();
-
-function withAllEdges({ root, crowded, edges }: Clusters, known: PairList): AllClusters {
-  const all = new Uint32Array(known.length + edges.length * 2);
-  all.set(known);
-  let at = known.length;
-  for (const { a, b } of edges) {
-    all[at++] = a;
-    all[at++] = b;
-  }
+function withAllEdges({ root, crowded, edges }: Clusters, known?: Pairs): AllClusters {
+  const all = createPairs();
+  known?.each(all.add);
+  for (const { a, b } of edges) all.add(a, b);
   return { root, crowded, edges: all };
 }
 
 /** A number for each pair. */
-function keysOf(pairs: PairList, keyOf: (a: number, b: number) => number): Float64Array {
-  const keys = new Float64Array(pairs.length / 2);
-  for (let at = 0; at < keys.length; at += 1) keys[at] = keyOf(pairs[at * 2] as number, pairs[at * 2 + 1] as number);
-  return keys;
+function keysOf(pairs: Pairs, keyOf: (a: number, b: number) => number): Float64Array {
+  const keys = createNumbers();
+  pairs.each((a, b) => keys.add(keyOf(a, b)));
+  return keys.all();
+}
+
+function everybody({ count }: Documents): Uint8Array {
+  return new Uint8Array(count).fill(1);
+}
+
+/** With nothing known, and nothing kept. */
+function comparedAnew(documents: Documents, jaccard: number, similarity: Similarity): Compared {
+  return {
+    documents,
+    jaccard,
+    similarity,
+    before: null,
+    clusters: () => withAllEdges(findClusters({ ...documents, threshold: jaccard, similarity })),
+    sharing: () => everybody(documents),
+    keep: () => undefined,
+  };
 }
 
 /** Opens what is kept of the last build's comparing. */
 export function openCompared({ documents, jaccard, places, rows, kept }: Sources): Compared {
   const compare = similarityBy(documents.shinglesOf);
-  const everybody = (): Uint8Array => new Uint8Array(documents.count).fill(1);
-  if (kept === null) {
-    const clusters = (): AllClusters =>
-      withAllEdges(findClusters({ ...documents, threshold: jaccard, similarity: compare }), nothing);
-    return {
-      documents,
-      jaccard,
-      similarity: compare,
-      before: null,
-      clusters,
-      sharing: everybody,
-      keep: () => undefined,
-    };
-  }
+  if (kept === null) return comparedAnew(documents, jaccard, compare);
   const { history, findings, drafts, shares } = kept;
   const placeOf = (document: number): number => places[document] as number;
   const formerPlaceOf = (document: number): number => history.formerPlaceOf(placeOf(document));
@@ -108,14 +108,20 @@ export function openCompared({ documents, jaccard, places, rows, kept }: Sources
     similarity,
     before,
     clusters() {
-      const { among, known = nothing } = left() ?? {};
-      const clusters = findClusters({ ...documents, threshold: jaccard, similarity, known, ...(among && { among }) });
+      const { among, known } = left() ?? {};
+      const clusters = findClusters({
+        ...documents,
+        threshold: jaccard,
+        similarity,
+        ...(known && { known }),
+        ...(among && { among }),
+      });
       alike = withAllEdges(clusters, known);
       return alike;
     },
-    sharing: () => left()?.sharing ?? everybody(),
+    sharing: () => left()?.sharing ?? everybody(documents),
     keep({ labels, chosen, closest, saidBy }) {
-      const { crowded, edges = nothing } = alike ?? {};
+      const { crowded, edges = createPairs() } = alike ?? {};
       const told = new Uint8Array(labels.length);
       for (let document = 0; document < told.length; document += 1) {
         const said = saidBy(drafts.node[document] as number) * saidUnit;

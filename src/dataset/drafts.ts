@@ -44,7 +44,6 @@ export interface Drafts {
   /** By its number in `raterLists`. */
   readonly raters: Uint32Array;
   readonly raterLists: readonly (readonly string[])[];
-  /** As far as there are any: of later ones there are none. */
   readonly ratings: readonly (readonly Rating[])[];
   readonly corrections: readonly (readonly string[])[];
   /** The same number for the same node, counted up from 0; those of `nodes`. */
@@ -137,7 +136,7 @@ class Table implements DraftTable {
     const index = this.count;
     if (index === this.kind.length) this.#makeRoom(index * 2);
     this.ids.add(entry.id);
-    if (entry.ratings.length > 0) this.#addRatings(index, entry.ratings);
+    this.ratings.push(entry.ratings.length === 0 ? none : entry.ratings);
     this.corrections.push(entry.corrections.length === 0 ? none : entry.corrections);
     this.kind[index] = numberOfKind(entry.kind);
     this.signal[index] = numberOfSignal(entry.signal);
@@ -197,11 +196,6 @@ class Table implements DraftTable {
     if (known !== undefined) return known;
     this.#lists.set(key, this.raterLists.length);
     return this.raterLists.push(names) - 1;
-  }
-
-  #addRatings(index: number, ratings: readonly Rating[]): void {
-    while (this.ratings.length < index) this.ratings.push(none);
-    this.ratings.push(ratings);
   }
 
   #makeRoom(room: number): void {

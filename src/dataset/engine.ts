@@ -4,7 +4,7 @@ import { type Compared, type Kept, openCompared } from './compared.ts';
 import type { Texts } from './draft.ts';
 import { type Drafts, type Indexes, createDrafts } from './drafts.ts';
 import { type Findings, readFindings } from './findings.ts';
-import { type Joins, createJoins } from './joins.ts';
+import { type Pairs, createPairs } from './near/pairs.ts';
 import { type Placed, type Placing, standingInTwo } from './leak-check.ts';
 import { allDocuments } from './near/band-groups.ts';
 import { shingleHashes } from './near/shingles.ts';
@@ -111,7 +111,7 @@ async function refine(
   };
 }
 
-function named(joins: Joins, { nameOf }: NameIds): Refined['joins'] {
+function named(joins: Pairs, { nameOf }: NameIds): Refined['joins'] {
   const names: [string, string][] = [];
   joins.each((one, other) => names.push([nameOf(one), nameOf(other)]));
   return names;
@@ -175,8 +175,8 @@ function rowOptions(
 function dropRepeated(
   drafts: Drafts,
   { report, near }: { report: Report; near: Compared | null },
-): { left: Indexes; joins: Joins } {
-  const joins = createJoins();
+): { left: Indexes; joins: Pairs } {
+  const joins = createPairs();
   const shared = sharedPrompts(drafts);
   joinPrompts(joins, drafts, shared);
   const contradictions: Contradiction[] = [];
@@ -222,7 +222,7 @@ function inStage(
 }
 
 /** Nodes of rows with the same normalised prompt, whatever becomes of the rows. */
-function joinPrompts(joins: Joins, { count, prompt, prompts, node }: Drafts, shared: Uint8Array): void {
+function joinPrompts(joins: Pairs, { count, prompt, prompts, node }: Drafts, shared: Uint8Array): void {
   /** One more than the node of the first. */
   const nodeOf = new Uint32Array(prompts);
   for (let draft = 0; draft < count; draft += 1) {

@@ -1,8 +1,9 @@
 import { type Before, unseen } from './before.ts';
 import { keepOf } from './drafts.ts';
 import { allDocuments } from './near/band-groups.ts';
-import type { Comparing, PairList } from './near/clusters.ts';
+import type { Comparing } from './near/clusters.ts';
 import type { Documents } from './near/documents.ts';
+import { type Pairs, createPairs } from './near/pairs.ts';
 import { sharingWithFresh } from './near/sharing.ts';
 import { createUnionFind } from './near/union-find.ts';
 
@@ -21,7 +22,7 @@ export function leftToFind(
   const sharing = sharingWithFresh(count, bands, fresh);
   const isTouched = (document: number): boolean => sharing[document] !== 0 || crowded[document] !== 0;
   const sets = createUnionFind(count);
-  for (let at = 0; at < edges.length; at += 2) sets.join(edges[at] as number, edges[at + 1] as number);
+  edges.each(sets.join);
   /** By the name of the cluster. */
   const isOpen = new Uint8Array(count);
   for (let document = 0; document < count; document += 1) {
@@ -35,13 +36,10 @@ export function leftToFind(
 }
 
 /** Those of which the first says so. */
-function pairsWhere(pairs: PairList, says: (one: number) => boolean): PairList {
-  const kept = new Uint32Array(pairs.length);
-  let count = 0;
-  for (let at = 0; at < pairs.length; at += 2) {
-    if (!says(pairs[at] as number)) continue;
-    kept[count++] = pairs[at] as number;
-    kept[count++] = pairs[at + 1] as number;
-  }
-  return kept.slice(0, count);
+function pairsWhere(pairs: Pairs, says: (one: number) => boolean): Pairs {
+  const kept = createPairs();
+  pairs.each((one, other) => {
+    if (says(one)) kept.add(one, other);
+  });
+  return kept;
 }

@@ -5,7 +5,7 @@ import { type Compared, type Found, openCompared } from './compared.ts';
 import { splits } from '../core/dataset.ts';
 import { bandTableOf } from './fixtures/documents.ts';
 import { type DraftFields, draft, tableOf } from './fixtures/drafts.ts';
-import { createJoins } from './joins.ts';
+import { createPairs } from './near/pairs.ts';
 import { allDocuments } from './near/band-groups.ts';
 import type { Documents } from './near/documents.ts';
 import { documentsAtRandom, reorder } from './near/fixtures/sets.ts';
@@ -25,15 +25,15 @@ test('what is alike across splits is joined and placed again, also where nothing
   const drafts = [draft('a.0', { node: train }), draft('b.0', { node: test_ }), draft('c.0', { node: 'other' })];
   const documents = bandTableOf([said, `${said} indeed`, 'something else entirely that nobody else has ever said']);
   const near = openCompared({ documents, jaccard: 0.8, places: [0, 1, 2], rows: 3, kept: null });
-  const joins = createJoins();
+  const joins = createPairs();
   const { placed, leaks, named } = place(drafts, [0, 1, 2], { joins, shares, near });
   expect(placed.slice(0, 2)).toEqual(['test', 'test']);
   expect(named).toEqual([[train, test_]]);
   expect(leaks).toMatchObject({ pairs: 0, nodes: 0 });
-  const dropped = place(drafts, [0, 2], { joins: createJoins(), shares, near });
+  const dropped = place(drafts, [0, 2], { joins: createPairs(), shares, near });
   // What is alike is not in the version, and yet says where the other stands: the same as where it is.
   expect(dropped.placed).toEqual(placed.toSpliced(1, 1));
-  const without = place(drafts, [0, 1, 2], { joins: createJoins(), shares, near: null });
+  const without = place(drafts, [0, 1, 2], { joins: createPairs(), shares, near: null });
   expect(without.placed.slice(0, 2)).toEqual(['train', 'test']);
 });
 
@@ -54,7 +54,7 @@ test('with what was found before, where rows came, went out of the version or mo
         const sharing = () => sharingWithFresh(which.length, some_.bands, fresh);
         const near = { ...comparedOf(some_, which), before, sharing };
         const found: Found[] = [];
-        const joins = createJoins();
+        const joins = createPairs();
         const options = { joins, shares, near: { ...near, keep: (one: Found) => found.push(one) } };
         const { placed, leaks, named } = place(drafts, picked, options);
         return {
@@ -100,7 +100,7 @@ function formerOf({ labels, chosen, closest }: Found, some: readonly number[], c
     placed: none(),
     crowded: none(),
     torn: none(),
-    edges: new Uint32Array(),
+    edges: createPairs(),
   };
   for (const [at, document] of some.entries()) before.labels[document] = labels[at] ?? unseen;
   for (const one of chosen) before.placed[some[one] ?? 0] = 1;

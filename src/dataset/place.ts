@@ -2,7 +2,7 @@ import type { LeakCheck } from '../core/dataset.ts';
 import { type Before, unseen } from './before.ts';
 import type { Compared } from './compared.ts';
 import { type Drafts, type Indexes, keepOf } from './drafts.ts';
-import type { Joins } from './joins.ts';
+import type { Pairs } from './near/pairs.ts';
 import { type Placing, checkLeaks, refuseLeaks } from './leak-check.ts';
 import { areFewer, byPlaces, pairsAcross, pairsOfFresh } from './near/across.ts';
 import { closestAcross } from './near/closest.ts';
@@ -12,7 +12,7 @@ import { type Shares, type Splitting, type Tombstone, createSplitting, unsaid } 
 
 export interface PlaceOptions {
   /** Nodes that belong together; more may come to it. */
-  joins: Joins;
+  joins: Pairs;
   tombstones: readonly Tombstone[];
   shares: Shares;
   /** Documents of all drafts; null where what is alike is not looked for. */
@@ -58,12 +58,12 @@ interface Across {
   /** Of all drafts; changed here. */
   labels: Uint8Array;
   splitting: Splitting;
-  joins: Joins;
+  joins: Pairs;
   near: Compared;
 }
 
 /**
- * Joins what is alike across splits until nothing is. Every round moves some draft towards held-out, so that it ends; pairs that
+ * Pairs what is alike across splits until nothing is. Every round moves some draft towards held-out, so that it ends; pairs that
  * a round leaves in two splits are given back, and there are none unless the split does not heed what was joined. Of two drafts
  * that stand where they stood when all pairs had been looked at, be it in the last round or the last build, nothing new is to be
  * found.

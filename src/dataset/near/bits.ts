@@ -22,3 +22,26 @@ export function isIn({ words, shift }: Bits, number: number): boolean {
   const bit = number >>> shift;
   return (((words[bit >>> 5] as number) >>> (bit & 31)) & 1) === 1;
 }
+
+/**
+ * Writes those of a list, from one place to before another, that are members by a product of each into `found`, which has room for all,
+ * and says how many. It may be the list itself.
+ */
+export function scanFor({ words, shift }: Bits, factor: number, { numbers, from, to, found }: Scan): number {
+  let count = 0;
+  for (let at = from; at < to; at += 1) {
+    const number = numbers[at] as number;
+    const bit = Math.imul(number, factor) >>> shift;
+    // Written in any case, and kept where the bit is set: no processor can guess where it is.
+    found[count] = number;
+    count += ((words[bit >>> 5] as number) >>> (bit & 31)) & 1;
+  }
+  return count;
+}
+
+export interface Scan {
+  numbers: Uint32Array;
+  from: number;
+  to: number;
+  found: Uint32Array;
+}

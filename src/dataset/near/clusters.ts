@@ -1,6 +1,7 @@
 import { allDocuments, forEachGroup } from './band-groups.ts';
 import type { Documents } from './documents.ts';
 import { isLarge, pairGroup } from './group.ts';
+import type { Pairs } from './pairs.ts';
 import { type Similarity, similarityBy } from './similarity.ts';
 import { createUnionFind } from './union-find.ts';
 
@@ -9,9 +10,6 @@ export interface Pair {
   a: number;
   b: number;
 }
-
-/** Many pairs of documents, two numbers for each. */
-export type PairList = Uint32Array;
 
 /** Two documents, and the Jaccard similarity of their shingles. */
 export interface NearPair extends Pair {
@@ -26,10 +24,8 @@ export interface Comparing extends Documents {
   /** The documents of which anything is to be found, ascending; all unless given. */
   among?: Uint32Array;
   /** Edges of clusters of which nothing is to be found. */
-  known?: PairList;
+  known?: Pairs;
 }
-
-const nothing = new Uint32Array();
 
 export interface Clusters {
   /** The smallest document of each document's cluster. */
@@ -51,9 +47,9 @@ export interface Clusters {
  * findClusters({ count: texts.length, bands, shinglesOf: (index) => sets[index]!, threshold: 0.8 });
  */
 export function findClusters(options: Comparing): Clusters {
-  const { count, bands, shinglesOf, threshold, similarity = similarityBy(shinglesOf), known = nothing } = options;
+  const { count, bands, shinglesOf, threshold, similarity = similarityBy(shinglesOf), known } = options;
   const sets = createUnionFind(count);
-  for (let at = 0; at < known.length; at += 2) sets.join(known[at] as number, known[at + 1] as number);
+  known?.each(sets.join);
   const crowded = new Uint8Array(count);
   const edges: NearPair[] = [];
   const pairing = {

@@ -8,8 +8,8 @@ import type { Report, StageReport } from '../report.ts';
 import type { ShingleSpool } from '../shingle-spool.ts';
 import type { Spool } from '../spool.ts';
 import { type KnownRun, eachInOrder } from './known-run.ts';
-import { type Former, createNumbering } from './numbering.ts';
-import { type KeptRow, type RowResult, type RowStage, rowStages } from './types.ts';
+import { type Former, type Numbering, createNumbering } from './numbering.ts';
+import { type KeptRow, type NearKeys, type RowResult, type RowStage, rowStages } from './types.ts';
 
 /** Rows with what the row stages say of each, in the order of the collection. */
 export type ProcessedRows = AsyncIterable<ProcessedGroup>;
@@ -75,13 +75,11 @@ export async function draftRows(
   function draftUnknown(group: ProcessedGroup, at: number): void {
     const index = draft(group, at);
     if (index < 0) return;
-    const { keys } = group.results[at] as KeptRow;
-    if (keys === null) throw new Error('a row that was looked at has keys');
-    drafts.setKeys(index, keys);
-    numbering.number(index, { entry: group.entries[at] as Entry, prompt: keyOf(keys.prompt), place: seen + at });
-    if (keys.near === null) return;
-    bands?.add(keys.near.words, keys.near.bandsAt);
-    shingles?.add(keys.near.words, keys.near.shinglesFrom, keys.near.shinglesTo);
+    const row = { entry: group.entries[at] as Entry, result: group.results[at] as KeptRow, place: seen + at };
+    const near = setKeys(index, row, { drafts, numbering });
+    if (near === null) return;
+    bands?.add(near.words, near.bandsAt);
+    shingles?.add(near.words, near.shinglesFrom, near.shinglesTo);
   }
 
   function draftRun(group: ProcessedGroup, { block, row, at, length }: KnownRun): void {
@@ -123,24 +121,32 @@ export async function draftReplay(
   rows: ProcessedRows,
   { stage, spool, drafts, prompts }: { stage: StageReport; spool: Spool } & Pick<Drafted, 'drafts' | 'prompts'>,
 ): Promise<void> {
-  const { number } = createNumbering(drafts, prompts, null);
+  const numbering = createNumbering(drafts, prompts, null);
   for await (const { entries, results } of rows) {
     for (const [at, result] of results.entries()) {
       const entry = entries[at] as Entry;
       stage.took(1);
-      for (const [, kind, times] of result.changed) stage.changed(kind, times);
+      for (const [, kind, number] of result.changed) stage.changed(kind, number);
       if (result.texts === null) {
         stage.drop(entry.id, result.reason, result.of);
         continue;
       }
-      const { texts, keys } = result;
-      if (keys === null) throw new Error('a row that was looked at has keys');
-      spool.add(texts);
-      const index = drafts.add(entry);
-      drafts.setKeys(index, keys);
-      number(index, { entry, prompt: keyOf(keys.prompt), place: at });
+      spool.add(result.texts);
+      setKeys(drafts.add(entry), { entry, result, place: at }, { drafts, numbering });
     }
   }
+}
+
+/** Gives a draft of a row that was looked at its keys and numbers, and says what its document is compared by. */
+function setKeys(
+  draft: number,
+  { entry, result: { keys }, place }: { entry: Entry; result: KeptRow; place: number },
+  { drafts, numbering }: { drafts: DraftTable; numbering: Numbering },
+): NearKeys | null {
+  if (keys === null) throw new Error('a row that was looked at has keys');
+  drafts.setKeys(draft, keys);
+  numbering.number(draft, { entry, prompt: keyOf(keys.prompt), place });
+  return keys.near;
 }
 
 /** Tells the stages' reports of one row. */

@@ -1,8 +1,7 @@
 import type { Compared } from '../compared.ts';
 import { type Drafts, type Indexes, byStrength, keepOf, learn, prefer } from '../drafts.ts';
-import type { Joins } from '../joins.ts';
-import type { PairList } from '../near/clusters.ts';
 import { membersOf } from '../near/members.ts';
+import type { Pairs } from '../near/pairs.ts';
 import { chooseSurvivors } from '../near/survivors.ts';
 import type { StageReport } from '../report.ts';
 import type { Contradiction } from './contradictions.ts';
@@ -10,7 +9,7 @@ import type { Contradiction } from './contradictions.ts';
 export interface NearFindings {
   left: Indexes;
   /** Pairs that hold clusters together. */
-  edges: PairList;
+  edges: Pairs;
   contradictions: Contradiction[];
 }
 
@@ -27,7 +26,10 @@ export function dropNearDuplicates(
   const { root, edges } = clusters();
   const { kind } = drafts;
   const isInCluster = new Uint8Array(drafts.count);
-  for (let at = 0; at < edges.length; at += 1) isInCluster[edges[at] as number] = 1;
+  edges.each((a, b) => {
+    isInCluster[a] = 1;
+    isInCluster[b] = 1;
+  });
   const some = keepOf(input, (draft) => isInCluster[draft] === 1 && kind[draft] !== prefer);
   const clustersOfSome = strongestFirst(membersOf(some, root, drafts.count), drafts);
   const options = { ...documents, clusters: clustersOfSome, threshold, apart: areApart(drafts), similarity };
@@ -46,12 +48,11 @@ export function dropNearDuplicates(
 }
 
 /** Two of different nodes that are alike belong together. */
-export function joinAlike(joins: Pick<Joins, 'add'>, nodes: Uint32Array, edges: PairList): void {
-  for (let at = 0; at < edges.length; at += 2) {
-    const one = nodes[edges[at] as number] as number;
-    const other = nodes[edges[at + 1] as number] as number;
+export function joinAlike(joins: Pairs, nodes: Uint32Array, edges: Pairs): void {
+  edges.each((a, b) => {
+    const [one, other] = [nodes[a] as number, nodes[b] as number];
     if (one !== other) joins.add(one, other);
-  }
+  });
 }
 
 function* strongestFirst(clusters: Iterable<number[]>, drafts: Drafts): Generator<number[]> {

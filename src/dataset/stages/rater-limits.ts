@@ -22,10 +22,7 @@ function setBurstsAside(input: Indexes, stage: StageReport, drafts: Drafts, burs
   if (burst === null) return input;
   const { kind, signal, ratings, raters, raterLists } = drafts;
   const all: Rating[] = [];
-  for (const draft of input) {
-    if (draft >= ratings.length) break;
-    for (const rating of ratings[draft] ?? []) all.push(rating);
-  }
+  for (const draft of input) for (const rating of ratings[draft] ?? []) all.push(rating);
   const quick = inBursts(all, burst);
   if (quick.size === 0) return input;
   return keepOf(input, (draft) => {

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { Split } from '../../core/dataset.ts';
-import { createJoins } from '../joins.ts';
+import { createPairs } from '../near/pairs.ts';
 import { createNameIds } from '../name-ids.ts';
 import { type Shares, type Tombstone, createSplitting, position } from './split.ts';
 
@@ -11,7 +11,7 @@ const splittingOf = (joins: readonly Named[], tombstones: readonly Tombstone[], 
   const nodes = createNameIds();
   const numbered = ([a, b]: Named): [number, number] => [nodes.idOf(a), nodes.idOf(b)];
   for (let at = 0; at <= 30; at += 1) nodes.idOf(`n${at}`);
-  const numberedJoins = createJoins();
+  const numberedJoins = createPairs();
   for (const join of joins) numberedJoins.add(...numbered(join));
   const splitting = createSplitting({ nodes, joins: numberedJoins, tombstones, shares: given });
   return { ...splitting, join: (one: Named) => splitting.join(...numbered(one)) };

@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto';
 import { type Split, splits } from '../../core/dataset.ts';
-import { type Joins, createJoins } from '../joins.ts';
+import { type Pairs, createPairs } from '../near/pairs.ts';
 import type { NameIds } from '../name-ids.ts';
 import { createUnionFind } from '../near/union-find.ts';
 
@@ -34,7 +34,7 @@ export interface Splitting {
 /** Nodes by their numbers; those of tombstones come to them. */
 interface Splitted {
   nodes: NameIds;
-  joins: Joins;
+  joins: Pairs;
   tombstones: readonly Tombstone[];
   shares: Shares;
   /** The places of splits that nodes say themselves, as far as that is known: `unsaid` where it is not. */
@@ -52,7 +52,7 @@ export const unsaid = 255;
  * towards held-out only.
  */
 export function createSplitting({ nodes, joins, tombstones, shares, said = none }: Splitted): Splitting {
-  const buried = createJoins();
+  const buried = createPairs();
   for (const { node, joined } of tombstones)
     for (const other of joined) buried.add(nodes.idOf(node), nodes.idOf(other));
   const count = nodes.count();

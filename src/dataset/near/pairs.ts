@@ -1,13 +1,13 @@
-import { createNumbers } from './numbers.ts';
+import { createNumbers } from '../numbers.ts';
 
-/** Pairs of nodes that belong together, by their numbers. */
-export interface Joins {
+/** Many pairs of numbers, such as of documents that are alike, or of nodes that belong together. */
+export interface Pairs {
   add(one: number, other: number): void;
   each(visit: (one: number, other: number) => void): void;
 }
 
 /** Creates an empty list, two numbers for a pair. */
-export function createJoins(): Joins {
+export function createPairs(): Pairs {
   const numbers = createNumbers();
   return {
     add(one, other) {
