@@ -39,7 +39,7 @@ const environment = z.object({
   RATCHET_DATA_DIR: z.string().optional().describe('the data folder; .ratchet in the home folder'),
   RATCHET_DATASETS_DIR: z.string().optional().describe('where built dataset versions go; datasets in the home folder'),
   RATCHET_BASES_DIR: z.string().optional().describe('models that training starts from; bases in the data folder'),
-  RATCHET_CACHE_DIR: z.string().optional().describe('what "ratchet setup" keeps; ~/.cache/ratchet'),
+  RATCHET_CACHE_DIR: z.string().optional().describe('what "ratchet setup" keeps, and compiled code; ~/.cache/ratchet'),
   RATCHET_SELECTION_FILE: z.string().optional().describe('the selected model; model_select.json in the home folder'),
   RATCHET_CATALOGUE_FILE: z
     .string()

@@ -1,5 +1,5 @@
 import { execFileSync, spawn } from 'node:child_process';
-import { cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -33,8 +33,17 @@ function main(source: string): void {
 }
 
 function ratchet(...args: string[]) {
+  return ratchetWith({}, ...args);
+}
+
+function ratchetWith(env: Record<string, string>, ...args: string[]) {
   const command = systemNode ?? process.execPath;
-  return runProcess({ command, args: [join(folder, 'bin', 'ratchet.js'), ...args], timeoutMs: 120_000 });
+  return runProcess({
+    command,
+    args: [join(folder, 'bin', 'ratchet.js'), ...args],
+    env: { ...process.env, RATCHET_CACHE_DIR: join(folder, 'cache'), ...env },
+    timeoutMs: 120_000,
+  });
 }
 
 test('runs under Node 24 whatever Node started it, with the same arguments and exit code', async () => {
@@ -43,6 +52,27 @@ test('runs under Node 24 whatever Node started it, with the same arguments and e
     console.log(process.versions.node.split('.')[0], JSON.stringify(words));
     process.exitCode = 9;`);
   expect(await ratchet('a', 'b c', '--d')).toMatchObject({ code: 9, stdout: '24 ["a","b c","--d"]' });
+});
+
+test('keeps compiled code for this user alone, and runs what the source says after a change', async () => {
+  symlinkSync(join(packageRoot, 'node_modules'), join(folder, 'node_modules'));
+  main(`const word: string = 'one'; console.log(word);`);
+  for (const _ of [1, 2]) expect(await ratchet()).toMatchObject({ code: 0, stdout: 'one' });
+  const compiled = join(folder, 'cache', 'compiled');
+  expect(statSync(compiled).mode & 0o777).toBe(0o700);
+  expect(readdirSync(compiled)).not.toEqual([]);
+  main(`const word: string = 'two'; console.log(word);`);
+  expect(await ratchet()).toMatchObject({ code: 0, stdout: 'two' });
+});
+
+test('keeps it where the settings have it, from the home folder on, and goes on where it cannot', async () => {
+  symlinkSync(join(packageRoot, 'node_modules'), join(folder, 'node_modules'));
+  main(`const word: string = 'one'; console.log(word);`);
+  await ratchetWith({ RATCHET_HOME: folder, RATCHET_CACHE_DIR: 'kept' });
+  expect(readdirSync(join(folder, 'kept'))).toEqual(['compiled']);
+  const inTheWay = join(folder, 'file');
+  writeFileSync(inTheWay, '');
+  expect(await ratchetWith({ RATCHET_CACHE_DIR: inTheWay })).toMatchObject({ code: 0, stdout: 'one', tail: '' });
 });
 
 test('hands signals on and ends by the same one', async () => {
