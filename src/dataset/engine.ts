@@ -25,7 +25,7 @@ import { type ShingleSpool, createShingleSpool } from './shingle-spool.ts';
 import { type Spool, createSpool } from './spool.ts';
 import { keepBalance } from './stages/caps.ts';
 import { type Contradiction, setAsideContradictions } from './stages/contradictions.ts';
-import { dropDuplicates, dropOverruled, sharedPrompts } from './stages/duplicates.ts';
+import { dropDuplicates, dropOverruled, sharingPrompt } from './stages/duplicates.ts';
 import { dropNearDuplicates, joinAlike } from './stages/near.ts';
 import { limitRaters } from './stages/rater-limits.ts';
 import type { Splitting, Tombstone } from './stages/split.ts';
@@ -177,12 +177,12 @@ function dropRepeated(
   { report, near }: { report: Report; near: Compared | null },
 ): { left: Indexes; joins: Pairs } {
   const joins = createPairs();
-  const shared = sharedPrompts(drafts);
-  joinPrompts(joins, drafts, shared);
+  const sharing = sharingPrompt(drafts);
+  joinPrompts(joins, drafts, sharing);
   const contradictions: Contradiction[] = [];
   const all = allDocuments(drafts.count);
   const exact = inStage(report, 'exact_duplicates', all, (input, stage) =>
-    dropDuplicates(input, stage, drafts, shared),
+    dropDuplicates(input, stage, drafts, sharing),
   );
   const apart = inStage(report, 'near_duplicates', exact, (input, stage) => {
     if (near === null) return input;
@@ -194,7 +194,7 @@ function dropRepeated(
   const agreed = inStage(report, 'contradictions', apart, (input, stage) =>
     setAsideContradictions(input, stage, drafts, contradictions),
   );
-  const left = inStage(report, 'overruled', agreed, (input, stage) => dropOverruled(input, stage, drafts, shared));
+  const left = inStage(report, 'overruled', agreed, (input, stage) => dropOverruled(input, stage, drafts, sharing));
   return { left, joins };
 }
 
@@ -222,12 +222,12 @@ function inStage(
 }
 
 /** Nodes of rows with the same normalised prompt, whatever becomes of the rows. */
-function joinPrompts(joins: Pairs, { count, prompt, prompts, node }: Drafts, shared: Uint8Array): void {
+function joinPrompts(joins: Pairs, { count, prompt, prompts, node }: Drafts, sharing: Uint8Array): void {
   /** One more than the node of the first. */
   const nodeOf = new Uint32Array(prompts);
   for (let draft = 0; draft < count; draft += 1) {
+    if (sharing[draft] === 0) continue;
     const at = prompt[draft] as number;
-    if (shared[at] === 0) continue;
     const first = nodeOf[at] as number;
     const own = node[draft] as number;
     if (first === 0) nodeOf[at] = own + 1;

@@ -57,7 +57,7 @@ export function createIds<Key>(list: KeyList<Key>): Ids<Key> {
 
   /** Looks at every key that there is for those that are asked for. */
   function lookThrough(keys: readonly Key[]): Uint32Array {
-    const asked = createSlots();
+    const asked = createSlots(keys.length);
     const bits = createBits(keys.length, bitsForKey, mostBits);
     /** For each key the place of the first that is equal. */
     const firsts = keys.map((key, at) => {

@@ -23,14 +23,15 @@ export function leftToFind(
   const isTouched = (document: number): boolean => sharing[document] !== 0 || crowded[document] !== 0;
   const sets = createUnionFind(count);
   edges.each(sets.join);
+  const clusterOf = sets.roots();
   /** By the name of the cluster. */
   const isOpen = new Uint8Array(count);
   for (let document = 0; document < count; document += 1) {
-    if (isTouched(document) || torn[document] !== 0) isOpen[sets.find(document)] = 1;
+    if (isTouched(document) || torn[document] !== 0) isOpen[clusterOf[document] as number] = 1;
   }
   return {
-    among: keepOf(allDocuments(count), (document) => isTouched(document) || isOpen[sets.find(document)] !== 0),
-    known: pairsWhere(edges, (one) => isOpen[sets.find(one)] === 0),
+    among: keepOf(allDocuments(count), (document) => isOpen[clusterOf[document] as number] !== 0),
+    known: pairsWhere(edges, (one) => isOpen[clusterOf[one] as number] === 0),
     sharing,
   };
 }

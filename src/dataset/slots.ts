@@ -11,10 +11,11 @@ const firstRoom = 1024;
 /** How full the table may be. */
 const fullest = 0.5;
 
-/** Creates an empty table, 16 bytes or more for a number. */
-export function createSlots(): Slots {
+/** Creates an empty table with room for so many, 16 bytes or more for a number. */
+export function createSlots(expected = 0): Slots {
+  const room = Math.max(firstRoom, 2 ** Math.ceil(Math.log2((expected + 1) / fullest)));
   /** Two numbers for a slot: one more than the number, 0 in a free one; and the hash. */
-  let slots = new Uint32Array(firstRoom * 2);
+  let slots = new Uint32Array(room * 2);
   let count = 0;
   const slotOf = (hash: number): number => (hash << 1) & (slots.length - 1);
   const after = (slot: number): number => (slot + 2) & (slots.length - 1);

@@ -164,7 +164,7 @@ type Indexing = Pick<Labelled, 'count' | 'threshold'> & Pick<Reading, 'inOrder' 
 
 const none: ReadonlySet<number> = new Set();
 
-/** Documents by the shingles of their prefixes, in arrays sorted by bucket. */
+/** Documents by the shingles of their prefixes, in chains by bucket, of which each begins with what was added last. */
 function createIndex(documents: readonly number[], { count, inOrder, shinglesOf, threshold }: Indexing) {
   const sizes = new Uint32Array(count);
   const expected = measure(documents, { inOrder, threshold }, sizes);
@@ -178,47 +178,41 @@ function createIndex(documents: readonly number[], { count, inOrder, shinglesOf,
   const total = expected.wanted;
   const bits = Math.max(1, Math.min(22, Math.ceil(Math.log2(total + 1))));
   const bucketOf = (shingle: number): number => Math.imul(shingle, 0x9e3779b1) >>> (32 - bits);
-  const forEachEntry = (visit: (shingle: number, document: number) => void): void => {
-    const read = inOrder();
-    for (const document of documents) {
-      const span = read(document);
-      for (const shingle of order.first(span, headLength(span.to - span.from, threshold))) visit(shingle, document);
+  /** By bucket one more than the last entry, and by entry one more than the one before. */
+  const [last, before] = [new Uint32Array(2 ** bits), new Uint32Array(total)];
+  const [members, names] = [new Uint32Array(total), new Uint32Array(total)];
+  const read = inOrder();
+  let entries = 0;
+  for (const document of documents) {
+    const span = read(document);
+    for (const shingle of order.first(span, headLength(span.to - span.from, threshold))) {
+      order.want(shingle);
+      const bucket = bucketOf(shingle);
+      members[entries] = document;
+      names[entries] = shingle;
+      before[entries] = last[bucket] as number;
+      entries += 1;
+      last[bucket] = entries;
     }
-  };
-  const ends = new Uint32Array(2 ** bits + 1);
-  forEachEntry((shingle) => {
-    order.want(shingle);
-    (ends[bucketOf(shingle)] as number)++;
-  });
-  for (let bucket = 1; bucket < ends.length; bucket += 1) (ends[bucket] as number) += ends[bucket - 1] as number;
-  const members = new Uint32Array(total);
-  const names = new Uint32Array(total);
-  // Filled from the end of each bucket, after which its end has become its start.
-  forEachEntry((shingle, document) => {
-    const bucket = bucketOf(shingle);
-    const at = (ends[bucket] as number) - 1;
-    ends[bucket] = at;
-    members[at] = document;
-    names[at] = shingle;
-  });
-  const starts = ends;
+  }
   let looked = 0;
+  /** Of the document that is looked up. */
+  let [length, found] = [0, null as Set<number> | null];
+
+  function visit(shingle: number): void {
+    for (let at = last[bucketOf(shingle)] as number; at !== 0; at = before[at - 1] as number) {
+      looked += 1;
+      if (names[at - 1] !== shingle) continue;
+      const other = members[at - 1] as number;
+      const size = sizes[other] as number;
+      if (size >= threshold * length && length >= threshold * size) (found ??= new Set()).add(other);
+    }
+  }
 
   /** Those that share a shingle of the prefixes, and are neither too small nor too large; each once. */
   function candidates(document: number, head: Head): ReadonlySet<number> {
-    const { size: length } = head;
-    let found: Set<number> | null = null;
-    const visit = (shingle: number): void => {
-      const bucket = bucketOf(shingle);
-      const end = starts[bucket + 1] as number;
-      looked += end - (starts[bucket] as number);
-      for (let at = starts[bucket] as number; at < end; at += 1) {
-        if (names[at] !== shingle) continue;
-        const other = members[at] as number;
-        const size = sizes[other] as number;
-        if (size >= threshold * length && length >= threshold * size) (found ??= new Set()).add(other);
-      }
-    };
+    length = head.size;
+    found = null;
     const missing = order.eachWanted(head, visit);
     if (missing > 0) order.eachOfRest(shinglesOf(document), { length: headLength(length, threshold), missing }, visit);
     return found ?? none;

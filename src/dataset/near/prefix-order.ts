@@ -30,7 +30,7 @@ interface Ordering {
 const mostCounterBits = 27;
 /** A shingle of more documents is common. */
 const mostUncommon = 2;
-const bitsForCounter = 16;
+const bitsForCounter = 4;
 
 /** Counts in how many documents shingles are. */
 export function createPrefixOrder({ expected, noteAll }: Ordering): PrefixOrder {

@@ -41,7 +41,7 @@ function keysOf(count: number, bands: Uint32Array, fresh: ArrayLike<number>): Ke
   if (documents === 0) return null;
   const sieve = createSieve(documents * bandCount);
   // A name is its own hash.
-  const names = createSlots();
+  const names = createSlots(documents * bandCount);
   const isThere = (name: number): boolean => names.find(name, isAny) >= 0;
   for (let document = 0; document < count; document += 1) {
     if (fresh[document] === 0) continue;

@@ -7,6 +7,8 @@ interface Choosing extends Omit<Comparing, 'count'> {
   count: number;
   /** The documents to choose from, by clusters: the strongest of each first. One is looked at before the next is asked for. */
   clusters: Iterable<readonly number[]>;
+  /** Whether a document's cluster is two documents that are near and share a band, so that this need not be asked again. */
+  isOfOnePair?: (document: number) => boolean;
   /** Pairs that never stand for each other, however similar: turns of one conversation. */
   apart?: (a: number, b: number) => boolean;
 }
@@ -17,11 +19,17 @@ interface Choosing extends Omit<Comparing, 'count'> {
  * strongest stands for it. So whatever goes is as similar as said to what stays, not to some chain of neighbours.
  */
 export function chooseSurvivors(options: Choosing): Int32Array {
-  const { count, clusters, bands, shinglesOf, threshold, apart, similarity = similarityBy(shinglesOf) } = options;
+  const { count, clusters, isOfOnePair, bands, threshold, apart } = options;
+  const { similarity = similarityBy(options.shinglesOf) } = options;
   const keeper = new Int32Array(count).fill(-1);
   const near = (a: number, b: number) => !apart?.(a, b) && similarity(a, b, threshold) >= threshold;
   const kept = createKept(bands);
   for (const cluster of clusters) {
+    const [strongest = -1, other = -1] = cluster;
+    if (cluster.length === 2 && isOfOnePair?.(other)) {
+      if (!apart?.(other, strongest)) keeper[other] = strongest;
+      continue;
+    }
     kept.clear();
     for (const document of cluster) {
       const stronger = kept.find(document, near);

@@ -47,10 +47,10 @@ export interface Taken {
   results: readonly (RowResult | undefined)[];
   /** The places of those that are to be looked at. */
   unknown: readonly number[];
+  /** What names the content of each of these. */
+  contentKeys: readonly string[];
   /** Where the others stand as they are kept, in their order. Their blocks are held. */
   runs: readonly KnownRun[];
-  /** Names it. */
-  contentKeys: readonly string[];
 }
 
 export interface RowHistory {
@@ -83,12 +83,14 @@ export function openRowCache(folder: string, options: RowOptions): RowCache {
     history: { findingsPath: `${base}${findingsEnding}`, before: old.name, now, formerPlaceOf: formerPlaces.at },
     take: (entries) => takeAll(entries, { walk, formerPlaces, holding }),
     put(entries, results, { runs, contentKeys }) {
+      let unknown = 0;
       eachInOrder(entries.length, runs, {
         known: ({ block, row, length }) => fresh.addFrom(block, row, length),
         unknown(at) {
           const entry = entries[at] as Assembled;
           const told = tellResult(entry, results[at] as RowResult);
-          fresh.add({ kind: kinds.indexOf(entry.kind), id: entry.id, contentKey: contentKeys[at] as string, ...told });
+          const contentKey = contentKeys[unknown++] as string;
+          fresh.add({ kind: kinds.indexOf(entry.kind), id: entry.id, contentKey, ...told });
         },
       });
     },
@@ -134,9 +136,9 @@ function takeAll(entries: readonly Assembled[], { walk, formerPlaces, holding }:
     formerPlaces.add(block ? walk.place : -1);
     const result = block && resultTold(entry, block, walk.row);
     results.push(result ?? undefined);
-    contentKeys.push(contentKey);
     if (!result) {
       unknown.push(at);
+      contentKeys.push(contentKey);
       run = null;
     } else if (run !== null && run.block === block && run.row + run.length === walk.row) {
       run.length += 1;

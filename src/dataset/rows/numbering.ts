@@ -22,47 +22,45 @@ export interface Numbering {
   settle(): void;
 }
 
-/** The same without runs. */
-type OneByOne = Omit<Numbering, 'numberRun'>;
-
 /**
  * Gives equal numbers to what is equal. Two rows that were there before are of one node now if they were then, so that these need no
  * table of names; the others, which are few then, are looked for among all in the end. In a first build all are looked up as they come.
  */
 export function createNumbering(drafts: DraftTable, prompts: KeyIds, former: Former | null): Numbering {
-  const { number, settle } = former ? translating(drafts, prompts, former) : lookingUp(drafts, prompts);
-  return {
-    number,
-    numberRun(draft, { entries, run: { block, row, at, length }, place }) {
-      const prompt = { words: block.words, at: 0 };
-      for (let next = 0; next < length; next += 1) {
-        prompt.at = block.promptAt(row + next);
-        number(draft + next, { entry: entries[at + next] as Entry, prompt, place: place + next });
-      }
-    },
-    settle,
-  };
+  return former ? translating(drafts, prompts, former) : lookingUp(drafts, prompts);
 }
 
-function lookingUp(drafts: DraftTable, prompts: KeyIds): OneByOne {
+function lookingUp(drafts: DraftTable, prompts: KeyIds): Numbering {
   const { nodes } = drafts;
+  const number = (draft: number, { node }: Entry, prompt: PromptKey): void =>
+    drafts.setNumbers(draft, nodes.idOf(node ?? ''), prompts.idOf(prompt));
   return {
-    number: (draft, { entry, prompt }) => drafts.setNumbers(draft, nodes.idOf(entry.node ?? ''), prompts.idOf(prompt)),
+    number: (draft, { entry, prompt }) => number(draft, entry, prompt),
+    numberRun: (draft, { entries, run }) =>
+      eachOf(run, (next, prompt) => number(draft + next, entries[run.at + next] as Entry, prompt)),
     settle: () => undefined,
   };
 }
 
-function translating(drafts: DraftTable, prompts: KeyIds, former: Former): OneByOne {
+function translating(drafts: DraftTable, prompts: KeyIds, former: Former): Numbering {
   const { nodes } = drafts;
   const nodeNow = createTranslation(former.nodes.length, nodes);
   const promptNow = createTranslation(former.prompts.length, prompts);
   const pending: { draft: number; node: string; prompt: PromptKey }[] = [];
+
+  /** `at` is where the draft's row was, −1 where it was not there. */
+  function number(draft: number, { node }: Entry, prompt: PromptKey, at: number): void {
+    const formerNode = at < 0 ? noNumber : (former.nodes[at] as number);
+    if (formerNode === noNumber) pending.push({ draft, node: node ?? '', prompt: copyOf(prompt) });
+    else drafts.setNumbers(draft, nodeNow(formerNode, node ?? ''), promptNow(former.prompts[at] as number, prompt));
+  }
+
   return {
-    number(draft, { entry: { node }, prompt, place }) {
-      const at = former.formerPlaceOf(place);
-      const formerNode = at < 0 ? noNumber : (former.nodes[at] as number);
-      if (formerNode === noNumber) pending.push({ draft, node: node ?? '', prompt: copyOf(prompt) });
-      else drafts.setNumbers(draft, nodeNow(formerNode, node ?? ''), promptNow(former.prompts[at] as number, prompt));
+    number: (draft, { entry, prompt, place }) => number(draft, entry, prompt, former.formerPlaceOf(place)),
+    numberRun(draft, { entries, run, place }) {
+      // They stood one after the other.
+      const first = former.formerPlaceOf(place);
+      eachOf(run, (next, prompt) => number(draft + next, entries[run.at + next] as Entry, prompt, first + next));
     },
     settle() {
       const nodesOf = nodes.idsOf(pending.map(({ node }) => node));
@@ -73,14 +71,24 @@ function translating(drafts: DraftTable, prompts: KeyIds, former: Former): OneBy
   };
 }
 
+/** Goes through the rows of a run with their prompts, each good until the next. */
+function eachOf({ block, row, length }: KnownRun, visit: (next: number, prompt: PromptKey) => void): void {
+  const prompt = { words: block.words, at: 0 };
+  for (let next = 0; next < length; next += 1) {
+    prompt.at = block.promptAt(row + next);
+    visit(next, prompt);
+  }
+}
+
 /** Numbers of what had so many other ones at most before: of each the first time it is added. */
 function createTranslation<Key>(count: number, ids: Pick<Ids<Key>, 'add'>): (former: number, key: Key) => number {
-  const now = new Uint32Array(count).fill(noNumber);
+  /** One more than the number; 0 of what did not come yet. */
+  const now = new Uint32Array(count);
   return (former, key) => {
     const known = now[former] as number;
-    if (known !== noNumber) return known;
+    if (known !== 0) return known - 1;
     const number = ids.add(key);
-    now[former] = number;
+    now[former] = number + 1;
     return number;
   };
 }

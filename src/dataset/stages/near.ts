@@ -25,14 +25,17 @@ export function dropNearDuplicates(
 ): NearFindings {
   const { root, edges } = clusters();
   const { kind } = drafts;
-  const isInCluster = new Uint8Array(drafts.count);
-  edges.each((a, b) => {
-    isInCluster[a] = 1;
-    isInCluster[b] = 1;
-  });
-  const some = keepOf(input, (draft) => isInCluster[draft] === 1 && kind[draft] !== prefer);
-  const clustersOfSome = strongestFirst(membersOf(some, root, drafts.count), drafts);
-  const options = { ...documents, clusters: clustersOfSome, threshold, apart: areApart(drafts), similarity };
+  const pairs = pairsByCluster(edges, root);
+  const pairsOf = (draft: number): number => pairs[root[draft] as number] as number;
+  const some = keepOf(input, (draft) => pairsOf(draft) > 0 && kind[draft] !== prefer);
+  const options = {
+    ...documents,
+    clusters: strongestFirst(membersOf(some, root, drafts.count), drafts),
+    isOfOnePair: (draft: number) => pairsOf(draft) === 1,
+    threshold,
+    apart: areApart(drafts),
+    similarity,
+  };
   const keepers = chooseSurvivors(options);
   const contradictions: Contradiction[] = [];
   const left = keepOf(input, (draft) => {
@@ -45,6 +48,16 @@ export function dropNearDuplicates(
     return !isSame;
   });
   return { left, edges, contradictions };
+}
+
+/** How many pairs hold each cluster together, by its name: 2 stands for more. */
+function pairsByCluster(edges: Pairs, root: Int32Array): Uint8Array {
+  const pairs = new Uint8Array(root.length);
+  edges.each((a) => {
+    const name = root[a] as number;
+    pairs[name] = pairs[name] === 0 ? 1 : 2;
+  });
+  return pairs;
 }
 
 /** Two of different nodes that are alike belong together. */
