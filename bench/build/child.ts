@@ -1,7 +1,7 @@
-// One build of chats that stand in a file, in a process of its own, so that its memory is its own: `node child.ts FILE`, with a
-// task as JSON in the file.
-import { createReadStream } from 'node:fs';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+// Builds of chats that stand in files, in a process of their own, so that its memory is their own: `node child.ts FILE`, with a list of
+// tasks as JSON in the file. Prints what they took as such a list.
+import { execFileSync } from 'node:child_process';
+import { cpSync, createReadStream, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { recipeSchema } from '../../src/core/recipe.ts';
@@ -42,7 +42,10 @@ async function* read(files: readonly string[], spent: { reading: number }): Asyn
 }
 
 async function build(task: Task): Promise<Built> {
-  const { files, settings, cacheDir, folder, items, places, sampled: isSampled } = task;
+  const { files, settings, cacheDir, cacheFrom, folder, items, places, sampled: isSampled } = task;
+  if (cacheDir !== null && cacheFrom !== undefined) cpSync(cacheFrom, cacheDir, { recursive: true });
+  // What was written before goes to the disk first, and not while this is measured.
+  execFileSync('sync');
   const scratch = mkdtempSync(join(folder, 'build-'));
   const { build: options } = recipeSchema.parse({ name: 'bench', base: 'b', build: settings });
   const spent = { reading: 0 };
@@ -61,6 +64,7 @@ async function build(task: Task): Promise<Built> {
   const written = used();
   refined.close();
   rmSync(scratch, { recursive: true });
+  if (cacheDir !== null && cacheFrom !== undefined) rmSync(cacheDir, { recursive: true });
   return {
     rows: stages[0]?.in ?? 0,
     kept: placed.length,
@@ -80,6 +84,7 @@ function placesOf(placed: readonly Placed[]): NonNullable<Built['places']> {
   return { kept: placed.map(numberOf), heldOut: placed.filter(({ split }) => split !== 'train').map(numberOf) };
 }
 
-const task = JSON.parse(readFileSync(process.argv[2] ?? '', 'utf8')) as Task;
-if (task.first) await build({ ...task, files: task.first });
-console.log(JSON.stringify(await build(task)));
+const tasks = JSON.parse(readFileSync(process.argv[2] ?? '', 'utf8')) as Task[];
+const built: Built[] = [];
+for (const task of tasks) built.push(await build(task));
+console.log(JSON.stringify(built));

@@ -1,15 +1,16 @@
 import type { LeakCheck } from '../../src/core/dataset.ts';
 import type { EvalItem } from '../../src/dataset/rows/decontaminate.ts';
 
-/** What a build is asked to do. */
+/** What a build is asked to do; a process is given several, one after the other. */
 export interface Task {
   /** Of `make.ts`, in order. */
   files: readonly string[];
   /** Of a recipe's `build`. */
   settings: Record<string, unknown>;
+  /** What is kept from build to build; nothing where it is null. */
   cacheDir: string | null;
-  /** What the same process builds before, as a worker does that goes on; nothing unless given. */
-  first?: readonly string[];
+  /** A folder of which `cacheDir` is a copy, while the build runs. */
+  cacheFrom?: string;
   /** Where it may write. */
   folder: string;
   items: readonly EvalItem[];
