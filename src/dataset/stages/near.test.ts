@@ -40,8 +40,7 @@ test('of what came this far the strongest stay, and all that is near to one that
       const { left } = dropNearDuplicates(input, createReport(drafts.ids.of).stage('near'), drafts, near);
       const pairs = candidatesOf(documents).filter((pair) => pair.jaccard >= jaccard);
       const names = new Set(pairs.flatMap(({ a, b }) => [`${a} ${b}`, `${b} ${a}`]));
-      const isNear = (a: number, b: number): boolean =>
-        names.has(`${a} ${b}`) && conversations[a] !== conversations[b];
+      const isNear = (a: number, b: number): boolean => names.has(`${a} ${b}`) && conversations[a] !== conversations[b];
       expect([...left]).toEqual(byHand(input, drafts, isNear));
     }),
     { numRuns: 60 },
