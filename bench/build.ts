@@ -117,9 +117,9 @@ async function oneRound(folder: string, { most, more: extra }: { most: string; m
 async function grow(folder: string, { most, more: extra }: { most: string; more: string }): Promise<Grown> {
   const kept = mkdtempSync(join(folder, 'kept-'));
   const task = { folder, items: items(), settings: settings.all };
-  // From what the first build kept, each time.
   const cacheDir = join(kept, 'first');
   const first: Task = { ...task, files: [most], cacheDir, sampled: true };
+  // From what the first build kept, each time.
   const second: Task = {
     ...first,
     files: [most, extra],

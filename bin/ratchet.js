@@ -28,8 +28,8 @@ if (Number.parseInt(process.versions.node, 10) >= needed) {
 }
 
 /**
- * Keeps what V8 makes of the sources, in the cache folder as the settings have it, so that every later start takes half the time. In a
- * folder of this user alone: what stands there is run. Where it cannot be kept all goes on without.
+ * Keeps what V8 makes of the sources, in the cache folder that environment variables name as in `src/config.ts`, so that every later
+ * start takes half the time. In a folder of this user alone: what stands there is run. Where it cannot be kept all goes on without.
  */
 function keepCompiled() {
   const {

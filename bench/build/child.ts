@@ -1,4 +1,4 @@
-// Builds of chats that stand in files, in a process of their own, so that its memory is their own: `node child.ts FILE`, with a list of
+// Builds of chats that stand in files, in a process of their own, so that its memory is theirs alone: `node child.ts FILE`, with a list of
 // tasks as JSON in the file. Prints what they took as such a list.
 import { execFileSync } from 'node:child_process';
 import { cpSync, createReadStream, mkdtempSync, readFileSync, rmSync } from 'node:fs';

@@ -41,9 +41,14 @@ function ratchetWith(env: Record<string, string>, ...args: string[]) {
   return runProcess({
     command,
     args: [join(folder, 'bin', 'ratchet.js'), ...args],
-    env: { ...process.env, RATCHET_CACHE_DIR: join(folder, 'cache'), ...env },
+    env: inFolder(env),
     timeoutMs: 120_000,
   });
+}
+
+/** Nothing is left in the cache folder of who runs the tests. */
+function inFolder(env: Record<string, string> = {}) {
+  return { ...process.env, RATCHET_CACHE_DIR: join(folder, 'cache'), ...env };
 }
 
 test('runs under Node 24 whatever Node started it, with the same arguments and exit code', async () => {
@@ -82,6 +87,7 @@ test('hands signals on and ends by the same one', async () => {
     setInterval(() => {}, 1000);`);
   const child = spawn(systemNode ?? process.execPath, [join(folder, 'bin', 'ratchet.js')], {
     stdio: ['ignore', 'pipe', 'inherit'],
+    env: inFolder(),
   });
   const output: string[] = [];
   const left = new Promise((resolve) => {

@@ -30,6 +30,7 @@ interface Ordering {
 const mostCounterBits = 27;
 /** A shingle of more documents is common. */
 const mostUncommon = 2;
+/** Few, so that the counters of some ten thousand documents fit into a processor's cache. */
 const bitsForCounter = 4;
 
 /** Counts in how many documents shingles are. */

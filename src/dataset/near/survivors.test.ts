@@ -2,31 +2,16 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { findClusters } from './clusters.ts';
 import type { Documents } from './documents.ts';
+import { type Apart, byHand } from './fixtures/by-hand.ts';
 import { candidatesOf, documentsAtRandom, orders, reorder } from './fixtures/sets.ts';
 import { chooseSurvivors } from './survivors.ts';
 
 const threshold = 0.6;
 
-type Apart = (a: number, b: number) => boolean;
-
 function survive(documents: Documents, order: readonly number[], apart?: Apart): number[] {
   const { root } = findClusters({ ...documents, threshold });
   const clusters = Map.groupBy(order, (document) => root[document]).values();
   return [...chooseSurvivors({ ...documents, clusters, threshold, ...(apart && { apart }) })];
-}
-
-/** The rule as it is said: the strongest first, each beside all that stay. */
-function byHand(documents: Documents, order: readonly number[], apart: Apart): number[] {
-  const near = candidatesOf(documents).filter(({ a, b, jaccard }) => jaccard >= threshold && !apart(a, b));
-  const isNear = new Set(near.flatMap(({ a, b }) => [`${a} ${b}`, `${b} ${a}`]));
-  const keeper = Array.from({ length: documents.count }, () => -1);
-  const kept: number[] = [];
-  for (const document of order) {
-    const stronger = kept.find((other) => isNear.has(`${document} ${other}`));
-    if (stronger === undefined) kept.push(document);
-    else keeper[document] = stronger;
-  }
-  return keeper;
 }
 
 const cases = documentsAtRandom.chain((documents) =>
@@ -42,7 +27,7 @@ test('a document goes when it is near a stronger one that stays, and is not a tu
   fc.assert(
     fc.property(cases, ({ documents, order, conversation }) => {
       const apart: Apart = (a, b) => conversation[a] === conversation[b];
-      expect(survive(documents, order, apart)).toEqual(byHand(documents, order, apart));
+      expect(survive(documents, order, apart)).toEqual(byHand(documents, order, { threshold, apart }));
     }),
     { numRuns: 60 },
   );

@@ -1,10 +1,11 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { openCompared } from '../compared.ts';
-import { type Drafts, byStrength, keepOf } from '../drafts.ts';
+import { byStrength, keepOf } from '../drafts.ts';
 import { draft, tableOf } from '../fixtures/drafts.ts';
 import { allDocuments } from '../near/band-groups.ts';
-import { candidatesOf, documentsAtRandom } from '../near/fixtures/sets.ts';
+import { byHand } from '../near/fixtures/by-hand.ts';
+import { documentsAtRandom } from '../near/fixtures/sets.ts';
 import { createReport } from '../report.ts';
 import { dropNearDuplicates } from './near.ts';
 
@@ -22,13 +23,6 @@ const cases = documentsAtRandom.chain((documents) => {
   });
 });
 
-/** The rule as it is said: the strongest first, each beside all that stay. */
-function byHand(input: Iterable<number>, drafts: Drafts, isNear: (a: number, b: number) => boolean): number[] {
-  const kept: number[] = [];
-  for (const one of [...input].sort(byStrength(drafts))) if (!kept.some((other) => isNear(one, other))) kept.push(one);
-  return kept.sort((a, b) => a - b);
-}
-
 test('of what came this far the strongest stay, and all that is near to one that stays goes, of clusters of any size', () => {
   fc.assert(
     fc.property(cases, ({ documents, times, isThere, conversations }) => {
@@ -38,10 +32,9 @@ test('of what came this far the strongest stay, and all that is near to one that
       const input = keepOf(allDocuments(count), (document) => isThere[document] === true);
       const near = openCompared({ documents, jaccard, places: allDocuments(count), rows: count, kept: null });
       const { left } = dropNearDuplicates(input, createReport(drafts.ids.of).stage('near'), drafts, near);
-      const pairs = candidatesOf(documents).filter((pair) => pair.jaccard >= jaccard);
-      const names = new Set(pairs.flatMap(({ a, b }) => [`${a} ${b}`, `${b} ${a}`]));
-      const isNear = (a: number, b: number): boolean => names.has(`${a} ${b}`) && conversations[a] !== conversations[b];
-      expect([...left]).toEqual(byHand(input, drafts, isNear));
+      const apart = (a: number, b: number): boolean => conversations[a] === conversations[b];
+      const keepers = byHand(documents, [...input].sort(byStrength(drafts)), { threshold: jaccard, apart });
+      expect([...left]).toEqual([...input].filter((document) => keepers[document] === -1));
     }),
     { numRuns: 60 },
   );
