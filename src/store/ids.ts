@@ -27,6 +27,11 @@ export function uuidv7(): string {
   return `${hex.slice(0, 8)}-${hex.slice(8)}-7${counter}${random.slice(18)}`;
 }
 
+/** The milliseconds since 1970 that {@link uuidv7} wrote into an id. */
+export function timeOf(id: string): number {
+  return Number.parseInt(id.slice(0, 8) + id.slice(9, 13), 16);
+}
+
 /** Whether a text is a UUID of any version, as {@link uuidv7} writes it. */
 export function isUuid(text: string): boolean {
   return /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(text);

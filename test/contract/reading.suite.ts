@@ -1,5 +1,6 @@
 import fc from 'fast-check';
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
+import { timeOf } from '../../src/store/ids.ts';
 import type { CompletionFilter, NewCompletion, Outcome, Store } from '../../src/store/types.ts';
 import { assistant, chat, choice, outcome, request, user } from './chat-samples.ts';
 import type { NewInstallation } from './installation.ts';
@@ -158,6 +159,14 @@ export function readingSuite(install: NewInstallation): void {
     const [sixth] = (await store.chats.list({ search: 'common' }, { limit: 6 })).items.slice(-1);
     const since = sixth?.createdAt ?? 0;
     expect((await walk({ search: 'common', since }, 'desc')).slice(0, 6)).toEqual(ids.toReversed().slice(0, 6));
+  });
+
+  test('the time of a chat is that of its id, whose counter its place among what is found is made of', async () => {
+    const store = await (await install()).open();
+    let time = Date.now();
+    const clock = vi.spyOn(Date, 'now').mockImplementation(() => (time += 1));
+    const { id } = await chat(store, [user('between two milliseconds')], 'x').finally(() => clock.mockRestore());
+    expect((await store.chats.get(id))?.createdAt).toBe(timeOf(id));
   });
 
   test('many chats of one moment are all found', async () => {

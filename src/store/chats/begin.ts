@@ -1,5 +1,5 @@
 import type { Database, Statement } from '../database.ts';
-import { now, uuidv7 } from '../ids.ts';
+import { timeOf, uuidv7 } from '../ids.ts';
 import { encodeJson } from '../json.ts';
 import type { BeginOptions, BegunCompletion, NewCompletion } from '../types.ts';
 import type { ChatContext } from './ending.ts';
@@ -93,11 +93,12 @@ function prepare({ key, processId }: ChatContext, request: NewCompletion): Prepa
   const messages = identifyAll(key, request.messages);
   const history = hashHistory(key, request);
   const firstUser = messages[request.messages.findIndex(({ role }) => role === 'user')]?.id ?? null;
+  const id = uuidv7();
   return {
     messages,
     placing: { owner, history, firstUser, ...(named !== undefined && { conversationId: named }) },
     row: {
-      id: uuidv7(),
+      id,
       owner,
       provider: request.provider,
       model: request.model,
@@ -111,7 +112,8 @@ function prepare({ key, processId }: ChatContext, request: NewCompletion): Prepa
       key_id: request.keyId ?? null,
       team: request.team ?? null,
       record: request.record ?? 'all',
-      created_at: now(),
+      // The id's, since chats of one time are told apart by their ids' counters.
+      created_at: timeOf(id),
     },
   };
 }
