@@ -6,9 +6,16 @@ export interface TemporalAddress {
   namespace: string;
 }
 
+/**
+ * How long gRPC waits before it connects again. Its own 1 s to 120 s are longer than the deadline of a call, so that a
+ * server that is back would be told away.
+ */
+const reconnects = { 'grpc.initial_reconnect_backoff_ms': 100, 'grpc.max_reconnect_backoff_ms': 1_000 };
+
 /** A client that connects when it is first used, so that the API starts and answers while Temporal is away. */
 export function createClient({ address, namespace }: TemporalAddress): Client {
-  return new Client({ connection: Connection.lazy({ address, connectTimeout: '5s' }), namespace });
+  const connection = Connection.lazy({ address, connectTimeout: '5s', channelArgs: reconnects });
+  return new Client({ connection, namespace });
 }
 
 /** Runs calls to Temporal within a deadline; what cannot be reached is TemporalUnavailable. */
