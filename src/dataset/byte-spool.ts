@@ -1,11 +1,10 @@
 import { closeSync, openSync, readSync, writeSync } from 'node:fs';
+import { withRoom } from './with-room.ts';
 
 /** Pieces of bytes on the disk while a build runs, by their numbers from 0: written in that order, gone with the build. */
 export interface ByteSpool {
   /** Adds the next piece. */
   add(piece: Uint8Array | string): void;
-  /** Adds so many pieces that stand one after the other, all of them together; `endOf` says where each ends. */
-  addAll(pieces: Uint8Array, count: number, endOf: (piece: number) => number): void;
   /** Where a piece begins, in bytes; of the number after the last one, where the next would. */
   startOf(index: number): number;
   /** Fills an array with what stands from a place on; as much as there is. */
@@ -39,11 +38,7 @@ export function createByteSpool(path: string): ByteSpool {
 
   function noteEnd(end: number): void {
     count += 1;
-    if (count >= starts.length) {
-      const larger = new Float64Array(starts.length * 2);
-      larger.set(starts);
-      starts = larger;
-    }
+    if (count >= starts.length) starts = withRoom(starts, starts.length * 2);
     starts[count] = end;
   }
 
@@ -62,11 +57,6 @@ export function createByteSpool(path: string): ByteSpool {
         put(piece);
       }
       noteEnd(written + filled);
-    },
-    addAll(pieces, many, endOf) {
-      const from = written + filled;
-      put(pieces);
-      for (let piece = 0; piece < many; piece += 1) noteEnd(from + endOf(piece));
     },
     startOf: (index) => starts[index] as number,
     read(into, from) {

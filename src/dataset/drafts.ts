@@ -3,6 +3,7 @@ import type { Draft } from './draft.ts';
 import { type Entry, type Kind, type Rating, kinds } from './entry.ts';
 import { type NameIds, createNameIds } from './name-ids.ts';
 import { type Names, createNames } from './names.ts';
+import { withRoom } from './with-room.ts';
 
 /** Numbers of the kinds, as columns have them. */
 export const learn = kinds.indexOf('learn');
@@ -218,15 +219,6 @@ function topicsWithNone(): NameIds {
   const topics = createNameIds();
   topics.idOf('');
   return topics;
-}
-
-type Column = Uint8Array | Uint32Array | Float64Array;
-
-/** The same numbers with room for so many. */
-function withRoom<T extends Column>(column: T, room: number): T {
-  const larger = new (column.constructor as new (length: number) => T)(room);
-  larger.set(column);
-  return larger;
 }
 
 /** Ascending indexes of drafts: what stages are given, and give on. */

@@ -17,10 +17,11 @@ import type { From } from './replay/answers.ts';
 import { placeReplay } from './replay/place.ts';
 import { type Report, createReport } from './report.ts';
 import { documentOf } from './rows/document.ts';
-import { type RowHistory, openRowCache } from './rows/cache.ts';
+import { type RowCache, type RowHistory, openRowCache } from './rows/cache.ts';
 import { type Drafted, draftReplay, draftRows, roomBeside } from './rows/draft-rows.ts';
 import type { RowOptions } from './rows/types.ts';
 import { type EntrySource, type RunRows, runRows } from './rows/run-rows.ts';
+import { noSegments } from './rows/segments.ts';
 import { type ShingleSpool, createShingleSpool } from './shingle-spool.ts';
 import { type Spool, createSpool } from './spool.ts';
 import { keepBalance } from './stages/caps.ts';
@@ -55,34 +56,59 @@ export interface Refined {
   close(): void;
 }
 
+/** What a build reads and writes while it runs. */
+interface Opened {
+  spool: Spool;
+  /** Null where near duplicates are not looked for. */
+  shingles: ShingleSpool | null;
+  /** Null where nothing is kept. */
+  cache: RowCache | null;
+}
+
 /** Runs every stage of a build over what was collected. Equal inputs give equal results. */
 export async function runStages(source: EntrySource, options: EngineOptions): Promise<Refined> {
-  const spool = createSpool(`${options.scratch}/rows`);
-  let shingles: ShingleSpool | null = null;
+  const { build, items, cacheDir, scratch } = options;
+  const spool = createSpool(`${scratch}/rows`);
+  const opened: { close(): void }[] = [];
   try {
-    const { near_duplicates: jaccard } = options.build;
-    if (jaccard !== null) shingles = createShingleSpool(`${options.scratch}/shingles`, jaccard);
-    return await refine(source, options, { spool, shingles });
+    const cache = cacheDir === null ? null : openRowCache(cacheDir, rowOptions(build, items));
+    const segments = cache?.segments ?? noSegments;
+    opened.push(segments);
+    const { near_duplicates: jaccard } = build;
+    const again = (draft: number): Uint32Array => shinglesOfRow(spool, draft);
+    const kept = { segments, again, expected: expectedOf(cache) };
+    const shingles = jaccard === null ? null : createShingleSpool(`${scratch}/shingles`, jaccard, kept);
+    if (shingles) opened.push(shingles);
+    return await refine(source, options, { spool, shingles, cache });
   } catch (error) {
     spool.close();
     throw error;
   } finally {
-    shingles?.close();
+    for (const one of opened) one.close();
   }
+}
+
+/** How many drafts there may be, as far as can be told. */
+function expectedOf(cache: RowCache | null): number | undefined {
+  return cache === null || cache.history.rows === 0 ? undefined : roomBeside(cache.history.rows);
+}
+
+/** Those of a draft's document, of its texts. */
+function shinglesOfRow(spool: Spool, draft: number): Uint32Array {
+  return shingleHashes(documentOf(spool.read(draft).messages));
 }
 
 async function refine(
   source: EntrySource,
   options: EngineOptions,
-  { spool, shingles }: { spool: Spool; shingles: ShingleSpool | null },
+  { spool, shingles, cache }: Opened,
 ): Promise<Refined> {
-  const { build, cacheDir, items, threads, tombstones, watch } = options;
+  const { build, items, threads, tombstones, watch } = options;
   const looked = rowOptions(build, items);
-  const cache = cacheDir === null ? null : openRowCache(cacheDir, looked);
   const rows = runRows(source, { ...looked, threads, watch, cache });
   const findings = cache && findingsOf(cache.history, build);
   const former = cache && findings && { ...findings, formerPlaceOf: cache.history.formerPlaceOf };
-  const drafts = createDrafts(findings ? roomBeside(findings.labels.length) : undefined);
+  const drafts = createDrafts(expectedOf(cache));
   const report = createReport(drafts.ids.of);
   const drafted = await draftRows(rows, { report, drafts, spool, shingles, former });
   const shares = JSON.stringify([build.val, build.test, build.salt]);
@@ -147,7 +173,7 @@ async function addReplay(
     drafts,
     taught,
     textsOf: spool.read,
-    shinglesOf: (draft) => shingleHashes(documentOf(spool.read(draft).messages)),
+    shinglesOf: (draft) => shinglesOfRow(spool, draft),
     splitOf,
     stage,
     share: replay.share,

@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { bandTableOf } from './fixtures/documents.ts';
 import { draft, tableOf } from './fixtures/drafts.ts';
@@ -39,4 +40,19 @@ test('two answers across splits that are nearly the same end the build, and the 
   expect(() => refuseLeaks(leaks)).toThrow('such as b.0 and c.0');
   const apart = checkLeaks(drafts, all([0, 1, 0]), { jaccard: 0.8, pairs: [], closest: { a: 0, b: 1, jaccard: 0.4 } });
   expect(() => refuseLeaks(apart)).not.toThrow();
+});
+
+test('whatever corrections rows have, those of rows in two splits are counted', () => {
+  const row = fc.record({ corrections: fc.array(fc.constantFrom('f1', 'f2', 'f3', 'f4')), label: fc.nat(2) });
+  const isCounted = fc.property(fc.array(row, { maxLength: 8 }), (rows) => {
+    const drafts = tableOf(
+      rows.map(({ corrections }, at) => draft(`${at}.0`, { node: `n${at}`, prompt: at, corrections })),
+    );
+    const labels = all(rows.map(({ label }) => label));
+    const splitsOf = (id: string) =>
+      new Set(rows.flatMap(({ corrections, label }) => corrections.filter((one) => one === id).map(() => label))).size;
+    const leaking = ['f1', 'f2', 'f3', 'f4'].filter((id) => splitsOf(id) > 1).length;
+    expect(checkLeaks(drafts, labels, { jaccard: 0.8, pairs: [], closest: null }).corrections).toBe(leaking);
+  });
+  fc.assert(isCounted, { numRuns: 300 });
 });

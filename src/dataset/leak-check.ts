@@ -79,17 +79,22 @@ function numbersInTwo(numbers: Uint32Array, count: number, { chosen, labels }: P
   return leaking.size;
 }
 
+/** How many corrections are of rows in two splits, of which one is held out: so those of the many others are only looked up. */
 function correctionsInTwo({ corrections }: Drafts, { chosen, labels }: Placing): number {
+  /** The split of the first row that is held out and has the correction. */
   const first = new Map<string, number>();
   const leaking = new Set<string>();
-  for (const draft of chosen) {
-    const label = labels[draft] as number;
-    const ids = corrections[draft] as readonly string[];
-    for (let at = 0; at < ids.length; at += 1) {
-      const id = ids[at] as string;
-      const before = first.get(id);
-      if (before === undefined) first.set(id, label);
-      else if (before !== label) leaking.add(id);
+  for (const heldOut of [true, false]) {
+    for (const draft of chosen) {
+      const label = labels[draft] as number;
+      if ((label !== 0) !== heldOut) continue;
+      const ids = corrections[draft] as readonly string[];
+      for (let at = 0; at < ids.length; at += 1) {
+        const id = ids[at] as string;
+        const before = first.get(id);
+        if (before !== undefined && before !== label) leaking.add(id);
+        else if (heldOut) first.set(id, label);
+      }
     }
   }
   return leaking.size;

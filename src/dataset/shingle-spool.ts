@@ -1,14 +1,17 @@
 import { createByteSpool } from './byte-spool.ts';
-import { createHeadSpool } from './head-spool.ts';
 import type { Span } from './near/documents.ts';
-import type { Head } from './near/head.ts';
+import { type Head, headLength } from './near/head.ts';
+import { createHeadSpool } from './head-spool.ts';
+import { type Block, keptThreshold } from './rows/block.ts';
+import { type KeptShingles, type Segments, checkOf } from './rows/segments.ts';
+import { createPlaces } from './shingle-places.ts';
 
 /** Shingles of documents on the disk while a build runs, by the documents' numbers. */
 export interface ShingleSpool {
   /** Adds those of the next document, which stand among other numbers. */
   add(numbers: Uint32Array, from: number, to: number): void;
-  /** Adds those of so many documents, which stand one after the other among other numbers; `placeOf` says where each begins. */
-  addAll(numbers: Uint32Array, documents: number, placeOf: (document: number) => number): void;
+  /** Adds those of so many documents, which are kept: as many rows of a block one after the other. */
+  addAll(block: Block, row: number, length: number): void;
   of(document: number): Uint32Array;
   /** A reader for going through documents in ascending order; what it gives is good until it is asked again. */
   inOrder(): (document: number) => Span;
@@ -17,62 +20,104 @@ export interface ShingleSpool {
   close(): void;
 }
 
+/** Where those are that are kept. */
+export interface KeptSource {
+  segments: Pick<Segments, 'read' | 'of'>;
+  /** Makes those of a document once more, where what is kept was damaged. */
+  again(document: number): Uint32Array;
+  /** For so many documents there is room at once. */
+  expected?: number | undefined;
+}
+
 const bytesEach = Uint32Array.BYTES_PER_ELEMENT;
 /** How many are read at once by whoever goes through them. */
 const windowLength = 2 ** 15;
 
 /** Opens a new spool for documents that are compared at a threshold; the file, and one beside it, must not be there yet. */
-export function createShingleSpool(path: string, threshold: number): ShingleSpool {
+export function createShingleSpool(path: string, threshold: number, kept: KeptSource): ShingleSpool {
+  const { segments, again, expected } = kept;
   const spool = createByteSpool(path);
-  const heads = createHeadSpool(`${path}.heads`, threshold);
-  const read = (into: Uint32Array, from: number): void =>
-    spool.read(new Uint8Array(into.buffer, into.byteOffset, into.byteLength), from * bytesEach);
+  const heads = createHeadSpool(`${path}.heads`);
+  const places = createPlaces(expected);
+  const reader = inOrder();
+  let spooled = 0;
 
-  const bytesOf = (numbers: Uint32Array, from: number, to: number): Uint8Array =>
-    new Uint8Array(numbers.buffer, numbers.byteOffset + from * bytesEach, (to - from) * bytesEach);
+  function readFrom(segment: number, from: number, into: Uint32Array): void {
+    if (segment > 0) segments.read(segment, from, into);
+    else spool.read(new Uint8Array(into.buffer, into.byteOffset, into.byteLength), from * bytesEach);
+  }
+
+  function of(document: number): Uint32Array {
+    const place = places.of(document);
+    if (place.segment > 0) return segments.of(place) ?? again(document);
+    const shingles = new Uint32Array(place.size);
+    readFrom(0, place.from, shingles);
+    return shingles;
+  }
+
+  function inOrder(): (document: number) => Span {
+    const spanOf = createWindow(readFrom);
+    return (document) => {
+      const place = places.of(document);
+      const span = spanOf(place);
+      if (place.segment === 0 || checkOf(span.numbers, span.from, span.to) === place.check) return span;
+      return { numbers: again(document), from: 0, to: place.size };
+    };
+  }
+
+  /** As many as a head of the spool's threshold has. */
+  const headOf = (size: number): number => headLength(size, threshold);
+
+  function addHeads(block: Block, row: number, length: number): void {
+    if (threshold === keptThreshold) {
+      heads.add(block.words, block.headAt(row), block.headAt(row + length));
+      return;
+    }
+    const first = places.count() - length;
+    for (let next = 0; next < length; next += 1) {
+      const { numbers, from } =
+        threshold > keptThreshold ? { numbers: block.words, from: block.headAt(row + next) } : reader(first + next);
+      heads.add(numbers, from, from + headOf(block.lengths[row + next] as number));
+    }
+  }
 
   return {
     add(numbers, from, to) {
-      spool.add(bytesOf(numbers, from, to));
-      heads.add(numbers, from, to);
+      const size = to - from;
+      spool.add(new Uint8Array(numbers.buffer, numbers.byteOffset + from * bytesEach, size * bytesEach));
+      places.add(spooled, size);
+      spooled += size;
+      heads.add(numbers, from, from + headOf(size));
     },
-    addAll(numbers, documents, placeOf) {
-      const from = placeOf(0);
-      spool.addAll(
-        bytesOf(numbers, from, placeOf(documents)),
-        documents,
-        (document) => (placeOf(document + 1) - from) * bytesEach,
-      );
-      for (let document = 0; document < documents; document += 1)
-        heads.add(numbers, placeOf(document), placeOf(document + 1));
+    addAll(block, row, length) {
+      places.addAll(block, row, length);
+      addHeads(block, row, length);
     },
-    of(document) {
-      const from = spool.startOf(document) / bytesEach;
-      const shingles = new Uint32Array(spool.startOf(document + 1) / bytesEach - from);
-      read(shingles, from);
-      return shingles;
-    },
-    inOrder() {
-      const span = { numbers: new Uint32Array(windowLength), from: 0, to: 0 };
-      let [start, end] = [0, 0];
-      return (document) => {
-        const from = spool.startOf(document) / bytesEach;
-        const to = spool.startOf(document + 1) / bytesEach;
-        if (from < start || to > end) {
-          if (to - from > span.numbers.length) span.numbers = new Uint32Array(to - from);
-          read(span.numbers, from);
-          start = from;
-          end = from + span.numbers.length;
-        }
-        span.from = from - start;
-        span.to = to - start;
-        return span;
-      };
-    },
-    headsInOrder: (asked) => (asked === threshold ? heads.inOrder() : null),
+    of,
+    inOrder,
+    headsInOrder: (asked) => (asked === threshold ? heads.inOrder(places.sizeOf, headOf) : null),
     close() {
       spool.close();
       heads.close();
     },
+  };
+}
+
+type ReadFrom = (segment: number, from: number, into: Uint32Array) => void;
+
+/** Reads many at once for whoever goes through them; what it gives is good until it is asked again. */
+function createWindow(readFrom: ReadFrom): (place: KeptShingles) => Span {
+  const span = { numbers: new Uint32Array(windowLength), from: 0, to: 0 };
+  /** Of which segment the numbers in the window are, and of all there those from `start` to before `end`. */
+  let [windowOf, start, end] = [-1, 0, 0];
+  return ({ segment, from, size }) => {
+    if (segment !== windowOf || from < start || from + size > end) {
+      if (size > span.numbers.length) span.numbers = new Uint32Array(size);
+      readFrom(segment, from, span.numbers);
+      [windowOf, start, end] = [segment, from, from + span.numbers.length];
+    }
+    span.from = from - start;
+    span.to = span.from + size;
+    return span;
   };
 }

@@ -1,20 +1,43 @@
 import { closeSync, fstatSync, openSync, readSync, writeSync } from 'node:fs';
 import { isErrno } from '../../core/errors.ts';
-import { type Block, type BlockRow, blockLength, decodeBlock, encodeBlock, fullBlock, headBytes } from './block.ts';
+import {
+  type Block,
+  type BlockRow,
+  type KeptNear,
+  type ToldResult,
+  blockLength,
+  decodeBlock,
+  encodeBlock,
+  fullBlock,
+  headBytes,
+  keptNear,
+} from './block.ts';
+import { type SegmentName, type Segments, type SegmentWriter, noSegments, openSegments } from './segments.ts';
+import { untold } from './told-result.ts';
+import type { NearKeys } from './types.ts';
+
+/** A row of which something was said just now. */
+export type NewRow = ToldResult & Pick<BlockRow, 'kind' | 'id' | 'contentKey'>;
 
 export interface BlockFile {
-  add(row: BlockRow): void;
+  add(row: NewRow): void;
   /**
    * Adds rows one after the other from one on, as they stand in a block of another file; a block of which all rows come so is taken as
    * it is.
    */
   addFrom(block: Block, row: number, length: number): void;
-  close(): void;
+  /** Ends the file; `segments` are those that its rows name, and the new one. */
+  close(segments: readonly SegmentName[]): void;
 }
 
 export interface OpenBlockFile {
   /** What names these rows; null where there are none. */
   readonly name: string | null;
+  /** Where their shingles stand. Whoever opened the file closes them. */
+  readonly segments: Segments;
+  /** How many rows there are, and how many shingles in segments are theirs. */
+  readonly rows: number;
+  readonly shingles: number;
   /** The next rows; null at the end, or from where the file is damaged. */
   next(): Block | null;
   /** Lets a block go that nobody looks at any more: its memory is that of a later one. */
@@ -28,41 +51,36 @@ export interface Holding {
   unhold(block: Block): void;
 }
 
-/** A file begins with its name, of 36 characters. */
-const nameBytes = 40;
+/** What a file begins with, as JSON in so many bytes. */
+interface Title extends Pick<OpenBlockFile, 'name' | 'rows' | 'shingles'> {
+  segments: readonly SegmentName[];
+}
+const titleBytes = 2048;
+const untitled: Title = { name: null, rows: 0, shingles: 0, segments: [] };
 const mostWaiting = 2 ** 21;
 /** Pieces of memory that are held for blocks to come. */
 const mostFree = 8;
 /** A smaller block is not taken as it is, so that blocks do not become ever smaller. */
 const worthKeeping = fullBlock / 2;
 
+interface Creating {
+  name: string;
+  holding: Holding;
+  /** To which shingles of new rows are added. */
+  segment: SegmentWriter;
+  /** From which all others are moved to it as well; null where they stay. */
+  movedFrom: Segments | null;
+}
+
 /** Creates a file of rows; it must not be there yet. */
-export function createBlockFile(path: string, name: string, { hold, unhold }: Holding): BlockFile {
+export function createBlockFile(path: string, { name, holding, segment, movedFrom }: Creating): BlockFile {
   const file = openSync(path, 'wx', 0o600);
-  const waiting = Buffer.allocUnsafeSlow(mostWaiting);
-  let waitingBytes = waiting.write(name.padEnd(nameBytes));
+  const { addBytes, flush } = createOut(file);
   let rows: BlockRow[] = [];
+  /** Of all rows. */
+  const counts = { rows: 0, shingles: 0 };
   /** Rows of a block that came one after the other from its first on. */
   let run: { block: Block; rows: number } | null = null;
-
-  function write(bytes: Uint8Array, length: number): void {
-    for (let done = 0; done < length; ) done += writeSync(file, bytes, done, length - done);
-  }
-
-  function flush(): void {
-    write(waiting, waitingBytes);
-    waitingBytes = 0;
-  }
-
-  function addBytes(bytes: Uint8Array): void {
-    if (waitingBytes + bytes.length > waiting.length) flush();
-    if (bytes.length > waiting.length) {
-      write(bytes, bytes.length);
-      return;
-    }
-    waiting.set(bytes, waitingBytes);
-    waitingBytes += bytes.length;
-  }
 
   function endBlock(): void {
     if (rows.length > 0) addBytes(encodeBlock(rows));
@@ -71,47 +89,99 @@ export function createBlockFile(path: string, name: string, { hold, unhold }: Ho
 
   function addRow(row: BlockRow): void {
     rows.push(row);
+    counts.rows += 1;
+    counts.shingles += row.keys?.near?.shingles.size ?? 0;
     if (rows.length === fullBlock) endBlock();
+  }
+
+  function addKept(row: BlockRow): void {
+    addRow(movedFrom === null ? row : moved(row, movedFrom, segment));
   }
 
   function endRun(): void {
     if (run === null) return;
     const { block, rows: count } = run;
     run = null;
-    for (let row = 0; row < count; row += 1) addRow(block.row(row));
-    unhold(block);
+    for (let row = 0; row < count; row += 1) addKept(block.row(row));
+    holding.unhold(block);
   }
 
   return {
-    add(row) {
+    add({ keys, ...row }) {
       endRun();
-      addRow(row);
+      const near = keys?.near && newNear(keys.near, segment);
+      addRow({ ...row, keys: keys && { ...keys, near: near ?? null } });
     },
     addFrom(block, row, length) {
       if (run !== null && (run.block !== block || run.rows !== row)) endRun();
-      if (run === null && (row > 0 || block.rows < worthKeeping)) {
-        for (let at = 0; at < length; at += 1) addRow(block.row(row + at));
+      if (run === null && (row > 0 || block.rows < worthKeeping || movedFrom !== null)) {
+        for (let at = 0; at < length; at += 1) addKept(block.row(row + at));
         return;
       }
-      if (run === null) hold(block);
+      if (run === null) holding.hold(block);
       run = { block, rows: row + length };
       if (run.rows < block.rows) return;
       run = null;
       endBlock();
       addBytes(block.bytes);
-      unhold(block);
+      counts.rows += block.rows;
+      counts.shingles += block.shingles;
+      holding.unhold(block);
     },
-    close() {
+    close(segments) {
       endRun();
       endBlock();
       flush();
+      const title: Title = { name, ...counts, segments };
+      writeSync(file, Buffer.from(JSON.stringify(title).padEnd(titleBytes)), 0, titleBytes, 0);
       closeSync(file);
     },
   };
 }
 
-/** Opens a file of rows; one that is not there has none. */
-export function openBlockFile(path: string): OpenBlockFile {
+/** Gathers what is written to a file, behind room for the title, which is known in the end. */
+function createOut(file: number): { addBytes(bytes: Uint8Array): void; flush(): void } {
+  const waiting = Buffer.allocUnsafeSlow(mostWaiting).fill(0, 0, titleBytes);
+  let filled = titleBytes;
+
+  function write(bytes: Uint8Array, length: number): void {
+    for (let done = 0; done < length; ) done += writeSync(file, bytes, done, length - done);
+  }
+
+  function flush(): void {
+    write(waiting, filled);
+    filled = 0;
+  }
+
+  return {
+    addBytes(bytes) {
+      if (filled + bytes.length > waiting.length) flush();
+      if (bytes.length > waiting.length) {
+        write(bytes, bytes.length);
+        return;
+      }
+      waiting.set(bytes, filled);
+      filled += bytes.length;
+    },
+    flush,
+  };
+}
+
+/** A new row's, whose shingles go to a segment. */
+function newNear(near: NearKeys, segment: SegmentWriter): KeptNear {
+  return keptNear(near, segment.add(near.words, near.shinglesFrom, near.shinglesTo));
+}
+
+/** The same row with its shingles in another segment; as one of which nothing is told where they are not what they were. */
+function moved(row: BlockRow, from: Segments, to: SegmentWriter): BlockRow {
+  if (!row.keys?.near) return row;
+  const shingles = from.of(row.keys.near.shingles);
+  if (shingles === null) return { ...row, ...untold };
+  return { ...row, keys: { ...row.keys, near: { ...row.keys.near, shingles: to.add(shingles, 0, shingles.length) } } };
+}
+
+/** Opens a file of rows; one that is not there has none, as one whose segments are not all there. */
+export function openBlockFile(path: string, segmentPath: (file: string) => string): OpenBlockFile {
   const file = openExisting(path);
   let left = file === null ? 0 : fstatSync(file).size;
 
@@ -127,8 +197,11 @@ export function openBlockFile(path: string): OpenBlockFile {
     return true;
   }
 
-  const named = Buffer.alloc(nameBytes);
-  const name = fill(named, 0) ? named.toString('latin1').trimEnd() : null;
+  const start = Buffer.alloc(titleBytes);
+  const title = fill(start, 0) ? titleIn(start) : untitled;
+  const segments = openSegments(title.segments, segmentPath);
+  const { name, rows, shingles } = segments ? title : untitled;
+  if (name === null) left = 0;
   const head = Buffer.alloc(headBytes);
   /** Memory of blocks that were let go. Each new piece would count towards the next collection of garbage. */
   const free: ArrayBuffer[] = [];
@@ -142,6 +215,9 @@ export function openBlockFile(path: string): OpenBlockFile {
 
   return {
     name,
+    segments: segments ?? noSegments,
+    rows,
+    shingles,
     next() {
       if (!fill(head, 0)) return null;
       const length = blockLength(head);
@@ -157,6 +233,14 @@ export function openBlockFile(path: string): OpenBlockFile {
       if (file !== null) closeSync(file);
     },
   };
+}
+
+function titleIn(start: Buffer): Title {
+  try {
+    return JSON.parse(start.toString('utf8')) as Title;
+  } catch {
+    return untitled;
+  }
 }
 
 function openExisting(path: string): number | null {

@@ -7,10 +7,10 @@ import type { Assembled } from '../assemble.ts';
 import type { Entry } from '../entry.ts';
 import { entry, inGroups, numbersFrom, textOf } from '../fixtures/entries.ts';
 import { bandCount } from '../near/signature.ts';
-import { keysIn } from './block.ts';
 import { type Taken, openRowCache } from './cache.ts';
-import { type KnownRun } from './known-run.ts';
+import type { KnownRun } from './known-run.ts';
 import { runRows } from './run-rows.ts';
+import { type Segments, noSegments } from './segments.ts';
 import type { RowKeys, RowOptions, RowResult } from './types.ts';
 
 let folder: string;
@@ -68,7 +68,8 @@ async function run(
   };
   const results: RowResult[] = [];
   for await (const some of runRows(inGroups(entries), { ...given, threads: 0, cache: counting }))
-    results.push(...some.results.map((result, at) => alone(result, some.runs, at)));
+    results.push(...some.results.map((result, at) => alone(result, at, { ...some, segments: cache.segments })));
+  cache.segments.close();
   return { results, looked: entries.length - known };
 }
 
@@ -76,14 +77,20 @@ async function run(
 async function runWithout(entries: readonly Assembled[]): Promise<RowResult[]> {
   const results: RowResult[] = [];
   for await (const some of runRows(inGroups(entries), { ...options, threads: 0, cache: null }))
-    results.push(...some.results.map((result, at) => alone(result, some.runs, at)));
+    results.push(...some.results.map((result, at) => alone(result, at, { ...some, segments: noSegments })));
   return results;
 }
 
+/** Where keys of known rows stand. */
+interface Known {
+  runs: readonly KnownRun[];
+  segments: Segments;
+}
+
 /** With its keys as when it was looked at, and its numbers in an array of their own. */
-function alone(result: RowResult, runs: readonly KnownRun[], place: number): RowResult {
+function alone(result: RowResult, place: number, known: Known): RowResult {
   if (result.texts === null) return result;
-  const keys = result.keys ?? keysOf(runs, place);
+  const keys = result.keys ?? keysOf(place, known);
   if (keys.near === null) return { ...result, keys };
   const { words, bandsAt, shinglesFrom, shinglesTo } = keys.near;
   const numbers = [...words.subarray(bandsAt, bandsAt + bandCount), ...words.subarray(shinglesFrom, shinglesTo)];
@@ -91,10 +98,22 @@ function alone(result: RowResult, runs: readonly KnownRun[], place: number): Row
   return { ...result, keys: { ...keys, near } };
 }
 
-function keysOf(runs: readonly KnownRun[], place: number): RowKeys {
+function keysOf(place: number, { runs, segments }: Known): RowKeys {
   const run = runs.find(({ at, length }) => place >= at && place < at + length);
-  if (!run) throw new Error('a row that was not looked at is in a run');
-  return keysIn(run.block, run.row + place - run.at);
+  const { keys } = run?.block.row(run.row + place - run.at) ?? { keys: null };
+  if (keys === null) throw new Error('a row that was not looked at is in a run, with keys');
+  if (keys.near === null) return { ...keys, near: null };
+  const { words, bandsAt, headFrom, headTo, shingles: kept } = keys.near;
+  const shingles = segments.of(kept);
+  expect(shingles?.subarray(0, headTo - headFrom)).toEqual(words.subarray(headFrom, headTo));
+  const all = Uint32Array.from([...words.subarray(bandsAt, bandsAt + bandCount), ...(shingles ?? [])]);
+  return { ...keys, near: { words: all, bandsAt: 0, shinglesFrom: bandCount, shinglesTo: all.length } };
+}
+
+/** The one file of rows, or of shingles. */
+function fileOf(ending: '.rows' | '.shingles'): string {
+  const [name = ''] = readdirSync(folder).filter((one) => one.endsWith(ending));
+  return join(folder, name);
 }
 
 test('what was said of a row is said again without looking, whatever became of it', async () => {
@@ -119,8 +138,7 @@ test('a row of which the arguments of a call were redacted is looked at again', 
 
 test('no word of a row is kept, only what was said of it', async () => {
   await run([entry('a', 'I am anna@example.org, call me.', 'Gladly, anna@example.org!  '), ...everything(3)]);
-  const [name = ''] = readdirSync(folder);
-  const held = readFileSync(join(folder, name), 'latin1');
+  const held = ['.rows', '.shingles'].map((ending) => readFileSync(fileOf(ending as '.rows'), 'latin1')).join('\n');
   expect(held).toContain('[EMAIL_1]');
   expect(held).not.toMatch(/anna|Gladly|call me|Because/u);
 });
@@ -171,16 +189,15 @@ test('other options are other results; the newest four are kept', async () => {
   for (const redact of [[], ['email'], ['ip'], ['phone']] as RowOptions['build']['redact'][]) {
     expect((await run(entries, { ...options, build: { ...options.build, redact } })).looked).toBe(entries.length);
   }
-  expect(readdirSync(folder)).toHaveLength(4);
+  expect(readdirSync(folder)).toHaveLength(2 * 4);
   expect((await run(entries)).looked).toBe(entries.length);
 });
 
 test('a file that is torn counts as far as it is whole', async () => {
   const entries = everything(300);
   const { results } = await run(entries);
-  const [name = ''] = readdirSync(folder);
-  const bytes = readFileSync(join(folder, name));
-  writeFileSync(join(folder, name), bytes.subarray(0, Math.floor(bytes.length / 2)));
+  const bytes = readFileSync(fileOf('.rows'));
+  writeFileSync(fileOf('.rows'), bytes.subarray(0, Math.floor(bytes.length / 2)));
   const torn = await run(entries);
   expect(torn.results).toEqual(results);
   expect(torn.looked).toBeGreaterThan(10);
@@ -190,14 +207,52 @@ test('a file that is torn counts as far as it is whole', async () => {
 test('a record whose bytes were changed, and what follows it, is looked at anew', async () => {
   const entries = everything(10);
   const { results } = await run(entries);
-  const [name = ''] = readdirSync(folder);
-  const bytes = readFileSync(join(folder, name));
+  const bytes = readFileSync(fileOf('.rows'));
   const middle = Math.floor(bytes.length / 2);
   bytes.writeUInt8(bytes.readUInt8(middle) ^ 1, middle);
-  writeFileSync(join(folder, name), bytes);
+  writeFileSync(fileOf('.rows'), bytes);
   const again = await run(entries);
   expect(again.results).toEqual(results);
   expect(again.looked).toBeGreaterThan(10);
+});
+
+test('shingles of known rows stay where they are, in few files, of which most is of rows that are there', async () => {
+  const all = everything(40);
+  await run(all.slice(0, 100));
+  const first = fileOf('.shingles');
+  const before = readFileSync(first);
+  for (let count = 105; count <= 220; count += 5) {
+    const { looked } = await run(all.slice(0, count));
+    expect(looked).toBe(5);
+    const segments = readdirSync(folder).filter((name) => name.endsWith('.shingles'));
+    expect(segments.length).toBeLessThanOrEqual(16);
+    if (count === 105) expect(readFileSync(first)).toEqual(before);
+  }
+  // Those of which nothing is left to use are let go.
+  await run(all.slice(150, 160));
+  await run(all.slice(150, 160));
+  const { results, looked } = await run(all.slice(150, 160));
+  expect(looked).toBe(0);
+  expect(results).toEqual(await runWithout(all.slice(150, 160)));
+  expect(readFileSync(fileOf('.shingles')).length).toBeLessThan(before.length / 5);
+});
+
+test('where shingles are gone, or fewer, all is looked at anew; where they are others, that is seen', async () => {
+  const entries = everything(30);
+  const { results } = await run(entries);
+  const bytes = readFileSync(fileOf('.shingles'));
+  rmSync(fileOf('.shingles'));
+  expect(await run(entries)).toEqual({ results, looked: entries.length });
+  writeFileSync(fileOf('.shingles'), bytes.subarray(4));
+  expect(await run(entries)).toEqual({ results, looked: entries.length });
+  writeFileSync(fileOf('.shingles'), bytes.fill(7, 0, 4));
+  const cache = openRowCache(folder, options);
+  const { runs } = cache.take(entries.slice(0, 2));
+  const [first, second] = [0, 1].map((row) => runs[0]?.block.row(row).keys?.near?.shingles);
+  expect(first && cache.segments.of(first)).toBeNull();
+  expect(second && cache.segments.of(second)).toHaveLength(second?.size ?? -1);
+  cache.close();
+  cache.segments.close();
 });
 
 test('nothing is kept of a build that ends early', async () => {

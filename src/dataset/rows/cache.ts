@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { canonicalJson } from '../../core/canonical.ts';
 import { uuidv7 } from '../../store/ids.ts';
 import type { Assembled } from '../assemble.ts';
@@ -11,15 +11,21 @@ import { isLeftBehind, ownedName } from '../owned.ts';
 import type { Block } from './block.ts';
 import { type Holding, type OpenBlockFile, createBlockFile, openBlockFile } from './block-file.ts';
 import { type KnownRun, eachInOrder } from './known-run.ts';
+import { type SegmentName, type Segments, createSegment } from './segments.ts';
 import { resultTold, tellResult } from './told-result.ts';
 import type { RowOptions, RowResult } from './types.ts';
 
-/** Changes whenever a row stage says something else of some row than before. */
-const rowsVersion = 6;
+/** Changes whenever a row stage says something else of some row than before, or it is kept in another form. */
+const rowsVersion = 7;
 /** How many recipes' results are kept. */
 const mostFiles = 4;
 const ending = '.rows';
 const findingsEnding = '.findings';
+const segmentEnding = '.shingles';
+/** Every build with new rows adds a segment of their shingles; of so many one is made. */
+const mostSegments = 16;
+/** When fewer than this of their shingles are of rows that are there, one is made as well. */
+const leastInUse = 1 / 2;
 const prefix = '.writing-';
 
 /**
@@ -29,6 +35,8 @@ const prefix = '.writing-';
 export interface RowCache {
   /** Where these rows are among those of the last build, for what is kept of comparing them. */
   readonly history: RowHistory;
+  /** Shingles of rows of which it is known what was said; whoever opened the cache closes them. */
+  readonly segments: Segments;
   /** What was said of these rows, of each where its content is the same; rows are asked for in their order. */
   take(entries: readonly Assembled[]): Taken;
   /** Keeps what was said of rows that were asked for together, in the same order. */
@@ -58,6 +66,8 @@ export interface RowHistory {
   findingsPath: string;
   /** Names the rows of the last build; null where there are none. */
   before: string | null;
+  /** How many there were. */
+  rows: number;
   /** Names these rows. */
   now: string;
   /** The place in the last build of the row that was asked for at this place, if it is the same; −1 where it was not there. */
@@ -71,16 +81,34 @@ export function openRowCache(folder: string, options: RowOptions): RowCache {
   const base = join(folder, hash('sha256', canonicalJson({ options, versions })).slice(0, 32));
   const path = `${base}${ending}`;
   const now = uuidv7();
-  const aside = join(folder, ownedName(prefix));
-  const old = openBlockFile(path);
+  const segmentPath = (file: string): string => `${base}.${file}${segmentEnding}`;
+  const aside = { rows: join(folder, ownedName(prefix)), segment: join(folder, ownedName(prefix)) };
+  const old = openBlockFile(path, segmentPath);
   const holding = createHolding(old);
-  const fresh = createBlockFile(aside, now, holding);
+  const keeping = isToBeMadeOne(old) ? [] : old.segments.list;
+  const segment = createSegment(aside.segment, keeping.length);
+  const movedFrom = keeping === old.segments.list ? null : old.segments;
+  const fresh = createBlockFile(aside.rows, { name: now, holding, segment, movedFrom });
   const formerPlaces = createNumbers();
   const walk = createWalk(old, holding);
   let open = true;
 
+  function endAll(segments: readonly SegmentName[]): void {
+    open = false;
+    old.close();
+    fresh.close(segments);
+    segment.close();
+  }
+
   return {
-    history: { findingsPath: `${base}${findingsEnding}`, before: old.name, now, formerPlaceOf: formerPlaces.at },
+    segments: old.segments,
+    history: {
+      findingsPath: `${base}${findingsEnding}`,
+      before: old.name,
+      rows: old.rows,
+      now,
+      formerPlaceOf: formerPlaces.at,
+    },
     take: (entries) => takeAll(entries, { walk, formerPlaces, holding }),
     put(entries, results, { runs, contentKeys }) {
       let unknown = 0;
@@ -98,22 +126,28 @@ export function openRowCache(folder: string, options: RowOptions): RowCache {
       for (const { block } of runs) holding.unhold(block);
     },
     commit() {
-      old.close();
-      fresh.close();
-      open = false;
+      const isAny = segment.length > 0;
+      const segments = isAny ? [...keeping, { file: now, length: segment.length }] : keeping;
+      endAll(segments);
       // Whoever forgets takes the folder away, with what was being written.
-      if (!existsSync(aside)) return;
-      renameSync(aside, path);
-      removeOldest(folder);
+      if (!existsSync(aside.rows)) return;
+      if (isAny) renameSync(aside.segment, segmentPath(now));
+      else rmSync(aside.segment);
+      renameSync(aside.rows, path);
+      removeOldest(folder, { base, segments: segments.map(({ file }) => segmentPath(file)) });
     },
     close() {
       if (!open) return;
-      open = false;
-      old.close();
-      fresh.close();
-      rmSync(aside, { force: true });
+      endAll([]);
+      for (const file of Object.values(aside)) rmSync(file, { force: true });
     },
   };
+}
+
+/** Whether there are too many segments, or too much in them that is of no row any more. */
+function isToBeMadeOne({ segments: { list }, shingles }: OpenBlockFile): boolean {
+  const all = list.reduce((sum, { length }) => sum + length, 0);
+  return list.length >= mostSegments || shingles < all * leastInUse;
 }
 
 interface Taking {
@@ -248,15 +282,27 @@ function compare(kindA: Kind, idA: string, kindB: Kind, idB: string): number {
   return -1;
 }
 
+/** What is kept of the last build with some options. */
+interface JustKept {
+  /** What paths of its files begin with. */
+  base: string;
+  /** Paths of the segments that its rows name. */
+  segments: readonly string[];
+}
+
 /** Keeps the newest files, and none that a build which was killed left behind. */
-function removeOldest(folder: string): void {
+function removeOldest(folder: string, { base, segments }: JustKept): void {
   const names = readdirSync(folder);
   const whole = names.filter((name) => name.endsWith(ending)).map((name) => ({ name, age: ageOf(join(folder, name)) }));
   const oldest = whole.sort((a, b) => a.age - b.age).slice(mostFiles);
   const torn = names.filter((name) => name.startsWith(prefix) && isLeftBehind(folder, name));
-  const beside = oldest.map(({ name }) => name.replace(ending, findingsEnding));
-  for (const name of [...oldest.map((file) => file.name), ...beside, ...torn])
-    rmSync(join(folder, name), { force: true });
+  const gone = oldest.map(({ name }) => name.slice(0, -ending.length));
+  const beside = names.filter((name) => gone.some((one) => name.startsWith(`${one}.`)));
+  const unused = names.filter(
+    (name) =>
+      name.startsWith(`${basename(base)}.`) && name.endsWith(segmentEnding) && !segments.includes(join(folder, name)),
+  );
+  for (const name of [...beside, ...torn, ...unused]) rmSync(join(folder, name), { force: true });
 }
 
 /** In ms. */

@@ -101,7 +101,7 @@ export async function draftRows(
     drafts.copyKeys(first, block, row, length);
     numbering.numberRun(first, { entries, run, place: seen + at });
     bands?.add(block.words, block.bandsAt(row), length);
-    shingles?.addAll(block.words, length, (one) => block.shinglesAt(row + one));
+    shingles?.addAll(block, row, length);
   }
 
   for await (const group of rows) {

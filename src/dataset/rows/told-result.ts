@@ -14,7 +14,8 @@ import type { GoneRow, KeptRow, RowResult } from './types.ts';
 /** Edits of the messages that were redacted, by their place; −1 is the worse answer. */
 type Patch = [at: number, edits: Edit[]][];
 
-const untold: ToldResult = { form: 'untold', pair: null, keys: null, extra: '' };
+/** Of a row of which nothing can be told: it is looked at again. */
+export const untold: ToldResult & { keys: null } = { form: 'untold', pair: null, keys: null, extra: '' };
 
 /** A result as a block keeps it; as nothing where it cannot be told without words of the row. */
 export function tellResult(entry: Assembled, result: RowResult): ToldResult {
