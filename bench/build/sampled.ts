@@ -59,7 +59,7 @@ function sharesOf({ nodes, samples = [], timeDeltas = [] }: Profiler.Profile): S
   const sums = { writing: 0, hashing: 0, other: 0 };
   const add = (id: number, within: keyof typeof sums): void => {
     const node = byId.get(id);
-    if (!node || node.callFrame.functionName === '(idle)') return;
+    if (!node || isApart(node)) return;
     const kind = within === 'other' ? kindOf(node) : within;
     sums[kind] += own.get(id) ?? 0;
     for (const child of node.children ?? []) add(child, kind);
@@ -67,6 +67,11 @@ function sharesOf({ nodes, samples = [], timeDeltas = [] }: Profiler.Profile): S
   add(nodes[0]?.id ?? 0, 'other');
   const all = sums.writing + sums.hashing + sums.other;
   return { writing: sums.writing / all, hashing: sums.hashing / all };
+}
+
+/** What is not of the work: waiting, and what takes the samples. */
+function isApart({ callFrame: { url, functionName } }: Profiler.ProfileNode): boolean {
+  return functionName === '(idle)' || url === 'node:inspector';
 }
 
 function kindOf({ callFrame: { url, functionName } }: Profiler.ProfileNode): keyof Sampled | 'other' {
