@@ -255,6 +255,18 @@ test('where shingles are gone, or fewer, all is looked at anew; where they are o
   cache.segments.close();
 });
 
+test('shingles that a build which was killed left behind are let go', async () => {
+  await run(everything(3));
+  const other: RowOptions = { ...options, build: { ...options.build, redact: [] } };
+  await run(everything(3), other);
+  const names = readdirSync(folder);
+  for (const owner of [names[0]?.slice(0, 32), 'f'.repeat(32)])
+    writeFileSync(join(folder, `${owner}.left.shingles`), '');
+  await run(everything(3));
+  await run(everything(3), other);
+  expect(readdirSync(folder)).toEqual(names);
+});
+
 test('nothing is kept of a build that ends early', async () => {
   const cache = openRowCache(folder, options);
   for await (const _ of runRows(inGroups(everything(30)), { ...options, threads: 0, cache })) break;

@@ -296,13 +296,18 @@ function removeOldest(folder: string, { base, segments }: JustKept): void {
   const whole = names.filter((name) => name.endsWith(ending)).map((name) => ({ name, age: ageOf(join(folder, name)) }));
   const oldest = whole.sort((a, b) => a.age - b.age).slice(mostFiles);
   const torn = names.filter((name) => name.startsWith(prefix) && isLeftBehind(folder, name));
-  const gone = oldest.map(({ name }) => name.slice(0, -ending.length));
-  const beside = names.filter((name) => gone.some((one) => name.startsWith(`${one}.`)));
-  const unused = names.filter(
-    (name) =>
-      name.startsWith(`${basename(base)}.`) && name.endsWith(segmentEnding) && !segments.includes(join(folder, name)),
-  );
+  const gone = new Set(oldest.map(({ name }) => ownerOf(name)));
+  const beside = names.filter((name) => gone.has(ownerOf(name)));
+  const owners = new Set(whole.map(({ name }) => ownerOf(name)));
+  const isNamed = (name: string): boolean =>
+    ownerOf(name) === basename(base) ? segments.includes(join(folder, name)) : owners.has(ownerOf(name));
+  const unused = names.filter((name) => name.endsWith(segmentEnding) && !isNamed(name));
   for (const name of [...beside, ...torn, ...unused]) rmSync(join(folder, name), { force: true });
+}
+
+/** What the names of all files that are kept for some options begin with. */
+function ownerOf(name: string): string {
+  return name.slice(0, name.indexOf('.'));
 }
 
 /** In ms. */
