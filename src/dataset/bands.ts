@@ -1,4 +1,5 @@
 import { bandCount } from './near/signature.ts';
+import { withRoom } from './with-room.ts';
 
 /** The bands of documents by their number: all that is kept of them for finding candidates. */
 export interface BandTable {
@@ -18,9 +19,7 @@ export function createBandTable(expected = firstRoom): BandTable {
     add(words, from, documents = 1) {
       const after = (count + documents) * bandCount;
       if (after > table.length) {
-        const larger = new Uint32Array(Math.max(table.length * 2, after));
-        larger.set(table);
-        table = larger;
+        table = withRoom(table, Math.max(table.length * 2, after));
       }
       table.set(words.subarray(from, from + documents * bandCount), count * bandCount);
       count += documents;

@@ -30,19 +30,15 @@ export function createByteSpool(path: string): ByteSpool {
     if (bytes > pending.length) pending = Buffer.allocUnsafeSlow(bytes);
   }
 
-  function put(bytes: Uint8Array): void {
-    makeRoom(bytes.length);
-    pending.set(bytes, filled);
-    filled += bytes.length;
-  }
-
   return {
     add(piece) {
       if (typeof piece === 'string') {
         makeRoom(piece.length * 3);
         filled += pending.write(piece, filled);
       } else {
-        put(piece);
+        makeRoom(piece.length);
+        pending.set(piece, filled);
+        filled += piece.length;
       }
       return written + filled;
     },

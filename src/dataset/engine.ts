@@ -18,7 +18,7 @@ import { placeReplay } from './replay/place.ts';
 import { type Report, createReport } from './report.ts';
 import { documentOf } from './rows/document.ts';
 import { type RowCache, type RowHistory, openRowCache } from './rows/cache.ts';
-import { type Drafted, draftReplay, draftRows, roomBeside } from './rows/draft-rows.ts';
+import { type Drafted, draftReplay, draftRows } from './rows/draft-rows.ts';
 import type { RowOptions } from './rows/types.ts';
 import { type EntrySource, type RunRows, runRows } from './rows/run-rows.ts';
 import { noSegments } from './rows/segments.ts';
@@ -88,9 +88,9 @@ export async function runStages(source: EntrySource, options: EngineOptions): Pr
   }
 }
 
-/** How many drafts there may be, as far as can be told. */
+/** How many drafts there may be: as many rows as there were, and some more, so that nothing is moved to a larger place. */
 function expectedOf(cache: RowCache | null): number | undefined {
-  return cache === null || cache.history.rows === 0 ? undefined : roomBeside(cache.history.rows);
+  return cache === null || cache.history.rows === 0 ? undefined : Math.ceil(cache.history.rows * 1.05);
 }
 
 /** Those of a draft's document, of its texts. */
@@ -108,9 +108,10 @@ async function refine(
   const rows = runRows(source, { ...looked, threads, watch, cache });
   const findings = cache && findingsOf(cache.history, build);
   const former = cache && findings && { ...findings, formerPlaceOf: cache.history.formerPlaceOf };
-  const drafts = createDrafts(expectedOf(cache));
+  const expected = expectedOf(cache);
+  const drafts = createDrafts(expected);
   const report = createReport(drafts.ids.of);
-  const drafted = await draftRows(rows, { report, drafts, spool, shingles, former });
+  const drafted = await draftRows(rows, { report, drafts, spool, shingles, former, expected });
   const shares = JSON.stringify([build.val, build.test, build.salt]);
   const kept = cache && { history: cache.history, findings, drafts, shares };
   const near = comparedIn(drafted, shingles, { build, kept });

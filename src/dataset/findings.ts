@@ -2,6 +2,7 @@ import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { isErrno } from '../core/errors.ts';
+import { bytesOf } from './bytes-of.ts';
 import type { NearPair } from './near/clusters.ts';
 import type { Similarity } from './near/similarity.ts';
 import { createNumbers } from './numbers.ts';
@@ -90,7 +91,7 @@ export function writeFindings(path: string, rows: string, findings: Findings): v
   const text = Buffer.from(JSON.stringify(head));
   const lengths = Buffer.alloc(headAt);
   lengths.writeUInt32LE(text.length, 4);
-  const columns = [labels, nodes, prompts, edges, pairs, similarities].map(bytesOf);
+  const columns = [labels, nodes, prompts, edges, pairs, similarities].map((column) => bytesOf(column));
   const bytes = Buffer.concat([lengths, text, ...columns]);
   bytes.writeUInt32LE(crc32(bytes.subarray(4)), 0);
   const aside = join(dirname(path), ownedName('.writing-'));
@@ -101,10 +102,6 @@ export function writeFindings(path: string, rows: string, findings: Findings): v
     rmSync(aside, { force: true });
     if (!isErrno(error, 'ENOENT')) throw error;
   }
-}
-
-function bytesOf({ buffer, byteOffset, byteLength }: Uint8Array | Uint32Array | Float64Array): Uint8Array {
-  return new Uint8Array(buffer, byteOffset, byteLength);
 }
 
 /** Compares documents, and remembers what it found. */

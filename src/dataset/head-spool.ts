@@ -1,4 +1,5 @@
 import { createByteSpool } from './byte-spool.ts';
+import { bytesOf } from './bytes-of.ts';
 import type { Head } from './near/head.ts';
 
 /** The first shingles of documents on the disk while a build runs: what most are looked at for, and a fifth of all. */
@@ -21,8 +22,7 @@ const windowLength = 2 ** 15;
 export function createHeadSpool(path: string): HeadSpool {
   const spool = createByteSpool(path);
   return {
-    add: (numbers, from, to) =>
-      spool.add(new Uint8Array(numbers.buffer, numbers.byteOffset + from * bytesEach, (to - from) * bytesEach)),
+    add: (numbers, from, to) => spool.add(bytesOf(numbers, from, to)),
     inOrder(sizeOf, lengthOf) {
       const head = { numbers: new Uint32Array(windowLength), from: 0, to: 0, size: 0 };
       /** Of all numbers, those from `start` to before `end` stand in the window. */
@@ -32,7 +32,7 @@ export function createHeadSpool(path: string): HeadSpool {
         const length = lengthOf(head.size);
         if (next + length > end) {
           if (length > head.numbers.length) head.numbers = new Uint32Array(length);
-          spool.read(new Uint8Array(head.numbers.buffer), next * bytesEach);
+          spool.read(bytesOf(head.numbers), next * bytesEach);
           start = next;
           end = next + head.numbers.length;
         }

@@ -1,4 +1,5 @@
 import { type Ids, createIds } from './ids.ts';
+import { withRoom } from './with-room.ts';
 
 /** A key of 128 bits: four numbers that stand among others. */
 export interface PromptKey {
@@ -25,9 +26,7 @@ export function createKeyIds(): KeyIds {
     count: () => count,
     add(key) {
       if ((count + 1) * words > keys.length) {
-        const larger = new Uint32Array(keys.length * 2);
-        larger.set(keys);
-        keys = larger;
+        keys = withRoom(keys, keys.length * 2);
       }
       for (let word = 0; word < words; word += 1) keys[count * words + word] = key.words[key.at + word] as number;
       count += 1;

@@ -1,4 +1,5 @@
 import { hashBytes, hashText } from './near/words.ts';
+import { withRoom } from './with-room.ts';
 
 /** Names by their numbers, counted up from 0 in the order in which they were added. */
 export interface Names {
@@ -35,9 +36,7 @@ export function createNames(): Names {
       bytes = larger;
     }
     if (count < ends.length) return;
-    const more = new Float64Array(ends.length * 2);
-    more.set(ends);
-    ends = more;
+    ends = withRoom(ends, ends.length * 2);
   }
 
   function of(number: number): string {

@@ -1,3 +1,5 @@
+import { withRoom } from './with-room.ts';
+
 /** A list of numbers that grows, in no more memory than they need. */
 export interface Numbers {
   add(number: number): void;
@@ -14,9 +16,7 @@ export function createNumbers(): Numbers {
   return {
     add(number) {
       if (count === room.length) {
-        const larger = new Float64Array(room.length * 2);
-        larger.set(room);
-        room = larger;
+        room = withRoom(room, room.length * 2);
       }
       room[count] = number;
       count += 1;

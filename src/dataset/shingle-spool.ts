@@ -1,7 +1,8 @@
 import { createByteSpool } from './byte-spool.ts';
+import { bytesOf } from './bytes-of.ts';
+import { createHeadSpool } from './head-spool.ts';
 import type { Span } from './near/documents.ts';
 import { type Head, headLength } from './near/head.ts';
-import { createHeadSpool } from './head-spool.ts';
 import { type Block, keptThreshold } from './rows/block.ts';
 import { type KeptShingles, type Segments, checkOf } from './rows/segments.ts';
 import { createPlaces } from './shingle-places.ts';
@@ -44,7 +45,7 @@ export function createShingleSpool(path: string, threshold: number, kept: KeptSo
 
   function readFrom(segment: number, from: number, into: Uint32Array): void {
     if (segment > 0) segments.read(segment, from, into);
-    else spool.read(new Uint8Array(into.buffer, into.byteOffset, into.byteLength), from * bytesEach);
+    else spool.read(bytesOf(into), from * bytesEach);
   }
 
   function of(document: number): Uint32Array {
@@ -84,7 +85,7 @@ export function createShingleSpool(path: string, threshold: number, kept: KeptSo
   return {
     add(numbers, from, to) {
       const size = to - from;
-      spool.add(new Uint8Array(numbers.buffer, numbers.byteOffset + from * bytesEach, size * bytesEach));
+      spool.add(bytesOf(numbers, from, to));
       places.add(spooled, size);
       spooled += size;
       heads.add(numbers, from, from + headOf(size));

@@ -42,20 +42,17 @@ interface Drafting {
   shingles: ShingleSpool | null;
   /** Null where nothing is known of them. */
   former: Former | null;
-}
-
-/** Room for as many rows as there were, and some more, so that nothing is moved to a larger place. */
-export function roomBeside(rows: number): number {
-  return Math.ceil(rows * 1.05);
+  /** For so many drafts there is room at once. */
+  expected?: number | undefined;
 }
 
 /** Counts what the row stages said, spools the texts that are left, and keeps a draft of each. */
 export async function draftRows(
   rows: ProcessedRows,
-  { report, drafts, spool, shingles, former }: Drafting,
+  { report, drafts, spool, shingles, former, expected }: Drafting,
 ): Promise<Drafted> {
   const counting = createCounting(report);
-  const bands = shingles ? createBandTable(former ? roomBeside(former.nodes.length) : undefined) : null;
+  const bands = shingles ? createBandTable(expected) : null;
   const prompts = createKeyIds();
   const numbering = createNumbering(drafts, prompts, former);
   const places = createNumbers();

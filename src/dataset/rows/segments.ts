@@ -1,5 +1,6 @@
 import { closeSync, fstatSync, openSync, readSync, writeSync } from 'node:fs';
 import { crc32 } from 'node:zlib';
+import { bytesOf } from '../bytes-of.ts';
 
 /** Where the shingles of a row stand: one after the other in a segment, a file that is never changed once it is there. */
 export interface KeptShingles {
@@ -41,10 +42,6 @@ export function checkOf(numbers: Uint32Array, from: number, to: number): number 
   return crc32(bytesOf(numbers, from, to));
 }
 
-function bytesOf({ buffer, byteOffset }: Uint32Array, from: number, to: number): Uint8Array {
-  return new Uint8Array(buffer, byteOffset + from * bytesEach, (to - from) * bytesEach);
-}
-
 /** Opens segments; null where one is not there, or shorter than it was. */
 export function openSegments(list: readonly SegmentName[], pathOf: (file: string) => string): Segments | null {
   const files: number[] = [];
@@ -65,7 +62,7 @@ export function openSegments(list: readonly SegmentName[], pathOf: (file: string
   function read(segment: number, from: number, into: Uint32Array): void {
     const file = files[segment - 1];
     if (file === undefined) return;
-    const bytes = bytesOf(into, 0, into.length);
+    const bytes = bytesOf(into);
     for (let done = 0; done < bytes.length; ) {
       const some = readSync(file, bytes, done, bytes.length - done, from * bytesEach + done);
       if (some === 0) return;
