@@ -1,4 +1,5 @@
 import { closeSync, fstatSync, openSync, readSync, writeSync } from 'node:fs';
+import { crc32 } from 'node:zlib';
 import { isErrno } from '../../core/errors.ts';
 import {
   type Block,
@@ -51,11 +52,12 @@ export interface Holding {
   unhold(block: Block): void;
 }
 
-/** What a file begins with, as JSON in so many bytes. */
+/** What a file begins with, in so many bytes: a check sum, and JSON. */
 interface Title extends Pick<OpenBlockFile, 'name' | 'rows' | 'shingles'> {
   segments: readonly SegmentName[];
 }
 const titleBytes = 2048;
+const sumBytes = 4;
 const untitled: Title = { name: null, rows: 0, shingles: 0, segments: [] };
 const mostWaiting = 2 ** 21;
 /** Pieces of memory that are held for blocks to come. */
@@ -132,8 +134,7 @@ export function createBlockFile(path: string, { name, holding, segment, movedFro
       endRun();
       endBlock();
       flush();
-      const title: Title = { name, ...counts, segments };
-      writeSync(file, Buffer.from(JSON.stringify(title).padEnd(titleBytes)), 0, titleBytes, 0);
+      writeSync(file, encodeTitle({ name, ...counts, segments }), 0, titleBytes, 0);
       closeSync(file);
     },
   };
@@ -235,12 +236,17 @@ export function openBlockFile(path: string, segmentPath: (file: string) => strin
   };
 }
 
-function titleIn(start: Buffer): Title {
-  try {
-    return JSON.parse(start.toString('utf8')) as Title;
-  } catch {
-    return untitled;
-  }
+function encodeTitle(title: Title): Buffer {
+  const bytes = Buffer.alloc(titleBytes, ' ');
+  bytes.write(JSON.stringify(title), sumBytes);
+  bytes.writeUInt32LE(crc32(bytes.subarray(sumBytes)));
+  return bytes;
+}
+
+/** That of a file that is none where it is damaged. */
+function titleIn(bytes: Buffer): Title {
+  if (crc32(bytes.subarray(sumBytes)) !== bytes.readUInt32LE(0)) return untitled;
+  return JSON.parse(bytes.toString('utf8', sumBytes)) as Title;
 }
 
 function openExisting(path: string): number | null {

@@ -267,6 +267,15 @@ test('shingles that a build which was killed left behind are let go', async () =
   expect(readdirSync(folder)).toEqual(names);
 });
 
+test.each([0, 1, 9, 60, 120, 2047])('where byte %d of the title was changed, nothing counts as kept', async (at) => {
+  const entries = everything(3);
+  const { results } = await run(entries);
+  const bytes = readFileSync(fileOf('.rows'));
+  bytes.writeUInt8(bytes.readUInt8(at) ^ 1, at);
+  writeFileSync(fileOf('.rows'), bytes);
+  expect(await run(entries)).toEqual({ results, looked: entries.length });
+});
+
 test('nothing is kept of a build that ends early', async () => {
   const cache = openRowCache(folder, options);
   for await (const _ of runRows(inGroups(everything(30)), { ...options, threads: 0, cache })) break;
