@@ -46,13 +46,15 @@ export function* linesOf({
 function toRow({ draft }: Placed, { messages, tools }: Texts, weights: VersionLines['weights']): DatasetRow {
   const { id, signal, author, node } = draft;
   const weight = weights[signal ?? 'approved'];
+  const { completion, choice } = answerOf(id);
+  // Members in the order in which they are written, so that these need not be put in order.
   return {
     id,
-    messages,
-    ...(tools && { tools }),
     learn: [messages.length - 1],
+    messages,
+    meta: { author, choice, completion, node, signal: signal ?? 'approved' },
+    ...(tools && { tools }),
     ...(weight !== 1 && { weight }),
-    meta: { ...answerOf(id), signal: signal ?? 'approved', author, node },
   };
 }
 
