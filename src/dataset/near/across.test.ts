@@ -46,6 +46,32 @@ test('finds every pair that comparing each with each finds, and no other', () =>
   );
 });
 
+test('finds every pair of sets that are just similar enough, whatever all of them have in common', () => {
+  const some = (most: number, length: number) => fc.uniqueArray(fc.nat(most), { maxLength: length });
+  const one = fc.record({ family: fc.nat(2), without: some(29, 5), extra: some(1000, 5), label: fc.nat(2) });
+  const cases = fc.record({
+    common: fc.nat(40),
+    own: fc.integer({ min: 2, max: 30 }),
+    ones: fc.array(one, { minLength: 20, maxLength: 40, size: 'max' }),
+    seed: fc.nat(1000),
+    threshold: fc.constantFrom(0.5, 0.75, 0.8, 0.9),
+  });
+  fc.assert(
+    fc.property(cases, ({ common, own, ones, seed, threshold }) => {
+      const hashes = (numbers: number[]) => numbers.map((number) => Math.imul(number + seed, 0x85ebca6b) >>> 0);
+      const documents = ones.map(({ family, without, extra, label }) => {
+        const shared = Array.from({ length: common }, (_, at) => 5000 + at);
+        const core = Array.from({ length: own }, (_, at) => 2000 + family * 100 + at).filter(
+          (_, at) => !without.includes(at),
+        );
+        return { shingles: Uint32Array.from(hashes([...shared, ...core, ...extra])).sort(), label };
+      });
+      expect(find(documents, threshold)).toEqual(all(documents, threshold));
+    }),
+    { numRuns: 300 },
+  );
+});
+
 test('of documents that were looked at before, it finds what each fresh one makes with any other', () => {
   const set = fc.uniqueArray(fc.nat(20), { minLength: 1, maxLength: 20 });
   const document = fc.record({ set, label: fc.nat(2), fresh: fc.nat(1) }).map(({ set: numbers, ...rest }) => ({

@@ -1,8 +1,8 @@
 import type { NearPair } from './clusters.ts';
 import { type Documents, oneByOne } from './documents.ts';
-import { type Head, headLength, headsOf } from './head.ts';
+import { type Head, headsOf } from './head.ts';
 import { jaccardFrom } from './jaccard.ts';
-import { createPrefixOrder } from './prefix-order.ts';
+import { createPrefixIndex } from './prefix-index.ts';
 
 interface Labelled extends Omit<Documents, 'bands'> {
   /** A number for each document; those of label 0 are the many, which are not compared with each other. */
@@ -60,7 +60,7 @@ export function pairsOfFresh({ count, fresh, threshold, isWorth, most, ...docume
   const indexed: number[] = [];
   for (let document = 0; document < count; document += 1) if (fresh[document] !== 0) indexed.push(document);
   if (indexed.length > mostAtOnce) return null;
-  const index = createIndex(indexed, { count, threshold, ...reading });
+  const index = createPrefixIndex(indexed, { threshold, ...reading });
   const found: NearPair[] = [];
   const isWhole = lookUpAll({
     ...reading,
@@ -82,7 +82,7 @@ function lookUpSome(
   found: NearPair[],
 ): void {
   const reading = readingOf(documents, threshold);
-  const indexOf = (indexed: readonly number[]) => createIndex(indexed, { count, threshold, ...reading });
+  const indexOf = (indexed: readonly number[]) => createPrefixIndex(indexed, { threshold, ...reading });
   const index = indexOf(some);
   // The many, of label 0, meet those of other labels only: of a few fresh ones these are fewer still.
   const others = some.filter((document) => labels[document] !== 0);
@@ -120,7 +120,7 @@ interface LookingUp extends Reading {
   isIndexed(document: number): boolean;
   isWorth(a: number, b: number): boolean;
   /** Who may be alike with a document; null where it is given up. */
-  candidatesOf(document: number, head: Head): ReadonlySet<number> | null;
+  candidatesOf(document: number, head: Head): readonly number[] | null;
   found: NearPair[];
 }
 
@@ -131,12 +131,13 @@ function lookUpAll(looking: LookingUp): boolean {
   for (let document = 0; document < count; document += 1) {
     const candidates = candidatesOf(document, headOf(document));
     if (candidates === null) return false;
-    if (candidates.size === 0) continue;
-    const shingles = shinglesOf(document);
+    /** Read where they are asked for: most have no candidate but those that are known. */
+    let shingles: Uint32Array | null = null;
     for (const other of candidates) {
       // Of two that are indexed both look: the later one tells.
       const twice = isIndexed(document) && other >= document;
       if (twice || !isWorth(document, other)) continue;
+      shingles ??= shinglesOf(document);
       const jaccard = jaccardFrom(shingles, shinglesOf(other), threshold);
       if (jaccard >= threshold) found.push({ a: Math.min(document, other), b: Math.max(document, other), jaccard });
     }
@@ -158,81 +159,4 @@ export function areFewer(fresh: ArrayLike<number>, { count, labels }: Pick<Label
     if (fresh[document] !== 0) toLookAt += 1;
   }
   return toLookAt < others;
-}
-
-type Indexing = Pick<Labelled, 'count' | 'threshold'> & Pick<Reading, 'inOrder' | 'shinglesOf'>;
-
-const none: ReadonlySet<number> = new Set();
-
-/** Documents by the shingles of their prefixes, in chains by bucket, of which each begins with what was added last. */
-function createIndex(documents: readonly number[], { count, inOrder, shinglesOf, threshold }: Indexing) {
-  const sizes = new Uint32Array(count);
-  const expected = measure(documents, { inOrder, threshold }, sizes);
-  const order = createPrefixOrder({
-    expected,
-    noteAll(note) {
-      const read = inOrder();
-      for (const document of documents) note(read(document));
-    },
-  });
-  const total = expected.wanted;
-  const bits = Math.max(1, Math.min(22, Math.ceil(Math.log2(total + 1))));
-  const bucketOf = (shingle: number): number => Math.imul(shingle, 0x9e3779b1) >>> (32 - bits);
-  /** By bucket one more than the last entry, and by entry one more than the one before. */
-  const [last, before] = [new Uint32Array(2 ** bits), new Uint32Array(total)];
-  const [members, names] = [new Uint32Array(total), new Uint32Array(total)];
-  const read = inOrder();
-  let entries = 0;
-  for (const document of documents) {
-    const span = read(document);
-    for (const shingle of order.first(span, headLength(span.to - span.from, threshold))) {
-      order.want(shingle);
-      const bucket = bucketOf(shingle);
-      members[entries] = document;
-      names[entries] = shingle;
-      before[entries] = last[bucket] as number;
-      entries += 1;
-      last[bucket] = entries;
-    }
-  }
-  let looked = 0;
-  /** Of the document that is looked up. */
-  let [length, found] = [0, null as Set<number> | null];
-
-  function visit(shingle: number): void {
-    for (let at = last[bucketOf(shingle)] as number; at !== 0; at = before[at - 1] as number) {
-      looked += 1;
-      if (names[at - 1] !== shingle) continue;
-      const other = members[at - 1] as number;
-      const size = sizes[other] as number;
-      if (size >= threshold * length && length >= threshold * size) (found ??= new Set()).add(other);
-    }
-  }
-
-  /** Those that share a shingle of the prefixes, and are neither too small nor too large; each once. */
-  function candidates(document: number, head: Head): ReadonlySet<number> {
-    length = head.size;
-    found = null;
-    const missing = order.eachWanted(head, visit);
-    if (missing > 0) order.eachOfRest(shinglesOf(document), { length: headLength(length, threshold), missing }, visit);
-    return found ?? none;
-  }
-  return { candidates, looked: () => looked };
-}
-
-/** Notes how many shingles documents have; of all together, and of their prefixes. */
-function measure(
-  documents: readonly number[],
-  { inOrder, threshold }: Pick<Indexing, 'inOrder' | 'threshold'>,
-  sizes: Uint32Array,
-): { noted: number; wanted: number } {
-  const read = inOrder();
-  let [noted, wanted] = [0, 0];
-  for (const document of documents) {
-    const { from, to } = read(document);
-    sizes[document] = to - from;
-    noted += to - from;
-    wanted += headLength(to - from, threshold);
-  }
-  return { noted, wanted };
 }

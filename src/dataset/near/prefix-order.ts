@@ -26,10 +26,13 @@ interface Ordering {
   noteAll(note: (shingles: Span) => void): void;
 }
 
-/** 2 ** 27 counters of two bits are 32 MiB. */
-const mostCounterBits = 27;
-/** A shingle of more documents is common. */
-const mostUncommon = 2;
+/** 2 ** 26 counters of four bits are 32 MiB. */
+const mostCounterBits = 26;
+/** Of each counter. */
+const counterBits = 4;
+const counterMask = 2 ** counterBits - 1;
+/** A shingle of more documents is common: to look at so many takes less time than to read what comes in its place. */
+const mostUncommon = counterMask - 1;
 /** Few, so that the counters of some ten thousand documents fit into a processor's cache. */
 const bitsForCounter = 4;
 
@@ -99,23 +102,23 @@ export function createPrefixOrder({ expected, noteAll }: Ordering): PrefixOrder 
 }
 
 /**
- * Those that are in several documents, counted in two bits each: some share a counter, so that one of them may be told that is in fewer.
+ * Those that are in several documents, counted in four bits each: some share a counter, so that one of them may be told that is in fewer.
  * Whatever they are, the order is one.
  */
 function commonOnes(noted: number, noteAll: Ordering['noteAll']): number[] {
   const bits = Math.max(4, Math.min(mostCounterBits, Math.ceil(Math.log2(bitsForCounter * (noted + 1)))));
-  const counters = new Uint8Array(2 ** (bits - 2));
+  const counters = new Uint8Array(2 ** bits / (8 / counterBits));
   const shift = 32 - bits;
   const found: number[] = [];
   noteAll(({ numbers, from, to }) => {
     for (let index = from; index < to; index += 1) {
       const shingle = numbers[index] as number;
       const at = shingle >>> shift;
-      const place = (at & 3) << 1;
-      const byte = counters[at >>> 2] as number;
-      const count = (byte >>> place) & 3;
+      const place = (at & 1) * counterBits;
+      const byte = counters[at >>> 1] as number;
+      const count = (byte >>> place) & counterMask;
       if (count > mostUncommon) continue;
-      counters[at >>> 2] = byte + (1 << place);
+      counters[at >>> 1] = byte + (1 << place);
       if (count === mostUncommon) found.push(shingle);
     }
   });
