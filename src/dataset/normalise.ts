@@ -3,7 +3,7 @@ import type { Json } from '../core/canonical.ts';
 import { canonicalJson } from '../core/canonical.ts';
 import { type WireMessage, textOf } from '../core/message.ts';
 import { gramName } from './rows/gram-index.ts';
-import { wordHashes } from './near/words.ts';
+import { type WordsOf, wordHashes } from './near/words.ts';
 
 /** A text as duplicates are compared: Unicode NFC, every run of white space one space, none at the ends. */
 export function normaliseText(text: string): string {
@@ -15,17 +15,11 @@ export function normaliseText(text: string): string {
     .trim();
 }
 
-const [space, lastOfAscii] = [32, 126];
+const printable = /^[ -~]*$/u;
 
 /** Whether it is of printable ASCII, with no two spaces in a row: then only its ends are to be looked at. */
 function isNormal(text: string): boolean {
-  let before = 0;
-  for (let at = 0; at < text.length; at += 1) {
-    const code = text.charCodeAt(at);
-    if (code < space || code > lastOfAscii || (code === space && before === space)) return false;
-    before = code;
-  }
-  return true;
+  return printable.test(text) && !text.includes('  ');
 }
 
 /** Names a prompt: equal for prompts that differ only in white space and Unicode form. */
@@ -41,8 +35,8 @@ export function answerKey(message: WireMessage): string {
 }
 
 /** Names what words and calls an answer has, in 53 bits: equal for answers that differ only in case, punctuation and layout. */
-export function bareKey(message: WireMessage): number {
-  const words = wordHashes(textOf(message.content));
+export function bareKey(message: WireMessage, wordsOf: WordsOf = wordHashes): number {
+  const words = wordsOf(textOf(message.content));
   const rest = words.length === 0 ? answerKey(message) : canonicalJson(message.tool_calls ?? null);
   return gramName(rest === 'null' ? words : Uint32Array.of(...words, ...wordHashes(rest)));
 }

@@ -1,6 +1,6 @@
 import { mix } from './mix.ts';
 import { sortUnique } from './sort.ts';
-import { hashText, scanWords } from './words.ts';
+import { type WordsOf, hashText, scanWords } from './words.ts';
 
 /** Words in a shingle. */
 export const shingleWords = 5;
@@ -11,6 +11,7 @@ const base = 0x9e3779b1;
 const leaving = power(base, shingleWords);
 
 let scratch = new Uint32Array(4096);
+let joined = new Uint32Array(4096);
 
 /**
  * The set of a text's shingles: the hashes of every five words in a row, sorted, each once. The text is to be normalised.
@@ -21,7 +22,24 @@ let scratch = new Uint32Array(4096);
  */
 export function shingleHashes(text: string): Uint32Array {
   const words = scanWords(text);
-  if (words.length === 0) return Uint32Array.of(hashText(text));
+  return words.length === 0 ? Uint32Array.of(hashText(text)) : shinglesOf(words);
+}
+
+/** The same of a text whose lines these are, each as many as one or more; of each the words may be known. */
+export function shinglesOfLines(lines: readonly string[], wordsOf: WordsOf): Uint32Array {
+  const all = lines.map(wordsOf);
+  const count = all.reduce((sum, { length }) => sum + length, 0);
+  if (count === 0) return Uint32Array.of(hashText(lines.join('\n')));
+  if (joined.length < count) joined = new Uint32Array(count * 2);
+  let at = 0;
+  for (const words of all) {
+    joined.set(words, at);
+    at += words.length;
+  }
+  return shinglesOf(joined.subarray(0, count));
+}
+
+function shinglesOf(words: Uint32Array): Uint32Array {
   if (words.length < shingleWords) return Uint32Array.of(hashWords(words));
   const count = words.length - shingleWords + 1;
   if (scratch.length < count) scratch = new Uint32Array(count * 2);

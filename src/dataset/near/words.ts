@@ -5,6 +5,9 @@ import { mix } from './mix.ts';
 const fnvStart = 0x811c9dc5 | 0;
 const fnvPrime = 0x01000193;
 
+/** Texts of which the words are remembered. */
+const mostRemembered = 4;
+
 const latin = pageOfLetters(0);
 let scratch = new Uint32Array(4096);
 
@@ -43,6 +46,25 @@ export function scanWords(text: string): Uint32Array {
   count += open;
   for (let at = 0; at < count; at += 1) words[at] = mix(words[at] as number);
   return words.subarray(0, count);
+}
+
+/** Says the hashes of a text's words. What comes back is not to be changed. */
+export type WordsOf = (text: string) => Uint32Array;
+
+/** As {@link wordHashes}, with the last few texts remembered: stage after stage asks for those of one row. */
+export function rememberWords(): WordsOf {
+  const texts: string[] = [];
+  const words: Uint32Array[] = [];
+  let oldest = 0;
+  return (text) => {
+    const at = texts.indexOf(text);
+    if (at >= 0) return words[at] as Uint32Array;
+    const found = wordHashes(text);
+    texts[oldest] = text;
+    words[oldest] = found;
+    oldest = (oldest + 1) % mostRemembered;
+    return found;
+  };
 }
 
 /** One hash of every code unit of a text. */

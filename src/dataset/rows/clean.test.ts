@@ -31,6 +31,17 @@ test('what is clean stays as it is', () => {
   );
 });
 
+test('what looks clean at once is what is clean', () => {
+  const text = fc.string({ unit: fc.constantFrom('a', 'b c', ' ', '\n', '\t', 'é', '~~~') });
+  fc.assert(
+    fc.property(text, (given) => {
+      // What is invisible goes, wherever it stands, but it has every line looked at.
+      expect(cleanText(given)).toBe(cleanText(`\u200b${given}`));
+    }),
+    { numRuns: 2000 },
+  );
+});
+
 test('a message without anything to put right is the same object', () => {
   const message = { role: 'user', content: 'Hello.' };
   expect(cleanMessage(message)).toBe(message);

@@ -1,5 +1,5 @@
 import { type WireMessage, textOf } from '../../core/message.ts';
-import { wordHashes } from '../near/words.ts';
+import { type WordsOf, wordHashes } from '../near/words.ts';
 import { createGramIndex, gramName } from './gram-index.ts';
 
 /** One thing that an evaluation asks. */
@@ -24,21 +24,21 @@ const shortest = 5;
  * Looks for what evaluations ask in rows: a user's message with the same words, whatever their case and punctuation, 13 words in
  * a row anywhere, or all words of a text that has 5 to 12.
  */
-export function createContamination(items: readonly EvalItem[]): Contamination {
+export function createContamination(items: readonly EvalItem[], wordsOf: WordsOf = wordHashes): Contamination {
   if (items.length === 0) return () => null;
   const whole = new Map<number, string>();
-  const grams = createGramIndex();
+  const known: { words: Uint32Array; id: string }[] = [];
   for (const { id, messages, texts = [] } of items) {
     const asked = messages.filter(({ role }) => role === 'user').map(({ content }) => wordHashes(textOf(content)));
     const last = asked.at(-1);
     if (last && last.length > 0 && !whole.has(gramName(last))) whole.set(gramName(last), id);
-    for (const words of [...asked, ...texts.map(wordHashes)]) {
-      if (words.length >= shortest) grams.add(words, Math.min(longest, words.length), id);
-    }
+    for (const words of [...asked, ...texts.map(wordHashes)]) if (words.length >= shortest) known.push({ words, id });
   }
+  const grams = createGramIndex(known.reduce((sum, { words }) => sum + words.length, 0));
+  for (const { words, id } of known) grams.add(words, Math.min(longest, words.length), id);
   return (messages) => {
     for (const { role, content } of messages) {
-      const words = wordHashes(textOf(content));
+      const words = wordsOf(textOf(content));
       const found = (role === 'user' ? whole.get(gramName(words)) : undefined) ?? grams.find(words);
       if (found !== null) return found;
     }

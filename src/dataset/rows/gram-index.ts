@@ -1,3 +1,5 @@
+import { type Bits, addTo, createBits, isIn } from '../near/bits.ts';
+
 /** Runs of words by their hashes, of several lengths, each with the id of what it is from. */
 export interface GramIndex {
   /** Adds every run of so many words. The first id of a run stays. */
@@ -8,14 +10,14 @@ export interface GramIndex {
 
 /** Two odd factors, so that two polynomials over the words tell runs apart. */
 const factors = { low: 0x9e3779b1, high: 0x85ebca6b } as const;
-/** Bits of the filter that most runs end at. */
-const filterBits = 22;
+/** Bits of the filter that most runs end at, for each that is added: few, so that a processor has them at hand. */
+const [bitsForRun, mostBits] = [32, 26];
 
-/** Creates an empty index. */
-export function createGramIndex(): GramIndex {
+/** Creates an empty index for so many runs. */
+export function createGramIndex(expected: number): GramIndex {
   /** By how many words they have, then by their name. */
   const byLength = new Map<number, Map<number, string>>();
-  const filter = new Uint8Array(2 ** (filterBits - 3));
+  const filter = createBits(expected, bitsForRun, mostBits);
   return {
     add(words, length, id) {
       const known = byLength.get(length) ?? new Map<number, string>();
@@ -23,22 +25,46 @@ export function createGramIndex(): GramIndex {
       forEachGram(words, length, (low, high) => {
         const name = nameOf(low, high);
         if (!known.has(name)) known.set(name, id);
-        mark(filter, low);
-        return false;
+        addTo(filter, low);
       });
     },
     find(words) {
       for (const [length, known] of byLength) {
-        let found: string | null = null;
-        forEachGram(words, length, (low, high) => {
-          if (isMarked(filter, low)) found = known.get(nameOf(low, high)) ?? null;
-          return found !== null;
-        });
+        const found = findIn(words, { length, known, filter });
         if (found !== null) return found;
       }
       return null;
     },
   };
+}
+
+interface Asked {
+  length: number;
+  known: ReadonlyMap<number, string>;
+  filter: Bits;
+}
+
+/**
+ * The id of the first run of so many words that is known. Most texts have none: one polynomial is taken of every run, and the other only
+ * where that one is marked.
+ */
+function findIn(words: Uint32Array, { length, known, filter }: Asked): string | null {
+  const leaving = power(factors.low, length);
+  let low = 0;
+  for (let at = 0; at < words.length; at += 1) {
+    low = (Math.imul(low, factors.low) + (words[at] as number)) | 0;
+    if (at >= length) low = (low - Math.imul(words[at - length] as number, leaving)) | 0;
+    if (at < length - 1 || !isIn(filter, low)) continue;
+    const found = known.get(nameOf(low, highOf(words, at + 1 - length, at + 1)));
+    if (found !== undefined) return found;
+  }
+  return null;
+}
+
+function highOf(words: Uint32Array, from: number, to: number): number {
+  let high = 0;
+  for (let at = from; at < to; at += 1) high = (Math.imul(high, factors.high) + (words[at] as number)) | 0;
+  return high;
 }
 
 /** Names all the words of a text, in 53 bits. */
@@ -51,8 +77,8 @@ export function gramName(words: Uint32Array): number {
   return nameOf(low, high);
 }
 
-/** Calls with two 32-bit polynomials of every run of words, one step for each word, until told to stop. */
-function forEachGram(words: Uint32Array, length: number, visit: (low: number, high: number) => boolean): void {
+/** Calls with two 32-bit polynomials of every run of words, one step for each word. */
+function forEachGram(words: Uint32Array, length: number, visit: (low: number, high: number) => void): void {
   const leaving = { low: power(factors.low, length), high: power(factors.high, length) };
   let [low, high] = [0, 0];
   for (let at = 0; at < words.length; at += 1) {
@@ -64,7 +90,7 @@ function forEachGram(words: Uint32Array, length: number, visit: (low: number, hi
       low = (low - Math.imul(gone, leaving.low)) | 0;
       high = (high - Math.imul(gone, leaving.high)) | 0;
     }
-    if (at >= length - 1 && visit(low, high)) return;
+    if (at >= length - 1) visit(low, high);
   }
 }
 
@@ -77,18 +103,4 @@ function power(factor: number, exponent: number): number {
 /** 53 bits: ten million runs beside a million meet by chance in one of a thousand builds. */
 function nameOf(low: number, high: number): number {
   return (high >>> 0) * 2 ** 21 + ((low ^ (low >>> 15)) & (2 ** 21 - 1));
-}
-
-function bitOf(low: number): number {
-  return (low ^ (low >>> 15)) & (2 ** filterBits - 1);
-}
-
-function mark(filter: Uint8Array, low: number): void {
-  const bit = bitOf(low);
-  filter[bit >>> 3] = (filter[bit >>> 3] ?? 0) | (1 << (bit & 7));
-}
-
-function isMarked(filter: Uint8Array, low: number): boolean {
-  const bit = bitOf(low);
-  return ((filter[bit >>> 3] ?? 0) & (1 << (bit & 7))) !== 0;
 }

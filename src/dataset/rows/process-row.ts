@@ -3,7 +3,8 @@ import type { Assembled } from '../assemble.ts';
 import type { Texts } from '../draft.ts';
 import type { Entry } from '../entry.ts';
 import { bandCount, bandsOf } from '../near/signature.ts';
-import { shingleHashes } from '../near/shingles.ts';
+import { shinglesOfLines } from '../near/shingles.ts';
+import { type WordsOf, rememberWords } from '../near/words.ts';
 import { answerKey, bareKey, promptKey } from '../normalise.ts';
 import { type QualityOf, createQuality } from '../quality/quality.ts';
 import type { Region } from '../redact/kind.ts';
@@ -11,7 +12,7 @@ import { redactMessages } from '../redact/messages.ts';
 import { createRedactor } from '../redact/redactor.ts';
 import { cleanMessage } from './clean.ts';
 import { createContamination } from './decontaminate.ts';
-import { documentOf } from './document.ts';
+import { linesOfDocument } from './document.ts';
 import { trainable } from './trainable.ts';
 import type { Changed, GoneRow, KeptRow, NearKeys, RowKeys, RowOptions, RowResult } from './types.ts';
 import { faultOf, isEmpty } from './validate.ts';
@@ -24,7 +25,8 @@ export type ProcessRow = (entry: Assembled) => RowResult;
 /** Rows, normalise, validate, redact, quality, decontaminate: a pure function of a row. */
 export async function createRowProcessor(options: RowOptions, watch?: Watch): Promise<ProcessRow> {
   const { build, items } = options;
-  const contamination = createContamination(items);
+  const wordsOf = rememberWords();
+  const contamination = createContamination(items, wordsOf);
   const qualityOf = build.quality === null ? null : await createQuality(build.quality);
   const redact = createRedact(build);
 
@@ -42,7 +44,7 @@ export async function createRowProcessor(options: RowOptions, watch?: Watch): Pr
     // Looked for in the texts as they were written, since placeholders would hide it.
     const item = contamination(texts.messages);
     if (item !== null) return gone('decontaminate', 'in_an_evaluation', changed, item);
-    return paired(entry, safe, { changed, near: build.near_duplicates !== null });
+    return paired(entry, safe, { changed, near: build.near_duplicates !== null, wordsOf });
   }
 
   return (entry) => {
@@ -112,12 +114,18 @@ function createRedact({ redact: kinds, region }: RowOptions['build']): (texts: T
   };
 }
 
+interface Pairing {
+  changed: Changed[];
+  near: boolean;
+  wordsOf: WordsOf;
+}
+
 /** Without the worse answer where the two make no pair; gone for a preference that is none then. */
-function paired({ kind }: Entry, texts: Texts, { changed, near }: { changed: Changed[]; near: boolean }): RowResult {
+function paired({ kind }: Entry, texts: Texts, { changed, near, wordsOf }: Pairing): RowResult {
   const { against, ...rest } = texts;
   const keep = (kept: Texts, pair: KeptRow['pair']): KeptRow => ({
     texts: kept,
-    keys: keysOf(kind, kept, near),
+    keys: keysOf(kind, kept, { near, wordsOf }),
     changed,
     pair,
   });
@@ -132,15 +140,19 @@ function faultOfPair(answer: WireMessage, against: WireMessage): 'worse_answer_i
   return answerKey(answer) === answerKey(against) ? 'both_say_the_same' : null;
 }
 
-function keysOf(kind: Entry['kind'], { messages, against, tools }: Texts, near: boolean): RowKeys {
+function keysOf(
+  kind: Entry['kind'],
+  { messages, against, tools }: Texts,
+  { near, wordsOf }: Pick<Pairing, 'near' | 'wordsOf'>,
+): RowKeys {
   const answer = messages.at(-1) as WireMessage;
   return {
     prompt: promptKey(messages.slice(0, -1), tools),
     answer: numberOfKey(answerKey(answer)),
     worse: kind === 'prefer' && against ? numberOfKey(answerKey(against)) : -1,
-    bare: bareKey(answer),
+    bare: bareKey(answer, wordsOf),
     size: textOf(answer.content).length,
-    near: near ? nearKeys(messages) : null,
+    near: near ? nearKeys(messages, wordsOf) : null,
   };
 }
 
@@ -151,8 +163,8 @@ function numberOfKey(key: string): number {
   return number;
 }
 
-function nearKeys(messages: readonly WireMessage[]): NearKeys {
-  const shingles = shingleHashes(documentOf(messages));
+function nearKeys(messages: readonly WireMessage[], wordsOf: WordsOf): NearKeys {
+  const shingles = shinglesOfLines(linesOfDocument(messages), wordsOf);
   const words = new Uint32Array(bandCount + shingles.length);
   bandsOf(shingles, words, 0);
   words.set(shingles, bandCount);
