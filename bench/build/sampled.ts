@@ -23,6 +23,7 @@ const writing: readonly Frame[] = [
 ];
 /** What names a row's content, with the JSON that is made for it; SHA-256 and SHAKE128 of anything else, and check sums. */
 const hashing: readonly Frame[] = [
+  ['src/dataset/rows/cache.ts', 'messagesJson'],
   ['src/dataset/rows/cache.ts', 'contentKeyOf'],
   ['node:internal/crypto/hash', 'hash'],
   ['node:zlib', 'crc32'],

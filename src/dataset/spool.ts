@@ -4,8 +4,8 @@ import { createNumbers } from './numbers.ts';
 
 /** Texts of drafts on the disk while a build runs, by the drafts' indexes. */
 export interface Spool {
-  /** Adds those of the next draft. */
-  add(texts: Texts): void;
+  /** Adds those of the next draft; `messages` is the JSON of its messages where that is known. */
+  add(texts: Texts, messages?: string): void;
   read(index: number): Texts;
   close(): void;
 }
@@ -15,7 +15,8 @@ export function createSpool(path: string): Spool {
   const spool = createByteSpool(path);
   const ends = createNumbers();
   return {
-    add: (texts) => ends.add(spool.add(JSON.stringify(texts))),
+    add: (texts, messages) =>
+      ends.add(spool.add(messages === undefined ? JSON.stringify(texts) : jsonWith(messages, texts))),
     read(index) {
       const from = index === 0 ? 0 : ends.at(index - 1);
       const bytes = Buffer.allocUnsafe(ends.at(index) - from);
@@ -24,4 +25,11 @@ export function createSpool(path: string): Spool {
     },
     close: spool.close,
   };
+}
+
+/** The same as JSON of all of it. */
+function jsonWith(messages: string, { against, tools }: Texts): string {
+  const worse = against ? `,"against":${JSON.stringify(against)}` : '';
+  const called = tools ? `,"tools":${JSON.stringify(tools)}` : '';
+  return `{"messages":${messages}${worse}${called}}`;
 }

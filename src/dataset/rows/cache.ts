@@ -16,7 +16,7 @@ import { resultTold, tellResult } from './told-result.ts';
 import type { RowOptions, RowResult } from './types.ts';
 
 /** Changes whenever a row stage says something else of some row than before, or it is kept in another form. */
-const rowsVersion = 7;
+const rowsVersion = 8;
 /** How many recipes' results are kept. */
 const mostFiles = 4;
 const ending = '.rows';
@@ -59,6 +59,8 @@ export interface Taken {
   contentKeys: readonly string[];
   /** Where the others stand as they are kept, in their order. Their blocks are held. */
   runs: readonly KnownRun[];
+  /** JSON of every row's messages as they were asked for. */
+  messages: readonly string[];
 }
 
 export interface RowHistory {
@@ -162,10 +164,13 @@ function takeAll(entries: readonly Assembled[], { walk, formerPlaces, holding }:
   const unknown: number[] = [];
   const runs: KnownRun[] = [];
   const contentKeys: string[] = [];
+  const messages: string[] = [];
   let run: KnownRun | null = null;
   for (let at = 0; at < entries.length; at += 1) {
     const entry = entries[at] as Assembled;
-    const contentKey = contentKeyOf(entry);
+    const said = messagesJson(entry);
+    const contentKey = contentKeyOf(entry, said);
+    messages.push(said);
     const block = walk.to(entry, contentKey);
     formerPlaces.add(block ? walk.place : -1);
     const result = block && resultTold(entry, block, walk.row);
@@ -182,7 +187,7 @@ function takeAll(entries: readonly Assembled[], { walk, formerPlaces, holding }:
       holding.hold(block);
     }
   }
-  return { results, unknown, runs, contentKeys };
+  return { results, unknown, runs, contentKeys, messages };
 }
 
 /** Lets a block go when nobody holds it. */
@@ -257,16 +262,21 @@ function createWalk(file: OpenBlockFile, { hold, unhold }: Holding): Walk {
   };
 }
 
+/** For what names the row, and for its spool. */
+function messagesJson(entry: Assembled): string {
+  return 'fault' in entry ? '' : JSON.stringify(entry.messages);
+}
+
 /**
  * Names a row with everything that the row stages look at, and its node, so that whatever is kept of it may go by it: 128 bits of
- * SHA-256, as latin1.
+ * SHA-256, as latin1. `said` is the JSON of its messages.
  */
-function contentKeyOf(entry: Assembled): string {
+function contentKeyOf(entry: Assembled, said: string): string {
   const { kind, id } = entry;
   if ('fault' in entry) return hash('sha256', JSON.stringify([kind, id, entry.fault]), 'binary').slice(0, 16);
-  const { messages, against, tools, author, cutOff, node } = entry;
-  const looked = JSON.stringify([kind, id, messages, against, tools, author === 'person', cutOff, node]);
-  return hash('sha256', looked, 'binary').slice(0, 16);
+  const { against, tools, author, cutOff, node } = entry;
+  const rest = JSON.stringify([kind, id, against, tools, author === 'person', cutOff, node]);
+  return hash('sha256', `${said}${rest}`, 'binary').slice(0, 16);
 }
 
 /** The order of a collection: kinds, then completions, then choices as numbers. */

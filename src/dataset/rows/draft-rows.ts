@@ -19,6 +19,8 @@ export interface ProcessedGroup {
   results: readonly RowResult[];
   /** Of what was known before; its blocks are held until the next group is asked for. */
   runs: readonly KnownRun[];
+  /** JSON of the entries' messages, where it was made. */
+  messages: readonly string[];
 }
 
 export interface Drafted {
@@ -59,13 +61,14 @@ export async function draftRows(
   let seen = 0;
 
   /** Makes a draft of a row that is kept; says its index, −1 where it is not. */
-  function draft({ entries, results }: ProcessedGroup, at: number): number {
+  function draft({ entries, results, messages }: ProcessedGroup, at: number): number {
     const entry = entries[at] as Assembled;
     const result = results[at] as RowResult;
     counting.count(entry.id, result);
     if (result.texts === null) return -1;
     places.add(seen + at);
-    spool.add(result.texts);
+    const isAsItCame = result.texts.messages === (entry as Entry).messages;
+    spool.add(result.texts, isAsItCame ? messages[at] : undefined);
     return drafts.add(entry as Entry);
   }
 

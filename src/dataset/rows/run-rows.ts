@@ -49,7 +49,7 @@ export async function* runRows(source: EntrySource, { threads, watch, cache, ...
     const rows = inOrder(source, threads * 2, (entries) => lookOnce(entries, cache, look));
     for await (const { entries, results, taken } of rows) {
       if (taken) cache?.put(entries, results, taken);
-      yield { entries, results, runs: taken?.runs ?? [] };
+      yield { entries, results, runs: taken?.runs ?? [], messages: taken?.messages ?? [] };
       if (taken) cache?.letGo(taken);
     }
     cache?.commit();
