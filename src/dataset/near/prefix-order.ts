@@ -2,7 +2,7 @@ import type { Span } from './documents.ts';
 import { createSieve } from './sieve.ts';
 
 /**
- * One order for the shingles of all sets: what is in several of the documents that are indexed comes last, and else they are in the
+ * One order for the shingles of all sets: what is in many of the documents that are indexed comes last, and else they are in the
  * order of their hashes, which is that of sets. So what all have in common, as from a template, is in no prefix unless there is little else.
  */
 export interface PrefixOrder {
@@ -102,7 +102,7 @@ export function createPrefixOrder({ expected, noteAll }: Ordering): PrefixOrder 
 }
 
 /**
- * Those that are in several documents, counted in four bits each: some share a counter, so that one of them may be told that is in fewer.
+ * Those that are in many documents, counted in four bits each: some share a counter, so that one of them may be told that is in fewer.
  * Whatever they are, the order is one.
  */
 function commonOnes(noted: number, noteAll: Ordering['noteAll']): number[] {
